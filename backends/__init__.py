@@ -1,0 +1,69 @@
+"""Who computes: one file a framework, loaded only when asked for.
+
+Importing this package imports no framework. ``load`` is the only place that does.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+from functools import cache
+
+from backends.base import Backend
+
+# One word a framework: the name of its file here, of its class in lower case, and of the package it needs.
+# The order is that of import in one process: TensorFlow before MXNet ends in a segmentation fault.
+FRAMEWORKS = ("numpy", "chainer", "mxnet", "autograd", "torch", "jax", "tensorflow")
+
+# Settings that the frameworks read when they are imported. They keep them quiet, on the CPU and on one thread;
+# TensorFlow's oneDNN changes results. A value already in the environment wins, and the results file records both.
+SETTINGS = {
+    "CUDA_VISIBLE_DEVICES": "",
+    "JAX_ENABLE_X64": "1",
+    "JAX_PLATFORMS": "cpu",
+    "MXNET_SUBGRAPH_VERBOSE": "0",
+    "OMP_NUM_THREADS": "1",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "TF_ENABLE_ONEDNN_OPTS": "0",
+}
+
+
+def is_external(name: str) -> bool:
+    """Whether ``name`` is the ``package.module:Class`` of an adapter outside this repository."""
+    return ":" in name
+
+
+def missing(name: str) -> str | None:
+    """Return why backend ``name`` cannot be loaded because a package is absent, or None. Imports no framework."""
+    package = name.partition(":")[0].partition(".")[0] if is_external(name) else name
+    if importlib.util.find_spec(package) is None:
+        return f"package {package!r} is not installed in this environment"
+    return None
+
+
+def installed_version(name: str) -> str:
+    """Return the version that the installed distribution of framework ``name`` states. Imports no framework."""
+    distributions = _distributions().get(name, [name])
+    return importlib.metadata.version(distributions[0])
+
+
+@cache
+def _distributions() -> dict[str, list[str]]:
+    return dict(importlib.metadata.packages_distributions())
+
+
+def load(name: str) -> Backend:
+    """Import the adapter ``name`` and its framework, and construct it.
+
+    ``name`` is one of FRAMEWORKS or ``package.module:Class``. Raises whatever the import raises, and TypeError where the
+    class lacks a method of the contract or is none of its subclasses.
+    """
+    module_name, _, class_name = name.partition(":") if is_external(name) else (f"backends.{name}", "", name)
+    module = importlib.import_module(module_name)
+    found = [value for key, value in vars(module).items() if key.lower() == class_name.lower() and isinstance(value, type)]
+    if not found:
+        raise TypeError(f"{module_name} has no class {class_name}")
+    if not issubclass(found[0], Backend):
+        raise TypeError(f"{module_name}:{class_name} is not a subclass of backends.base.Backend")
+    return found[0]()

@@ -1,0 +1,176 @@
+"""The truth as a backend: the tape over Arb balls, intervals that are guaranteed to hold the exact result.
+
+With ``rounding`` the balls also hold whatever an evaluation in that precision may return: every operation is followed by
+the widening that its rounding can explain. Radii are then the tolerance, midpoints are of no account.
+
+Source: F. Johansson, Arb: efficient arbitrary-precision midpoint-radius interval arithmetic, IEEE Trans. Comput. 66
+(2017); the standard model fl(x op y) = (x op y)(1 + d), |d| <= u, in N. J. Higham, Accuracy and Stability of Numerical
+Algorithms, 2nd ed., SIAM 2002, sections 2.2 and 3.1.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import flint
+import numpy as np
+from flint import arb
+
+from backends.base import Formula, Tensors
+from backends.tape import TapeBackend, Tensor
+
+TRUTH_BITS = 300
+
+
+@dataclasses.dataclass(frozen=True)
+class Rounding:
+    """What one operation of a precision may do to a result.
+
+    ``unit`` is the unit roundoff u, ``tiny`` the smallest normal and ``largest`` the largest number. ``functions`` gives
+    the relative error of each elementary function in units of u, ``absolute`` an error in units of u that does not
+    shrink with the value, for operations with such a declared deviation.
+    """
+
+    unit: float
+    tiny: float
+    largest: float
+    functions: Mapping[str, float]
+    absolute: Mapping[str, float] = dataclasses.field(default_factory=dict)
+
+
+def _filled(values: list[Any], shape: tuple[int, ...]) -> np.ndarray:
+    # numpy must not look into the balls, so the array comes first.
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array.reshape(shape)
+
+
+def balls(array: Any) -> np.ndarray:
+    """Return an object array of exact balls with the values of ``array``."""
+    array = np.asarray(array, dtype=np.float64)
+    return _filled([arb(value) for value in array.ravel().tolist()], array.shape)
+
+
+def _elementwise(function: Any, x: np.ndarray) -> np.ndarray:
+    return _filled([function(value) for value in x.ravel().tolist()], x.shape)
+
+
+def _sigmoid(x: arb) -> arb:
+    return 1 / (1 + (-x).exp())  # x stands once, so the ball is as narrow as can be
+
+
+def _relu(x: arb) -> arb:
+    return x.max(arb(0))
+
+
+def _step(x: arb) -> arb:
+    # On an undecided kink every subgradient is admitted; the ball is then too wide for a verdict.
+    if x > 0:
+        return arb(1)
+    if x < 0:
+        return arb(0)
+    return arb(0).union(arb(1))
+
+
+_FUNCTIONS = {"exp": arb.exp, "log": arb.log, "tanh": arb.tanh, "sigmoid": _sigmoid}
+_UNBOUNDED = arb(0, float("inf"))
+
+
+class Exact(TapeBackend):
+    """Ball arithmetic with ``bits`` bits, plain (the truth) or with the roundings of a precision (its bound)."""
+
+    name = "exact"
+
+    def __init__(self, bits: int = TRUTH_BITS, rounding: Rounding | None = None) -> None:
+        self.bits = bits
+        self.rounding = rounding
+        if rounding:
+            unit = arb(rounding.unit)
+            self._once = self._near_one(unit)
+            self._spreads: dict[int, np.ndarray] = {}
+            self._factors = {name: self._near_one(size * unit) for name, size in rounding.functions.items()}
+            # Below this the error of underflow, flushing to zero included, exceeds that of rounding.
+            self._small = rounding.tiny / rounding.unit
+            self._underflow = arb(0, rounding.tiny)
+            self._largest = arb(rounding.largest)
+            self._large = rounding.largest / 2
+
+    @staticmethod
+    def _near_one(radius: arb) -> np.ndarray:
+        return _filled([arb(1, radius)], ())
+
+    @property
+    def version(self) -> str:
+        return f"python-flint {importlib.metadata.version('python-flint')}"
+
+    @contextmanager
+    def precision(self) -> Iterator[None]:
+        """Compute with this backend's bits within the block; flint's precision is global."""
+        with flint.ctx.workprec(self.bits):
+            yield
+
+    def tensor(self, array: np.ndarray) -> Tensor:
+        return Tensor(balls(array), self)
+
+    def array(self, tensor: Tensor) -> np.ndarray:
+        return tensor.value
+
+    def constant(self, value: Any, like: np.ndarray) -> np.ndarray:
+        return balls(value)
+
+    def boxed(self, x: Any) -> np.ndarray:
+        return x if isinstance(x, np.ndarray) else _filled([x], ())
+
+    def function(self, name: str, x: np.ndarray) -> np.ndarray:
+        if self.rounding is None:
+            return _elementwise(_FUNCTIONS[name], x)
+        # One rounding of the argument covers frameworks that build the function from another one.
+        y = _elementwise(_FUNCTIONS[name], self.boxed(x * self._once)) * self._factors[name]
+        if name in self.rounding.absolute:
+            y = y + _filled([arb(0, self.rounding.absolute[name] * self.rounding.unit)], ())
+        return self._extremes(self.boxed(y))
+
+    def step(self, x: np.ndarray) -> np.ndarray:
+        return _elementwise(_step, x)
+
+    def maximum0(self, x: np.ndarray) -> np.ndarray:
+        return _elementwise(_relu, x)
+
+    def round(self, x: np.ndarray) -> np.ndarray:
+        return self.boxed(x) if self.rounding is None else self._extremes(self.boxed(x * self._once))
+
+    def spread(self, x: np.ndarray, roundings: int) -> np.ndarray:
+        """Widen every term of a sum by gamma_n = n u / (1 - n u), whatever the order of summation."""
+        if self.rounding is None or roundings == 0:
+            return x
+        if roundings not in self._spreads:
+            n_u = arb(roundings) * arb(self.rounding.unit)
+            self._spreads[roundings] = self._near_one(n_u / (1 - n_u))
+        return x * self._spreads[roundings]
+
+    def _extremes(self, x: np.ndarray) -> np.ndarray:
+        """Add what underflow can do to small results, and give up on those that may overflow."""
+        small, large = self._small, self._large
+        # Not for a NaN or an infinity, and for all others surely true where it says so.
+        if all(small < abs(float(value)) < large for value in x.ravel().tolist()):
+            return x
+        return _elementwise(self._extreme, x)
+
+    def _extreme(self, x: arb) -> arb:
+        if not abs(x) < self._largest:
+            return _UNBOUNDED
+        return x + self._underflow if abs(float(x)) < self._small and not x.is_zero() else x
+
+    def value_and_grad(self, loss: Formula, params: Tensors, data: Tensors) -> tuple[Tensor, Tensors]:
+        with self.precision():
+            return super().value_and_grad(loss, params, data)
+
+    def apply(self, formula: Formula, params: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return formula(ops, params, data) as an array of balls, without gradients."""
+        with self.precision():
+            inside = [{name: self.tensor(array) for name, array in arrays.items()} for arrays in (params, data)]
+            return np.asarray(formula(self, *inside).value)

@@ -1,0 +1,50 @@
+"""JAX: pure functions, value_and_grad under jit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from backends.base import Backend, Formula, Tensor, Tensors
+
+
+class Jax(Backend):
+    name = "jax"
+    modes = {"gradient": "compiled", "training": "compiled"}
+
+    exp = staticmethod(jnp.exp)
+    log = staticmethod(jnp.log)
+    tanh = staticmethod(jnp.tanh)
+    sigmoid = staticmethod(jax.nn.sigmoid)
+    relu = staticmethod(jax.nn.relu)
+    sum = staticmethod(jnp.sum)
+    mean = staticmethod(jnp.mean)
+
+    @property
+    def version(self) -> str:
+        return jax.__version__
+
+    def tensor(self, array: np.ndarray) -> Tensor:
+        return jnp.array(array)
+
+    def array(self, tensor: Tensor) -> np.ndarray:
+        return np.asarray(tensor)
+
+    def compiled(self, loss: Formula) -> Formula:
+        return jax.jit(jax.value_and_grad(lambda params, data: loss(self, params, data)))
+
+    def value_and_grad(self, loss: Formula, params: Tensors, data: Tensors) -> tuple[Tensor, Tensors]:
+        return self.compiled(loss)(params, data)
+
+    def train(self, loss: Formula, params: Tensors, data: Tensors, rate: float) -> Iterator[tuple[Tensor, Tensors, Tensors]]:
+        @jax.jit
+        def step(params: Tensors, data: Tensors) -> tuple[Tensor, Tensors, Tensors]:
+            value, gradient = jax.value_and_grad(lambda leaves: loss(self, leaves, data))(params)
+            return value, gradient, jax.tree.map(lambda w, g: w - rate * g, params, gradient)
+
+        while True:
+            value, gradient, params = step(params, data)
+            yield value, gradient, params

@@ -1,0 +1,42 @@
+"""numpy: no automatic differentiation of its own, so the tape of this suite, over its floats."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from backends.tape import TapeBackend, Tensor
+
+
+class Numpy(TapeBackend):
+    """Reverse mode over numpy arrays; sigmoid is 1 / (1 + exp(-x)), which overflows quietly to its limit 0."""
+
+    name = "numpy"
+
+    @property
+    def version(self) -> str:
+        return np.__version__
+
+    def tensor(self, array: np.ndarray) -> Tensor:
+        return Tensor(np.array(array), self)
+
+    def array(self, tensor: Tensor) -> np.ndarray:
+        return tensor.value
+
+    def constant(self, value: Any, like: np.ndarray) -> np.ndarray:
+        # Before numpy 2 a Python number turns a 0-d float32 array into float64.
+        return np.asarray(value, dtype=like.dtype)
+
+    def function(self, name: str, x: np.ndarray) -> np.ndarray:
+        with np.errstate(all="ignore"):
+            if name == "sigmoid":
+                one = self.constant(1, x)
+                return one / (one + np.exp(-x))
+            return getattr(np, name)(x)
+
+    def step(self, x: np.ndarray) -> np.ndarray:
+        return (x > 0).astype(x.dtype)
+
+    def maximum0(self, x: np.ndarray) -> np.ndarray:
+        return np.maximum(x, self.constant(0, x))

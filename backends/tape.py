@@ -1,0 +1,252 @@
+"""Reverse-mode differentiation over any numpy-like array, in one screen of rules.
+
+A Tensor remembers the operation that made it as pairs (operand, pullback); a pullback maps the adjoint of the result to
+what it adds to the adjoint of the operand. All arithmetic, forward and backward, goes through ``number``, so the same
+tape runs over floats (numpy.py) and over balls with guaranteed error bounds (exact.py).
+
+Source: Griewank and Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, chapter 3.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from backends.base import Backend, Formula, Tensors
+
+Array = Any
+Pullback = Callable[[Array], Array]
+
+
+class Tensor:
+    """An array on the tape. Constants have no operands and get no adjoint."""
+
+    __slots__ = ("number", "operands", "value", "wants_gradient")
+    __array_ufunc__ = None  # numpy arrays on the left leave the operation to us
+
+    def __init__(
+        self, value: Array, number: TapeBackend, operands: tuple[tuple[Tensor, Pullback], ...] = (), leaf: bool = False
+    ) -> None:
+        self.value = value
+        self.number = number
+        self.operands = tuple(pair for pair in operands if pair[0].wants_gradient)
+        self.wants_gradient = leaf or bool(self.operands)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.value.shape
+
+    def __neg__(self) -> Tensor:
+        return self.number.record(-self.value, (self, lambda g: -g))
+
+    def __add__(self, other: Any) -> Tensor:
+        return self.number.add(self, self._lift(other))
+
+    def __radd__(self, other: Any) -> Tensor:
+        return self.number.add(self._lift(other), self)
+
+    def __sub__(self, other: Any) -> Tensor:
+        return self.number.subtract(self, self._lift(other))
+
+    def __rsub__(self, other: Any) -> Tensor:
+        return self.number.subtract(self._lift(other), self)
+
+    def __mul__(self, other: Any) -> Tensor:
+        return self.number.multiply(self, self._lift(other))
+
+    def __rmul__(self, other: Any) -> Tensor:
+        return self.number.multiply(self._lift(other), self)
+
+    def __truediv__(self, other: Any) -> Tensor:
+        return self.number.divide(self, self._lift(other))
+
+    def __rtruediv__(self, other: Any) -> Tensor:
+        return self.number.divide(self._lift(other), self)
+
+    def __matmul__(self, other: Any) -> Tensor:
+        return self.number.matmul(self, self._lift(other))
+
+    def _lift(self, other: Any) -> Tensor:
+        return other if isinstance(other, Tensor) else Tensor(self.number.constant(other, self.value), self.number)
+
+
+class TapeBackend(Backend):
+    """A backend whose gradients come from the tape. Subclasses say how arrays of their numbers are computed with.
+
+    The primitives below take and return arrays; ``round`` stands after every operation that a p-bit machine would round
+    once, and ``spread(x, n)`` before a sum of n rounded operations whose order is not ours to know.
+    """
+
+    @abstractmethod
+    def constant(self, value: Any, like: Array) -> Array:
+        """Return ``value`` as an array of the numbers that ``like`` holds."""
+
+    @abstractmethod
+    def function(self, name: str, x: Array) -> Array:
+        """Return the elementary function ``name`` of every element."""
+
+    @abstractmethod
+    def step(self, x: Array) -> Array:
+        """Return the derivative of max(x, 0): 0 left of the kink, 1 right of it."""
+
+    @abstractmethod
+    def maximum0(self, x: Array) -> Array:
+        """Return max(x, 0) of every element."""
+
+    def boxed(self, x: Any) -> Array:
+        """Return ``x`` as an array: arithmetic on 0-d arrays gives bare numbers."""
+        return np.asarray(x)
+
+    def round(self, x: Any) -> Array:
+        return self.boxed(x)
+
+    def spread(self, x: Array, roundings: int) -> Array:
+        return x
+
+    # Tensor operations, each with its derivative.
+
+    def record(self, value: Array, *operands: tuple[Tensor, Pullback]) -> Tensor:
+        return Tensor(self.boxed(value), self, operands)
+
+    def add(self, a: Tensor, b: Tensor) -> Tensor:
+        return self.record(
+            self.round(a.value + b.value),
+            (a, lambda g: self.total_to(a.shape, g)),
+            (b, lambda g: self.total_to(b.shape, g)),
+        )
+
+    def subtract(self, a: Tensor, b: Tensor) -> Tensor:
+        return self.record(
+            self.round(a.value - b.value),
+            (a, lambda g: self.total_to(a.shape, g)),
+            (b, lambda g: -self.total_to(b.shape, g)),
+        )
+
+    def multiply(self, a: Tensor, b: Tensor) -> Tensor:
+        return self.record(
+            self.round(a.value * b.value),
+            (a, lambda g: self.total_to(a.shape, self.round(g * b.value))),
+            (b, lambda g: self.total_to(b.shape, self.round(g * a.value))),
+        )
+
+    def divide(self, a: Tensor, b: Tensor) -> Tensor:
+        quotient = self.round(a.value / b.value)
+        return self.record(
+            quotient,
+            (a, lambda g: self.total_to(a.shape, self.round(g / b.value))),
+            (b, lambda g: -self.total_to(b.shape, self.round(self.round(g * quotient) / b.value))),
+        )
+
+    def matmul(self, a: Tensor, b: Tensor) -> Tensor:
+        return self.record(
+            self.product(a.value, b.value),
+            (a, lambda g: self.product(g, b.value.T)),
+            (b, lambda g: self.product(a.value.T, g)),
+        )
+
+    def product(self, a: Array, b: Array) -> Array:
+        """Matrix product, every one of its terms rounded as often as it has terms."""
+        return self.round(self.spread(a, a.shape[-1]) @ b)
+
+    def exp(self, x: Tensor) -> Tensor:
+        y = self.function("exp", x.value)
+        return self.record(y, (x, lambda g: self.round(g * y)))
+
+    def log(self, x: Tensor) -> Tensor:
+        return self.record(self.function("log", x.value), (x, lambda g: self.round(g / x.value)))
+
+    def tanh(self, x: Tensor) -> Tensor:
+        y = self.function("tanh", x.value)
+        return self.record(y, (x, lambda g: self.round(g * self.round(self.constant(1, y) - self.round(y * y)))))
+
+    def sigmoid(self, x: Tensor) -> Tensor:
+        y = self.function("sigmoid", x.value)
+        return self.record(y, (x, lambda g: self.round(self.round(g * y) * self.round(self.constant(1, y) - y))))
+
+    def relu(self, x: Tensor) -> Tensor:
+        return self.record(self.maximum0(x.value), (x, lambda g: g * self.step(x.value)))
+
+    def sum(self, x: Tensor) -> Tensor:
+        return self.record(self.total(x.value), (x, lambda g: np.broadcast_to(g, x.shape)))
+
+    def mean(self, x: Tensor) -> Tensor:
+        n = self.constant(x.value.size, x.value)
+
+        def over(total: Array) -> Array:
+            # Two roundings: frameworks divide by n or multiply by its rounded reciprocal.
+            return self.round(self.round(total / n))
+
+        return self.record(over(self.total(x.value)), (x, lambda g: np.broadcast_to(over(g), x.shape)))
+
+    def total(self, x: Array) -> Array:
+        return self.round(self.spread(x, x.size - 1).sum()) if x.size > 1 else x.reshape(())
+
+    def total_to(self, shape: tuple[int, ...], adjoint: Array) -> Array:
+        """Sum an adjoint over the axes along which its operand was broadcast."""
+        if adjoint.shape == shape:
+            return adjoint
+        lead = adjoint.ndim - len(shape)
+        axes = tuple(range(lead)) + tuple(
+            axis + lead for axis, n in enumerate(shape) if n == 1 and adjoint.shape[axis + lead] > 1
+        )
+        terms = int(np.prod([adjoint.shape[axis] for axis in axes]))
+        return self.round(self.spread(adjoint, terms - 1).sum(axis=axes)).reshape(shape)
+
+    # The contract.
+
+    def leaves(self, params: Tensors) -> Tensors:
+        return {name: Tensor(array.value, self, leaf=True) for name, array in params.items()}
+
+    def value_and_grad(self, loss: Formula, params: Tensors, data: Tensors) -> tuple[Tensor, Tensors]:
+        leaves = self.leaves(params)
+        value = loss(self, leaves, data)
+        adjoints = self.adjoints(value)
+        zero = {name: self.constant(np.zeros(leaf.shape), leaf.value) for name, leaf in leaves.items()}
+        return value, {name: Tensor(adjoints.get(id(leaf), zero[name]), self) for name, leaf in leaves.items()}
+
+    def adjoints(self, root: Tensor) -> dict[int, Array]:
+        """Return the derivative of ``root`` with respect to every tensor that it was made from, by identity."""
+        if root.shape != ():
+            raise ValueError(f"a loss is a scalar of shape (), this one has shape {root.shape}")
+        parts: dict[int, list[Array]] = {id(root): [self.constant(1, root.value)]}
+        done: dict[int, Array] = {}
+        for tensor in _uses_first(root):
+            terms = parts.pop(id(tensor))
+            # The order in which a framework adds up the uses of a tensor is its own.
+            adjoint = terms[0]
+            if len(terms) > 1:
+                spread = [self.spread(term, len(terms) - 1) for term in terms]
+                adjoint = self.round(sum(spread[1:], spread[0]))
+            done[id(tensor)] = adjoint
+            for operand, pullback in tensor.operands:
+                parts.setdefault(id(operand), []).append(self.boxed(pullback(adjoint)))
+        return done
+
+    def train(self, loss: Formula, params: Tensors, data: Tensors, rate: float) -> Iterator[tuple[Tensor, Tensors, Tensors]]:
+        while True:
+            value, gradient = self.value_and_grad(loss, params, data)
+            params = {name: Tensor(self.updated(w.value, gradient[name].value, rate), self) for name, w in params.items()}
+            yield value, gradient, params
+
+    def updated(self, w: Array, gradient: Array, rate: float) -> Array:
+        """w - rate * gradient, in the numbers of w."""
+        return w - self.constant(rate, w) * gradient
+
+
+def _uses_first(root: Tensor) -> list[Tensor]:
+    """Tensors below ``root``, each after all that use it."""
+    order: list[Tensor] = []
+    seen: set[int] = set()
+    stack: list[tuple[Tensor, bool]] = [(root, False)]
+    while stack:
+        tensor, finished = stack.pop()
+        if finished:
+            order.append(tensor)
+        elif id(tensor) not in seen:
+            seen.add(id(tensor))
+            stack.append((tensor, True))
+            stack.extend((operand, False) for operand, _ in tensor.operands)
+    return order[::-1]
