@@ -174,3 +174,12 @@ class Exact(TapeBackend):
         with self.precision():
             inside = [{name: self.tensor(array) for name, array in arrays.items()} for arrays in (params, data)]
             return np.asarray(formula(self, *inside).value)
+
+    def train(self, loss: Formula, params: Tensors, data: Tensors, rate: float) -> Iterator[tuple[Tensor, Tensors, Tensors]]:
+        """The path of the midpoints. Balls would grow with every step, whether or not errors do."""
+        while True:
+            value, gradient = self.value_and_grad(loss, params, data)
+            with self.precision():
+                moved = {name: self.updated(w.value, gradient[name].value, rate) for name, w in params.items()}
+                params = {name: Tensor(_elementwise(arb.mid, w), self) for name, w in moved.items()}
+            yield value, gradient, params

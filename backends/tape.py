@@ -232,8 +232,8 @@ class TapeBackend(Backend):
             yield value, gradient, params
 
     def updated(self, w: Array, gradient: Array, rate: float) -> Array:
-        """w - rate * gradient, in the numbers of w."""
-        return w - self.constant(rate, w) * gradient
+        """w - rate * gradient in the numbers of w; the rate is rounded too."""
+        return self.round(w - self.round(self.round(self.constant(rate, w)) * gradient))
 
 
 def _uses_first(root: Tensor) -> list[Tensor]:

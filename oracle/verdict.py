@@ -1,0 +1,160 @@
+"""From numbers to a verdict.
+
+A result conforms when rounding can explain its distance from the truth, and when rounding could not have explained the
+zero, the sign-flipped, the 1.5-fold and the permuted result. Everything else has another name.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+from flint import arb
+
+from oracle.precision import ulp
+
+CONFORMS = "conforms"
+DEVIATES = "deviates"
+UNINFORMATIVE = "uninformative"
+UNSUPPORTED = "unsupported"
+FAILED = "failed"
+CRASHED = "crashed"
+TIMED_OUT = "timed out"
+MISSING = "missing"
+# The best first; a table cell shows the last that occurs in it.
+VERDICTS = (CONFORMS, UNSUPPORTED, UNINFORMATIVE, DEVIATES, MISSING, FAILED, TIMED_OUT, CRASHED)
+
+
+@dataclasses.dataclass(frozen=True)
+class Judgement:
+    """A verdict on one quantity, with the entry that decides it.
+
+    ``got``, ``truth`` and ``bound`` are the numbers of one row: the whole quantity at a point or, of a training run, at
+    the step where most of the bound is used. ``error_ulp`` is the worst error of all rows in units in the last place,
+    ``used`` the largest fraction error / bound, ``used_median`` the median fraction over all ``entries``. ``blind``
+    entries have a bound that admits zero. Of ``rows`` points judged, ``uninformative`` gave no verdict. ``declared`` is
+    the subject of the stated deviation that explains a ``deviates``.
+    """
+
+    verdict: str
+    message: str = ""
+    declared: str | None = None
+    where: str = ""
+    got: np.ndarray | None = None
+    truth: np.ndarray | None = None
+    bound: np.ndarray | None = None
+    error_ulp: float | None = None
+    used: float | None = None
+    used_median: float | None = None
+    entries: int = 0
+    blind: int = 0
+    rows: int = 0
+    uninformative: int = 0
+
+
+class Comparison:
+    """Rows of results beside the truth and the bound of one quantity; ``row`` names a row in messages."""
+
+    def __init__(self, quantity: str, dtype: str, shape: tuple[int, ...], row: str = "") -> None:
+        self.quantity = quantity
+        self.dtype = dtype
+        self.shape = shape
+        self.row = row
+        self._indices: list[int] = []
+        self._rows: list[tuple[list[float], list[float], list[float], list[float], list[float]]] = []
+
+    def add(
+        self, index: int, got: list[float], truth: list[arb], balls: list[arb], origin: list[float] | None = None
+    ) -> None:
+        """Append a row: results, exact values, and the balls that hold all that rounding may make of them.
+
+        ``origin`` is where a change starts: a wrong update of a weight is a wrong change of it, not a wrong weight.
+        """
+        middle = [value.mid() for value in truth]
+        if len(got) == len(truth):
+            error = [float(abs(arb(g) - t)) if math.isfinite(g) else math.inf for g, t in zip(got, middle, strict=True)]
+        else:  # a wrong shape is reported as such
+            error = [math.inf] * len(truth)
+            got = [math.nan] * len(truth)
+        bound = [_upper(b - t) for b, t in zip(balls, truth, strict=True)]
+        change = [float(t - o) for t, o in zip(middle, origin, strict=True)] if origin else [float(t) for t in middle]
+        self._indices.append(index)
+        self._rows.append((got, [float(t) for t in middle], change, error, bound))
+
+    def add_unknown(self, index: int, got: list[float]) -> None:
+        """Append a row about which nothing can be said, since the point itself is not finite."""
+        nan, inf = [math.nan] * len(got), [math.inf] * len(got)
+        self._indices.append(index)
+        self._rows.append((got, nan, nan, inf, inf))
+
+    @property
+    def outside(self) -> list[int]:
+        """The indices of rows that hold an entry outside its bound."""
+        return [i for i, (*_, e, b) in zip(self._indices, self._rows, strict=True) if not all(map(float.__le__, e, b))]
+
+    def judge(self) -> Judgement:
+        """Return the verdict over all rows."""
+        got, truth, change, error, bound = (np.array(column) for column in zip(*self._rows, strict=True))
+        known = np.isfinite(bound)
+        outside = known & ~(error <= bound)
+        informative = known.all(axis=1) & _discriminates(change, bound)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            used = np.where(known, np.where(error == 0, 0.0, error / bound), -1.0)
+        row, entry = (int(i) for i in np.unravel_index(np.argmax(used), used.shape))
+        in_ulp = error / ulp(truth, self.dtype)
+        judged = (known & informative[:, None]) | outside
+        where = self._where(row, entry)
+        judgement = Judgement(
+            verdict=CONFORMS,
+            where=where,
+            got=got[row],
+            truth=truth[row],
+            bound=bound[row],
+            error_ulp=float(in_ulp[judged].max()) if judged.any() else None,
+            used=float(used[judged].max()) if judged.any() else None,
+            used_median=float(np.median(used[judged])) if judged.any() else None,
+            entries=int(judged.sum()),
+            blind=int((judged & (bound >= np.abs(change)) & (change != 0)).sum()),
+            rows=len(got),
+            uninformative=int((~informative & ~outside.any(axis=1)).sum()),
+        )
+        if outside.any():
+            message = (
+                f"{where}: got {got[row, entry]!r}, expected {truth[row, entry]!r}, off by {error[row, entry]:.3g} "
+                f"({in_ulp[row, entry]:.3g} ulp of {self.dtype}), allowed {bound[row, entry]:.3g}; "
+                f"the error is {used[row, entry]:.3g} times the bound"
+            )
+            if len(got) > 1:
+                message += f"; {len(self.outside)} of {len(got)} {self.row}s are outside, the first is {self.outside[0]}"
+            return dataclasses.replace(judgement, verdict=DEVIATES, message=message)
+        if not informative.any():
+            reason = "a wrong result would be inside the bound too" if known.all(axis=1).any() else "no finite bound"
+            return dataclasses.replace(judgement, verdict=UNINFORMATIVE, message=reason)
+        return judgement
+
+    def _where(self, row: int, entry: int) -> str:
+        index = [int(i) for i in np.unravel_index(entry, self.shape)] if self.shape else ""
+        place = f"{self.quantity}{index}"
+        return f"{place} at {self.row} {self._indices[row]}" if self.row else place
+
+
+def _upper(ball: arb) -> float:
+    size = float(ball.abs_upper()) if ball.is_finite() else math.inf
+    return math.nextafter(size, math.inf) if size else size  # float() rounds to nearest, a bound is rounded up
+
+
+def _discriminates(truth: np.ndarray, bound: np.ndarray) -> np.ndarray:
+    """Whether the bound of each row throws out every wrong result that differs from the truth.
+
+    Where none differs (the exact result is zero) only a bound of zero leaves nothing else.
+    """
+    differs_at_all = np.zeros(len(truth), dtype=bool)
+    caught_all = np.ones(len(truth), dtype=bool)
+    with np.errstate(invalid="ignore", over="ignore"):
+        for wrong in (np.zeros_like(truth), -truth, 1.5 * truth, np.roll(truth, 1, axis=1)):
+            differs = (wrong != truth).any(axis=1)
+            caught = (np.abs(wrong - truth) > bound).any(axis=1)
+            differs_at_all |= differs
+            caught_all &= caught | ~differs
+    return caught_all & (differs_at_all | (bound == 0).all(axis=1))
