@@ -43,10 +43,8 @@ class Rounding:
 
 
 def _filled(values: list[Any], shape: tuple[int, ...]) -> np.ndarray:
-    # numpy must not look into the balls, so the array comes first.
-    array = np.empty(len(values), dtype=object)
-    array[:] = values
-    return array.reshape(shape)
+    # np.array would look for sequences inside the balls, at a microsecond each.
+    return np.fromiter(values, dtype=object, count=len(values)).reshape(shape)
 
 
 def balls(array: Any) -> np.ndarray:
@@ -120,7 +118,7 @@ class Exact(TapeBackend):
         return tensor.value
 
     def constant(self, value: Any, like: np.ndarray) -> np.ndarray:
-        return balls(value)
+        return _filled([arb(value)], ()) if isinstance(value, int | float) else balls(value)
 
     def boxed(self, x: Any) -> np.ndarray:
         return x if isinstance(x, np.ndarray) else _filled([x], ())

@@ -69,6 +69,11 @@ class Tensor:
     def __matmul__(self, other: Any) -> Tensor:
         return self.number.matmul(self, self._lift(other))
 
+    def _refuse(self, other: Any) -> Tensor:
+        raise TypeError("a formula must not write into a tensor: x = x + y, not x += y")
+
+    __iadd__ = __isub__ = __imul__ = __itruediv__ = __imatmul__ = _refuse
+
     def _lift(self, other: Any) -> Tensor:
         return other if isinstance(other, Tensor) else Tensor(self.number.constant(other, self.value), self.number)
 

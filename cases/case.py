@@ -25,13 +25,15 @@ class Figure:
     """Numbers that a source prints for a case, as text, because the printed digits are the claim.
 
     ``quantity`` is ``loss``, ``prediction`` or ``gradient NAME`` at the start, or ``final loss`` and
-    ``final NAME`` after the last step. ``text`` holds the numbers in C order, separated by blanks.
-    ``dtype`` restricts the figure to the precision that printed it.
+    ``final NAME`` after the last step. ``text`` holds the numbers in C order, separated by blanks; one without a point is
+    a whole number, exact. Digits beyond those that the dtype ``printed_by`` holds are no claim. ``runs`` are the dtypes
+    whose runs have to print it: a float32 path drifts before its end and holds fewer digits than its dtype.
     """
 
     quantity: str
     text: str
-    dtype: str | None = None
+    printed_by: str = "float64"
+    runs: tuple[str, ...] = ("float32", "float64")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

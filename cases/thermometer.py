@@ -39,9 +39,9 @@ SCALED = Case(
     steps=5000,
     goal=fits,
     figures=(
-        Figure("final w", "5.36709"),
-        Figure("final b", "-17.30122"),
-        Figure("final loss", "2.92765"),
+        Figure("final w", "5.36709", runs=("float64",)),
+        Figure("final b", "-17.30122", runs=("float64",)),
+        Figure("final loss", "2.92765", runs=("float64",)),
     ),
 )
 SCALED_GENERIC = SCALED.but("thermometer-generic", params={"w": 5.1371, "b": -15.9173}, steps=400)
@@ -53,8 +53,8 @@ RAW = SCALED.but(
     steps=100,
     goal=overflows,
     figures=(
-        Figure("loss", "1763.8846"),
-        Figure("gradient w", "4517.2964"),
+        Figure("loss", "1763.8846", printed_by="float32"),
+        Figure("gradient w", "4517.2964", printed_by="float32"),
         Figure("gradient b", "82.6"),
     ),
 )

@@ -45,6 +45,7 @@ class Oracle:
         self.absolute = {deviation.subject: deviation.absolute for deviation in here if deviation.absolute}
         self.promotes = any(deviation.subject == SCALARS_KEEP_DTYPE for deviation in here)
         self.truth = Exact()
+        self._data_balls = {name: self.truth.tensor(array) for name, array in data.items()}
         self.bounds = Exact(BOUND_BITS, rounding(dtype))
 
     def judge(self, points: Sequence[Point], results: Results, row: str = "start") -> dict[str, Judgement]:
@@ -117,8 +118,7 @@ class Oracle:
         if list(quantities) == ["value"]:
             return {"value": _flat(backend.apply(self.formula, point, self.data))}
         weights = {name: backend.tensor(array) for name, array in point.items()}
-        data = {name: backend.tensor(array) for name, array in self.data.items()}
-        value, gradient = backend.value_and_grad(self.formula, weights, data)
+        value, gradient = backend.value_and_grad(self.formula, weights, self._data_balls)
         expected = {"value": _flat(value.value)}
         for name, g in gradient.items():
             expected[f"gradient {name}"] = _flat(g.value)

@@ -31,9 +31,9 @@ class Judgement:
     """A verdict on one quantity, with the entry that decides it.
 
     ``got``, ``truth`` and ``bound`` are the numbers of one row: the whole quantity at a point or, of a training run, at
-    the step where most of the bound is used. ``error_ulp`` is the worst error of all rows in units in the last place,
-    ``used`` the largest fraction error / bound, ``used_median`` the median fraction over all ``entries``. ``blind``
-    entries have a bound that admits zero. Of ``rows`` points judged, ``uninformative`` gave no verdict. ``declared`` is
+    the step where most of the bound is used, ``entry`` its worst entry. Over the judged ``entries``, ``used`` is the
+    largest fraction error / bound and ``used_median`` the median. ``blind`` entries have a bound that admits zero;
+    ``error_ulp`` is the worst error, in units in the last place, of the others. Of ``rows`` points judged, ``uninformative`` gave no verdict. ``declared`` is
     the subject of the stated deviation that explains a ``deviates``.
     """
 
@@ -44,6 +44,7 @@ class Judgement:
     got: np.ndarray | None = None
     truth: np.ndarray | None = None
     bound: np.ndarray | None = None
+    entry: int = 0
     error_ulp: float | None = None
     used: float | None = None
     used_median: float | None = None
@@ -104,6 +105,7 @@ class Comparison:
         row, entry = (int(i) for i in np.unravel_index(np.argmax(used), used.shape))
         in_ulp = error / ulp(truth, self.dtype)
         judged = (known & informative[:, None]) | outside
+        blind = judged & ~outside & (bound >= np.abs(change)) & (change != 0)
         where = self._where(row, entry)
         judgement = Judgement(
             verdict=CONFORMS,
@@ -111,11 +113,12 @@ class Comparison:
             got=got[row],
             truth=truth[row],
             bound=bound[row],
-            error_ulp=float(in_ulp[judged].max()) if judged.any() else None,
+            entry=entry,
+            error_ulp=float(in_ulp[judged & ~blind].max()) if (judged & ~blind).any() else None,
             used=float(used[judged].max()) if judged.any() else None,
             used_median=float(np.median(used[judged])) if judged.any() else None,
             entries=int(judged.sum()),
-            blind=int((judged & (bound >= np.abs(change)) & (change != 0)).sum()),
+            blind=int(blind.sum()),
             rows=len(got),
             uninformative=int((~informative & ~outside.any(axis=1)).sum()),
         )

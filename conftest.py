@@ -1,0 +1,188 @@
+"""The pytest interface: options, header, parametrisation over backend, case and dtype, results file and table."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import rich.box
+import rich.console
+import rich.table
+
+import backends
+from backends.base import DTYPES, MATMUL, OPERATIONS
+from report.document import Record, ResultsFile
+from report.table import Table, agreement, verdict_lines
+from tests.plan import Plan, add_options, make_plan
+from tests.recording import describe_run
+from tests.subject import Lab, Subject
+
+PLAN = pytest.StashKey[Plan]()
+RESULTS = pytest.StashKey[ResultsFile]()
+RECORDS = pytest.StashKey[list[Record]]()
+RECORD = "gradient-conformance record"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    add_options(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "quantity(name): what the test judges, for the record of a backend that gives no answer")
+    config.addinivalue_line("markers", "only(cases=condition): run for the cases of which this holds")
+    config.addinivalue_line("markers", "sweep: runs only where --random-starts asks for it")
+    config.stash[PLAN] = make_plan(config)
+    config.stash[RECORDS] = []
+    path = config.getoption("--results")
+    if path and not _is_worker(config):
+        try:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            config.stash[RESULTS] = ResultsFile(path, describe_run())
+        except OSError as error:
+            raise pytest.UsageError(f"--results={path} cannot be written: {error.strerror}") from error
+
+
+def _is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    plan = config.stash[PLAN]
+    names = [_with_version(name, plan) for name in plan.backends]
+    lines = [f"backends: {', '.join(names) or 'none'}"]
+    lines += [f"missing: {name} ({reason})" for name, reason in plan.missing.items()]
+    return [*lines, f"cases: {len(plan.cases)}, dtypes: {', '.join(plan.dtypes)}"]
+
+
+def _with_version(name: str, plan: Plan) -> str:
+    if name in plan.missing or backends.is_external(name):
+        return name
+    try:
+        return f"{name} {backends.installed_version(name)}"
+    except importlib.metadata.PackageNotFoundError:
+        return f"{name} (version unknown)"
+
+
+# Parametrisation: every test that takes a subject, over everything that the plan holds.
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    plan = metafunc.config.stash[PLAN]
+    names = [name for name in ("backend", "case", "operation", "dtype") if name in metafunc.fixturenames]
+    if "backend" not in names:
+        return
+    only = metafunc.definition.get_closest_marker("only")
+    values: dict[str, list[Any]] = {
+        "backend": list(plan.backends),
+        "case": [case for case in plan.cases.values() if only is None or only.kwargs["cases"](case)],
+        "operation": [*OPERATIONS, MATMUL],
+        "dtype": list(plan.dtypes),
+    }
+    rows: list[tuple[Any, ...]] = [()]
+    for name in names:
+        rows = [(*row, value) for row in rows for value in values[name]]
+    metafunc.parametrize(names, rows, ids=["-".join(getattr(value, "name", value) for value in row) for row in rows])
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Sort by backend, case and dtype: a backend is imported once, and tests of one training run stand together.
+
+    The sweep over random starts is left out unless asked for.
+    """
+    plan = config.stash[PLAN]
+    sweeps = [item for item in items if item.get_closest_marker("sweep") and not plan.random_starts]
+    if sweeps:
+        config.hook.pytest_deselected(items=sweeps)
+        items[:] = [item for item in items if item not in sweeps]
+    cases = list(plan.cases)
+
+    def order(item: pytest.Item) -> tuple[int, int, int]:
+        params = getattr(getattr(item, "callspec", None), "params", {})
+        if "backend" not in params:
+            return (-1, 0, 0)
+        case = params.get("case")
+        return plan.backends.index(params["backend"]), cases.index(case.name) if case else -1, DTYPES.index(params["dtype"])
+
+    items.sort(key=order)
+
+
+@pytest.fixture(scope="session")
+def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    made = Lab(request.config.stash[PLAN])
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def subject(request: pytest.FixtureRequest, lab: Lab, backend: str, dtype: str) -> Subject:
+    case = request.getfixturevalue("case") if "case" in request.fixturenames else None
+    marker = request.node.get_closest_marker("quantity")
+
+    def publish(record: Record) -> None:
+        request.node.user_properties.append((RECORD, record))
+
+    return Subject(lab, backend, dtype, case, marker.args[0] if marker else request.node.originalname, publish)
+
+
+# Results: workers send records with their reports, the process in charge writes them down.
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.when == "call":
+        for name, record in report.user_properties:
+            if name == RECORD:
+                _keep(record)
+
+
+_config: pytest.Config | None = None
+
+
+def _keep(record: Record) -> None:
+    assert _config is not None
+    records = _config.stash[RECORDS]
+    if record["kind"] == "backend" and record in records:
+        return
+    records.append(record)
+    if RESULTS in _config.stash:
+        _config.stash[RESULTS].add(record)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    global _config
+    _config = session.config
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    if RESULTS in session.config.stash and exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+        session.config.stash[RESULTS].close()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    records = config.stash[RECORDS]
+    checks = [record for record in records if record["kind"] == "check"]
+    if not checks:
+        return
+    terminalreporter.section("gradient conformance")
+    for table in agreement(checks):
+        terminalreporter.write_line(_drawn(table))
+    terminalreporter.write_line("✓ conforms: inside the rounding bound, which would have shown a wrong result")
+    for line in verdict_lines(records):
+        terminalreporter.write_line(line)
+    for name, reason in config.stash[PLAN].missing.items():
+        terminalreporter.write_line(f"not judged: {name}, {reason}")
+
+
+def _drawn(table: Table) -> str:
+    drawing = rich.table.Table(title=table.title, title_justify="left", box=rich.box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for name in table.heading:
+        drawing.add_column(name, no_wrap=True)
+    for row in table.rows:
+        drawing.add_row(*row)
+    width = sum(max(len(line[i]) for line in [table.heading, *table.rows]) + 4 for i in range(len(table.heading)))
+    console = rich.console.Console(width=width, color_system=None, markup=False)
+    with console.capture() as capture:
+        console.print(drawing)
+    return capture.get()

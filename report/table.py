@@ -1,0 +1,115 @@
+"""What a run found, as rows of text: the same for the terminal and for the page."""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from report.document import Record
+
+# The best first: a cell shows the worst verdict that occurs in it.
+ORDER = ("conforms", "declared", "unsupported", "uninformative", "deviates", "missing", "failed", "timed out", "crashed")
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """Text in rows under a heading; the first column names the row."""
+
+    title: str
+    heading: list[str]
+    rows: list[list[str]]
+
+
+def verdict(check: Record) -> str:
+    """The verdict of a check, with stated deviations told from others."""
+    return "declared" if check["declared"] and check["verdict"] == "deviates" else str(check["verdict"])
+
+
+def agreement(checks: Sequence[Record]) -> list[Table]:
+    """Backend by case, one table a dtype: the worst error in ulp, the fraction of its bound that is used, the verdict."""
+    backends = list(dict.fromkeys(check["backend"] for check in checks))
+    tables = []
+    for dtype in dict.fromkeys(check["dtype"] for check in checks):
+        here = [check for check in checks if check["dtype"] == dtype]
+        cells: dict[tuple[str, str], list[Record]] = {}
+        for check in here:
+            cells.setdefault((check["case"], check["backend"]), []).append(check)
+        rows = [
+            [case, *(_cell(cells.get((case, backend), [])) for backend in backends)]
+            for case in dict.fromkeys(check["case"] for check in here)
+        ]
+        tables.append(Table(f"{dtype}: worst error in ulp, worst fraction of the bound used", ["case", *backends], rows))
+    return tables
+
+
+def _cell(checks: list[Record]) -> str:
+    if not checks:
+        return "not run"
+    worst = max((verdict(check) for check in checks), key=ORDER.index)
+    ulps = [float.fromhex(check["error_ulp"]) for check in checks if "error_ulp" in check]
+    used = [float.fromhex(check["used"]) for check in checks if "used" in check]
+    mark = "✓" if worst == "conforms" else worst
+    return f"{mark} {_short(max(ulps))} ulp {_short(max(used))}" if ulps else mark
+
+
+def _short(value: float) -> str:
+    return f"{value:.2f}" if 0.005 <= value < 1 else f"{value:.0f}" if value < 10000 else f"{value:.0e}".replace("e+0", "e")
+
+
+def counts(checks: Iterable[Record]) -> Counter[str]:
+    """Number of checks per verdict."""
+    return Counter(verdict(check) for check in checks)
+
+
+def slack(checks: Iterable[Record]) -> list[str]:
+    """How wide the bounds are: bound / error, its median and its worst, per dtype."""
+    lines = []
+    values: dict[str, tuple[list[float], list[float]]] = {}
+    for check in checks:
+        if "used" in check and verdict(check) == "conforms":
+            medians, worst = values.setdefault(check["dtype"], ([], []))
+            medians.append(float.fromhex(check["used_median"]))
+            worst.append(float.fromhex(check["used"]))
+    for dtype, (medians, worst) in values.items():
+        # Results that are exactly right say nothing about the width of a bound.
+        inexact = [value for value in medians if value > 0]
+        if inexact:
+            lines.append(
+                f"{dtype}: the bound is {1 / statistics.median(inexact):.1f} times the error in the median check, "
+                f"{1 / max(worst):.2f} times in the tightest"
+            )
+    return lines
+
+
+def verdict_lines(records: Sequence[Record]) -> list[str]:
+    """The run in a few sentences: how many checks ended how, and what may be claimed from it."""
+    checks = [record for record in records if record["kind"] == "check"]
+    found = counts(checks)
+    names = {"declared": "deviate as declared"}
+    lines = [", ".join(f"{found[word]} {names.get(word, word)}" for word in ORDER if found[word]) + f", of {len(checks)} checks"]
+    rows = sum(check.get("rows", 0) for check in checks)
+    unjudged = sum(check.get("uninformative", 0) for check in checks)
+    entries = sum(check.get("entries", 0) for check in checks)
+    blind = sum(check.get("blind", 0) for check in checks)
+    lines.append(
+        f"{entries} numbers judged, of which the bound of {blind} admits zero; "
+        f"{unjudged} of {rows} points and training steps gave no verdict"
+    )
+    lines.extend(slack(checks))
+    ran = {check["backend"] for check in checks if verdict(check) in ("conforms", "declared", "deviates")}
+    pairs: dict[tuple[str, str], set[str]] = {}
+    for check in checks:
+        if check["verdict"] == "conforms":
+            pairs.setdefault((check["case"], check["dtype"]), set()).add(check["backend"])
+    for check in checks:
+        if check["verdict"] != "conforms":
+            pairs.get((check["case"], check["dtype"]), set()).discard(check["backend"])
+    cells = {(check["case"], check["dtype"]) for check in checks}
+    if len(ran) < 2:
+        lines.append(f"no agreement is claimed: {len(ran)} backend ran")
+    else:
+        agreed = sum(pairs.get(cell, set()) == ran for cell in cells)
+        lines.append(f"agreement of all {len(ran)} backends ({', '.join(sorted(ran))}) on {agreed} of {len(cells)} case and dtype pairs")
+    return lines

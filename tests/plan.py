@@ -1,0 +1,142 @@
+"""What a run is asked to do: options turned into backends, cases and dtypes, with bad input refused at once."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+from collections.abc import Iterable
+from types import MappingProxyType
+
+import numpy as np
+import pytest
+
+import backends
+import cases
+from backends.base import DTYPES, Engine
+from backends.numpy import Numpy
+from cases import Case, CaseError
+
+DEFAULT_DTYPES = ("float32", "float64")
+DEFAULT_LIMIT = 120.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """The run: every backend with every case in every dtype. ``missing`` maps frameworks left out to the reason."""
+
+    backends: tuple[str, ...]
+    cases: dict[str, Case]
+    dtypes: tuple[str, ...]
+    limit: float
+    missing: dict[str, str]
+    random_starts: int
+    seed: int
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Declare the command line of the suite."""
+    group = parser.getgroup("gradient conformance")
+    group.addoption(
+        "--backend", action="append", default=[], metavar="NAME",
+        help=f"judge this backend ({', '.join(backends.FRAMEWORKS)}, or package.module:Class for an adapter of your own); "
+        "repeatable; default: all that are installed",
+    )  # fmt: skip
+    group.addoption("--case", action="append", default=[], metavar="NAME", help="judge this case; repeatable; default: all")
+    group.addoption("--cases", action="append", default=[], metavar="FILE.py", help="add the cases of a Python file; repeatable")
+    group.addoption(
+        "--dtype", action="append", default=[], metavar="NAME",
+        help=f"judge in this precision ({', '.join(DTYPES)}); repeatable; default: {' and '.join(DEFAULT_DTYPES)}",
+    )  # fmt: skip
+    group.addoption("--results", metavar="FILE", help="write every check to this JSON file, as it finishes (write --results=FILE)")
+    group.addoption(
+        "--time-limit", type=float, default=DEFAULT_LIMIT, metavar="SECONDS",
+        help="end a backend that takes longer for one answer; default: %(default)g",
+    )  # fmt: skip
+    group.addoption(
+        "--random-starts", type=int, default=0, metavar="N",
+        help="also judge loss and gradient at N random starts of every case; slow",
+    )  # fmt: skip
+    group.addoption("--seed", type=int, default=1, help="seed of the random starts; default: %(default)s")
+
+
+def make_plan(config: pytest.Config) -> Plan:
+    """Return the run that the options ask for. Raises pytest.UsageError, having imported no framework."""
+    option = config.getoption
+    try:
+        outside = [case for path in option("--cases") for case in cases.from_file(path)]
+        known = cases.unique([*cases.builtin().values(), *outside])
+        chosen = {name: known[name] for name in _known("case", option("--case"), known)}
+        dtypes = tuple(_known("dtype", option("--dtype"), DTYPES, DEFAULT_DTYPES))
+        for case in (chosen or known).values():
+            for dtype in dtypes:
+                validate(case, dtype)
+    except CaseError as error:
+        raise pytest.UsageError(str(error)) from error
+    for name, value, least in (("time-limit", option("--time-limit"), 0), ("random-starts", option("--random-starts"), -1)):
+        if not least < value < float("inf"):
+            raise pytest.UsageError(f"--{name}={value}: must be a number above {least}")
+    absent = {name: reason for name in backends.FRAMEWORKS if (reason := backends.missing(name))}
+    asked = _asked_backends(option("--backend"))
+    return Plan(
+        backends=asked or tuple(name for name in backends.FRAMEWORKS if name not in absent),
+        cases=chosen or known,
+        dtypes=dtypes,
+        limit=option("--time-limit"),
+        missing={name: reason for name, reason in absent.items() if not asked or name in asked},
+        random_starts=option("--random-starts"),
+        seed=option("--seed"),
+    )
+
+
+def _known(what: str, asked: list[str], known: Iterable[str], default: Iterable[str] = ()) -> list[str]:
+    for name in asked:
+        if name not in known:
+            raise pytest.UsageError(f"unknown {what} {name!r}; known: {', '.join(known)}")
+    return list(dict.fromkeys(asked or default))
+
+
+def _asked_backends(asked: list[str]) -> tuple[str, ...]:
+    hint = f"known: {', '.join(backends.FRAMEWORKS)}, or package.module:Class for an adapter outside this repository"
+    for name in asked:
+        if not backends.is_external(name):
+            if name not in backends.FRAMEWORKS:
+                raise pytest.UsageError(f"unknown backend {name!r}; {hint}")
+            continue
+        module, _, class_name = name.partition(":")
+        try:
+            found = importlib.util.find_spec(module)
+        except (ImportError, ValueError):
+            found = None
+        if found is None or not class_name.isidentifier():
+            raise pytest.UsageError(f"backend {name!r}: no such module and class can be found; {hint}")
+    return tuple(sorted(dict.fromkeys(asked), key=_order))
+
+
+def _order(name: str) -> int:
+    return backends.FRAMEWORKS.index(name) if name in backends.FRAMEWORKS else len(backends.FRAMEWORKS)
+
+
+def validate(case: Case, dtype: str) -> None:
+    """Evaluate ``case`` once over numpy. Raises CaseError naming the case where it cannot be judged."""
+    ops = Numpy()
+    params, data = (MappingProxyType({name: ops.tensor(array) for name, array in arrays.items()}) for arrays in case.at(dtype))
+    try:
+        with np.errstate(all="ignore"):
+            value = case.loss(ops, params, data)
+            if case.predict is not None:
+                case.predict(ops, params, data)
+    except Exception as error:  # a formula is a user's code: whatever it raises, the case has to be named
+        raise CaseError(f"case {case.name!r}: its formula raises {type(error).__name__}: {error}") from error
+    shape = getattr(value, "shape", None)
+    if shape != ():
+        raise CaseError(f"case {case.name!r}: a loss is a scalar tensor of shape (), this one is {shape or type(value).__name__}")
+
+
+def reference_goal(case: Case, params: dict, dtype: str) -> bool:
+    """Whether ``params`` reach the goal of ``case``, computed by numpy in float64 whoever trained them."""
+    engine = Engine(Numpy())
+    weights, data = ({name: array.astype("float64") for name, array in arrays.items()} for arrays in (params, case.at(dtype)[1]))
+    assert case.goal is not None
+    with np.errstate(all="ignore"):  # a diverging run is judged too
+        prediction = engine.apply(case.predict or case.loss, weights, data)
+        return case.goal(float(engine.apply(case.loss, weights, data)), prediction, data)

@@ -1,0 +1,70 @@
+"""From judgements to records of the results file, and what a run says of itself."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.metadata
+import os
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from backends import SETTINGS
+from oracle.verdict import Judgement
+from report.document import Record
+
+# A quantity longer than this is stored by the entry that decides its verdict.
+MAX_STORED = 32
+
+
+def describe_run() -> Record:
+    """Return what the results file says of the machine and the run."""
+    packages = ("numpy", "python-flint", "pytest", "pytest-xdist")
+    return {
+        "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "command": sys.argv,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpu": _cpu(),
+        "threads": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        "settings": {name: os.environ.get(name, value) for name, value in SETTINGS.items()},
+        "packages": {name: importlib.metadata.version(name) for name in packages},
+    }
+
+
+def _cpu() -> dict[str, Any]:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text().splitlines() if info.exists() else []
+    fields = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    return {"model": fields.get("model name", platform.processor() or "unknown"), "flags": fields.get("flags", "").split()}
+
+
+def hexes(values: np.ndarray) -> list[str]:
+    return [float(value).hex() for value in np.ravel(values)]
+
+
+def record(identity: Record, quantity: str, judgement: Judgement, duration: float) -> Record:
+    """Return the check record of a judgement; ``identity`` says whose it is."""
+    facts: Record = {
+        name: float(value).hex()
+        for name in ("error_ulp", "used", "used_median")
+        if (value := getattr(judgement, name)) is not None
+    }
+    if judgement.got is not None and judgement.truth is not None and judgement.bound is not None:
+        chosen = slice(None) if judgement.got.size <= MAX_STORED else slice(judgement.entry, judgement.entry + 1)
+        facts |= {name: hexes(getattr(judgement, name)[chosen]) for name in ("got", "truth", "bound")}
+    if judgement.rows:
+        facts |= {name: getattr(judgement, name) for name in ("where", "entries", "blind", "rows", "uninformative")}
+    return {
+        "kind": "check",
+        **identity,
+        "quantity": quantity,
+        "verdict": judgement.verdict,
+        "message": judgement.message,
+        "declared": judgement.declared,
+        **facts,
+        "duration": round(duration, 6),
+    }
