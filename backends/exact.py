@@ -1,5 +1,7 @@
 """The truth as a backend: the tape over Arb balls, intervals that are guaranteed to hold the exact result.
 
+Many points are computed at once along one leading axis, which pays for numpy's overhead on small arrays of objects.
+
 With ``rounding`` the balls also hold whatever an evaluation in that precision may return: every operation is followed by
 the widening that its rounding can explain. Radii are then the tolerance, midpoints are of no account.
 
@@ -74,7 +76,14 @@ def _step(x: arb) -> arb:
     return arb(0).union(arb(1))
 
 
-_FUNCTIONS = {"exp": arb.exp, "log": arb.log, "tanh": arb.tanh, "sigmoid": _sigmoid}
+_FUNCTIONS = {
+    "exp": arb.exp,
+    "log": arb.log,
+    "tanh": arb.tanh,
+    "sigmoid": _sigmoid,
+    "cosh": arb.cosh,
+    "reciprocal": lambda x: 1 / x,
+}
 _UNBOUNDED = arb(0, float("inf"))
 
 
@@ -82,6 +91,7 @@ class Exact(TapeBackend):
     """Ball arithmetic with ``bits`` bits, plain (the truth) or with the roundings of a precision (its bound)."""
 
     name = "exact"
+    lead = 1
 
     def __init__(self, bits: int = TRUTH_BITS, rounding: Rounding | None = None) -> None:
         self.bits = bits
@@ -112,25 +122,27 @@ class Exact(TapeBackend):
             yield
 
     def tensor(self, array: np.ndarray) -> Tensor:
-        return Tensor(balls(array), self)
+        """Return a tensor that is the same at every point."""
+        return self.points(array[np.newaxis])
+
+    def points(self, arrays: np.ndarray) -> Tensor:
+        """Return a tensor with one value for each point along the first axis of ``arrays``."""
+        return Tensor(balls(arrays), self)
 
     def array(self, tensor: Tensor) -> np.ndarray:
         return tensor.value
 
     def constant(self, value: Any, like: np.ndarray) -> np.ndarray:
-        return _filled([arb(value)], ()) if isinstance(value, int | float) else balls(value)
-
-    def boxed(self, x: Any) -> np.ndarray:
-        return x if isinstance(x, np.ndarray) else _filled([x], ())
+        return _filled([arb(value)], (1,))
 
     def function(self, name: str, x: np.ndarray) -> np.ndarray:
         if self.rounding is None:
             return _elementwise(_FUNCTIONS[name], x)
         # One rounding of the argument covers frameworks that build the function from another one.
-        y = _elementwise(_FUNCTIONS[name], self.boxed(x * self._once)) * self._factors[name]
+        y = _elementwise(_FUNCTIONS[name], x * self._once) * self._factors[name]
         if name in self.rounding.absolute:
             y = y + _filled([arb(0, self.rounding.absolute[name] * self.rounding.unit)], ())
-        return self._extremes(self.boxed(y))
+        return self._extremes(y)
 
     def step(self, x: np.ndarray) -> np.ndarray:
         return _elementwise(_step, x)
@@ -139,7 +151,19 @@ class Exact(TapeBackend):
         return _elementwise(_relu, x)
 
     def round(self, x: np.ndarray) -> np.ndarray:
-        return self.boxed(x) if self.rounding is None else self._extremes(self.boxed(x * self._once))
+        return x if self.rounding is None else self._extremes(x * self._once)
+
+    def tanh_slope(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """1 - tanh(x)^2 or, as autograd has it, 1 / cosh(x)^2: the ball holds both."""
+        if self.rounding is None:
+            return super().tanh_slope(x, y)
+        cosh = self.function("cosh", x)
+        other = self.round(self.constant(1, x) / self.round(cosh * cosh))
+        return np.frompyfunc(arb.union, 2, 1)(super().tanh_slope(x, y), other)
+
+    def quotient(self, g: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """g / x or, as TensorFlow has it, g times a reciprocal that is not correctly rounded."""
+        return self.round(g / x) if self.rounding is None else self.round(g * self.function("reciprocal", x))
 
     def spread(self, x: np.ndarray, roundings: int) -> np.ndarray:
         """Widen every term of a sum by gamma_n = n u / (1 - n u), whatever the order of summation."""
@@ -166,12 +190,6 @@ class Exact(TapeBackend):
     def value_and_grad(self, loss: Formula, params: Tensors, data: Tensors) -> tuple[Tensor, Tensors]:
         with self.precision():
             return super().value_and_grad(loss, params, data)
-
-    def apply(self, formula: Formula, params: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Return formula(ops, params, data) as an array of balls, without gradients."""
-        with self.precision():
-            inside = [{name: self.tensor(array) for name, array in arrays.items()} for arrays in (params, data)]
-            return np.asarray(formula(self, *inside).value)
 
     def train(self, loss: Formula, params: Tensors, data: Tensors, rate: float) -> Iterator[tuple[Tensor, Tensors, Tensors]]:
         """The path of the midpoints. Balls would grow with every step, whether or not errors do."""

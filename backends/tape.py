@@ -2,13 +2,15 @@
 
 A Tensor remembers the operation that made it as pairs (operand, pullback); a pullback maps the adjoint of the result to
 what it adds to the adjoint of the operand. All arithmetic, forward and backward, goes through ``number``, so the same
-tape runs over floats (numpy.py) and over balls with guaranteed error bounds (exact.py).
+tape runs over floats (numpy.py) and over balls with guaranteed error bounds (exact.py). ``lead`` leading axes of every
+array are no part of a tensor's shape: along them, many points are computed at once.
 
 Source: Griewank and Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, chapter 3.
 """
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -37,7 +39,7 @@ class Tensor:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return self.value.shape
+        return self.value.shape[self.number.lead :]
 
     def __neg__(self) -> Tensor:
         return self.number.record(-self.value, (self, lambda g: -g))
@@ -85,6 +87,8 @@ class TapeBackend(Backend):
     once, and ``spread(x, n)`` before a sum of n rounded operations whose order is not ours to know.
     """
 
+    lead = 0
+
     @abstractmethod
     def constant(self, value: Any, like: Array) -> Array:
         """Return ``value`` as an array of the numbers that ``like`` holds."""
@@ -117,39 +121,43 @@ class TapeBackend(Backend):
         return Tensor(self.boxed(value), self, operands)
 
     def add(self, a: Tensor, b: Tensor) -> Tensor:
+        x, y = self.aligned(a, b)
         return self.record(
-            self.round(a.value + b.value),
+            self.round(x + y),
             (a, lambda g: self.total_to(a.shape, g)),
             (b, lambda g: self.total_to(b.shape, g)),
         )
 
     def subtract(self, a: Tensor, b: Tensor) -> Tensor:
+        x, y = self.aligned(a, b)
         return self.record(
-            self.round(a.value - b.value),
+            self.round(x - y),
             (a, lambda g: self.total_to(a.shape, g)),
             (b, lambda g: -self.total_to(b.shape, g)),
         )
 
     def multiply(self, a: Tensor, b: Tensor) -> Tensor:
+        x, y = self.aligned(a, b)
         return self.record(
-            self.round(a.value * b.value),
-            (a, lambda g: self.total_to(a.shape, self.round(g * b.value))),
-            (b, lambda g: self.total_to(b.shape, self.round(g * a.value))),
+            self.round(x * y),
+            (a, lambda g: self.total_to(a.shape, self.round(g * y))),
+            (b, lambda g: self.total_to(b.shape, self.round(g * x))),
         )
 
     def divide(self, a: Tensor, b: Tensor) -> Tensor:
-        quotient = self.round(a.value / b.value)
+        x, y = self.aligned(a, b)
+        quotient = self.round(x / y)
         return self.record(
             quotient,
-            (a, lambda g: self.total_to(a.shape, self.round(g / b.value))),
-            (b, lambda g: -self.total_to(b.shape, self.round(self.round(g * quotient) / b.value))),
+            (a, lambda g: self.total_to(a.shape, self.round(g / y))),
+            (b, lambda g: -self.total_to(b.shape, self.round(self.round(g * quotient) / y))),
         )
 
     def matmul(self, a: Tensor, b: Tensor) -> Tensor:
         return self.record(
             self.product(a.value, b.value),
-            (a, lambda g: self.product(g, b.value.T)),
-            (b, lambda g: self.product(a.value.T, g)),
+            (a, lambda g: self.product(g, b.value.swapaxes(-1, -2))),
+            (b, lambda g: self.product(a.value.swapaxes(-1, -2), g)),
         )
 
     def product(self, a: Array, b: Array) -> Array:
@@ -161,11 +169,17 @@ class TapeBackend(Backend):
         return self.record(y, (x, lambda g: self.round(g * y)))
 
     def log(self, x: Tensor) -> Tensor:
-        return self.record(self.function("log", x.value), (x, lambda g: self.round(g / x.value)))
+        return self.record(self.function("log", x.value), (x, lambda g: self.quotient(g, x.value)))
 
     def tanh(self, x: Tensor) -> Tensor:
         y = self.function("tanh", x.value)
-        return self.record(y, (x, lambda g: self.round(g * self.round(self.constant(1, y) - self.round(y * y)))))
+        return self.record(y, (x, lambda g: self.round(g * self.tanh_slope(x.value, y))))
+
+    def tanh_slope(self, x: Array, y: Array) -> Array:
+        return self.round(self.constant(1, y) - self.round(y * y))
+
+    def quotient(self, g: Array, x: Array) -> Array:
+        return self.round(g / x)
 
     def sigmoid(self, x: Tensor) -> Tensor:
         y = self.function("sigmoid", x.value)
@@ -175,30 +189,47 @@ class TapeBackend(Backend):
         return self.record(self.maximum0(x.value), (x, lambda g: g * self.step(x.value)))
 
     def sum(self, x: Tensor) -> Tensor:
-        return self.record(self.total(x.value), (x, lambda g: np.broadcast_to(g, x.shape)))
+        return self.record(self.total(x), (x, lambda g: self.broadcast(g, x)))
 
     def mean(self, x: Tensor) -> Tensor:
-        n = self.constant(x.value.size, x.value)
+        n = self.constant(math.prod(x.shape), x.value)
 
         def over(total: Array) -> Array:
             # Two roundings: frameworks divide by n or multiply by its rounded reciprocal.
             return self.round(self.round(total / n))
 
-        return self.record(over(self.total(x.value)), (x, lambda g: np.broadcast_to(over(g), x.shape)))
+        return self.record(over(self.total(x)), (x, lambda g: self.broadcast(over(g), x)))
 
-    def total(self, x: Array) -> Array:
-        return self.round(self.spread(x, x.size - 1).sum()) if x.size > 1 else x.reshape(())
+    # Shapes.
+
+    def aligned(self, a: Tensor, b: Tensor) -> tuple[Array, Array]:
+        """Return both values with as many axes, so that they broadcast as their shapes do."""
+        ndim = max(a.value.ndim, b.value.ndim)
+        return self.padded(a.value, ndim), self.padded(b.value, ndim)
+
+    def padded(self, x: Array, ndim: int) -> Array:
+        if x.ndim == ndim or not self.lead:
+            return x
+        return x.reshape(x.shape[: self.lead] + (1,) * (ndim - x.ndim) + x.shape[self.lead :])
+
+    def broadcast(self, adjoint: Array, x: Tensor) -> Array:
+        adjoint = self.padded(adjoint, x.value.ndim)
+        return np.broadcast_to(adjoint, adjoint.shape[: self.lead] + x.shape)
+
+    def total(self, x: Tensor) -> Array:
+        n = math.prod(x.shape)
+        return self.round(self.spread(x.value, n - 1).sum(axis=tuple(range(self.lead, x.value.ndim))))
 
     def total_to(self, shape: tuple[int, ...], adjoint: Array) -> Array:
         """Sum an adjoint over the axes along which its operand was broadcast."""
-        if adjoint.shape == shape:
+        points, inner = adjoint.shape[: self.lead], adjoint.shape[self.lead :]
+        if inner == shape:
             return adjoint
-        lead = adjoint.ndim - len(shape)
-        axes = tuple(range(lead)) + tuple(
-            axis + lead for axis, n in enumerate(shape) if n == 1 and adjoint.shape[axis + lead] > 1
-        )
-        terms = int(np.prod([adjoint.shape[axis] for axis in axes]))
-        return self.round(self.spread(adjoint, terms - 1).sum(axis=axes)).reshape(shape)
+        added = len(inner) - len(shape)
+        axes = [axis for axis, n in enumerate(inner) if axis < added or (shape[axis - added] == 1 and n > 1)]
+        terms = math.prod(inner[axis] for axis in axes)
+        total = self.spread(adjoint, terms - 1).sum(axis=tuple(axis + self.lead for axis in axes))
+        return self.round(total).reshape(points + shape)
 
     # The contract.
 
@@ -209,8 +240,8 @@ class TapeBackend(Backend):
         leaves = self.leaves(params)
         value = loss(self, leaves, data)
         adjoints = self.adjoints(value)
-        zero = {name: self.constant(np.zeros(leaf.shape), leaf.value) for name, leaf in leaves.items()}
-        return value, {name: Tensor(adjoints.get(id(leaf), zero[name]), self) for name, leaf in leaves.items()}
+        unused = self.constant(0, value.value)  # the gradient of a leaf that the loss does not use
+        return value, {name: Tensor(adjoints.get(id(leaf), self.broadcast(unused, leaf)), self) for name, leaf in leaves.items()}
 
     def adjoints(self, root: Tensor) -> dict[int, Array]:
         """Return the derivative of ``root`` with respect to every tensor that it was made from, by identity."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from flint import arb
@@ -11,12 +11,14 @@ from flint import arb
 from backends.base import SCALARS_KEEP_DTYPE, Deviation, Formula
 from backends.exact import Exact
 from backends.numpy import Numpy
-from backends.tape import Array
+from backends.tape import Array, Tensor
 from oracle.precision import rounding
 from oracle.verdict import DEVIATES, Comparison, Judgement
 
 # Bounds need no more than this: their midpoints only have to be close to the truth.
 BOUND_BITS = 128
+# Points computed at once: enough to pay for numpy's overhead, few enough to stay in the cache.
+BATCH = 64
 
 Point = Mapping[str, np.ndarray]
 Results = Mapping[str, Sequence[np.ndarray]]
@@ -45,7 +47,6 @@ class Oracle:
         self.absolute = {deviation.subject: deviation.absolute for deviation in here if deviation.absolute}
         self.promotes = any(deviation.subject == SCALARS_KEEP_DTYPE for deviation in here)
         self.truth = Exact()
-        self._data_balls = {name: self.truth.tensor(array) for name, array in data.items()}
         self.bounds = Exact(BOUND_BITS, rounding(dtype))
 
     def judge(self, points: Sequence[Point], results: Results, row: str = "start") -> dict[str, Judgement]:
@@ -100,37 +101,39 @@ class Oracle:
     ) -> dict[str, Comparison]:
         many = len(next(iter(results.values()))) > 1
         made = {quantity: Comparison(quantity, self.dtype, shapes[quantity], row if many else "") for quantity in results}
-        for index, point in points:
-            finite = all(np.isfinite(array).all() for array in point.values())
-            truth, balls = (self._expect(backend, point, results) if finite else None for backend in (self.truth, bounds))
+        for batch in _batches(points):
+            truth, balls = (self._expect(backend, [point for _, point in batch], results) for backend in (self.truth, bounds))
             for quantity, comparison in made.items():
-                got = results[quantity][index].ravel().tolist()
-                if truth is None or balls is None:
-                    comparison.add_unknown(index, got)
-                    continue
                 name = quantity.removeprefix("updated ")
-                origin = point[name].ravel().tolist() if quantity != name else None
-                comparison.add(index, got, truth[quantity], balls[quantity], origin)
+                for k, (index, point) in enumerate(batch):
+                    got = results[quantity][index].ravel().tolist()
+                    if not _finite(point):
+                        comparison.add_unknown(index, got)
+                        continue
+                    origin = point[name].ravel().tolist() if quantity != name else None
+                    comparison.add(index, got, truth[quantity][k], balls[quantity][k], origin)
         return made
 
-    def _expect(self, backend: Exact, point: Point, quantities: Iterable[str]) -> dict[str, list[arb]]:
-        """Return every quantity at ``point`` as a flat list of balls."""
-        if list(quantities) == ["value"]:
-            return {"value": _flat(backend.apply(self.formula, point, self.data))}
-        weights = {name: backend.tensor(array) for name, array in point.items()}
-        value, gradient = backend.value_and_grad(self.formula, weights, self._data_balls)
-        expected = {"value": _flat(value.value)}
-        for name, g in gradient.items():
-            expected[f"gradient {name}"] = _flat(g.value)
-            if self.rate:
-                with backend.precision():
-                    expected[f"updated {name}"] = _flat(backend.updated(weights[name].value, g.value, self.rate))
-        return expected
+    def _expect(self, backend: Exact, points: Sequence[Point], quantities: Iterable[str]) -> dict[str, list[list[arb]]]:
+        """Return every quantity as balls, a flat list for each of ``points``."""
+        weights = {name: backend.points(np.stack([point[name] for point in points])) for name in points[0]}
+        data = {name: backend.tensor(array) for name, array in self.data.items()}
+        with backend.precision():
+            if list(quantities) == ["value"]:
+                return {"value": _flat(self.formula(backend, weights, data), len(points))}
+            value, gradient = backend.value_and_grad(self.formula, weights, data)
+            expected = {"value": _flat(value, len(points))}
+            for name, g in gradient.items():
+                expected[f"gradient {name}"] = _flat(g, len(points))
+                if self.rate:
+                    after = Tensor(backend.updated(weights[name].value, g.value, self.rate), backend)
+                    expected[f"updated {name}"] = _flat(after, len(points))
+            return expected
 
     def _shapes(self, point: Point, results: Results) -> dict[str, tuple[int, ...]]:
         shapes: dict[str, tuple[int, ...]] = {"value": ()}
         if list(results) == ["value"]:
-            shapes["value"] = self.truth.apply(self.formula, point, self.data).shape
+            shapes["value"] = self._evaluated(Numpy(), point).shape
         for name, array in point.items():
             shapes[f"gradient {name}"] = shapes[f"updated {name}"] = array.shape
         return shapes
@@ -149,8 +152,13 @@ class Oracle:
     def _lifts_scalars(self, point: Point) -> bool:
         """Whether the formula combines a tensor of shape () with a Python number."""
         seen = _ScalarLifts()
-        self.formula(seen, *({name: seen.tensor(array) for name, array in arrays.items()} for arrays in (point, self.data)))
+        self._evaluated(seen, point)
         return seen.found
+
+    def _evaluated(self, ops: Numpy, point: Point) -> Tensor:
+        inside = ({name: ops.tensor(array) for name, array in arrays.items()} for arrays in (point, self.data))
+        with np.errstate(all="ignore"):
+            return self.formula(ops, *inside)
 
 
 class _ScalarLifts(Numpy):
@@ -163,5 +171,14 @@ class _ScalarLifts(Numpy):
         return super().constant(value, like)
 
 
-def _flat(array: np.ndarray) -> list[arb]:
-    return array.ravel().tolist()
+def _flat(tensor: Tensor, points: int) -> list[list[arb]]:
+    value = tensor.value.reshape(len(tensor.value), -1)
+    return np.broadcast_to(value, (points, value.shape[1])).tolist()
+
+
+def _finite(point: Point) -> bool:
+    return all(np.isfinite(array).all() for array in point.values())
+
+
+def _batches(points: Sequence[tuple[int, Point]]) -> Iterator[Sequence[tuple[int, Point]]]:
+    return (points[start : start + BATCH] for start in range(0, len(points), BATCH))

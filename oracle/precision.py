@@ -13,9 +13,9 @@ from backends.exact import Rounding
 # the largest error in ulp, rounded up, that tests/test_contract.py measured over all backends, as an ulp is up to
 # two u; beside it what was measured where.
 FUNCTION_UNITS: dict[str, dict[str, int]] = {
-    "float16": {"exp": 2, "log": 2, "tanh": 2, "sigmoid": 4},
-    "float32": {"exp": 6, "log": 8, "tanh": 12, "sigmoid": 8},
-    "float64": {"exp": 4, "log": 4, "tanh": 4, "sigmoid": 6},
+    "float16": {"exp": 2, "log": 2, "tanh": 2, "sigmoid": 4, "cosh": 2, "reciprocal": 2},
+    "float32": {"exp": 6, "log": 8, "tanh": 12, "sigmoid": 8, "cosh": 6, "reciprocal": 4},
+    "float64": {"exp": 4, "log": 4, "tanh": 12, "sigmoid": 6, "cosh": 4, "reciprocal": 2},
 }
 
 

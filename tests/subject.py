@@ -54,7 +54,7 @@ class Lab:
             for _, (_, _, after) in zip(range(case.steps), exact.train(case.loss, params, data, case.rate), strict=False):
                 points.append(after)
             self._exact_paths[case.name, dtype] = {
-                name: np.stack([point[name].value.astype(float) for point in points]) for name in params
+                name: np.concatenate([point[name].value.astype(float) for point in points]) for name in params
             }
         return self._exact_paths[case.name, dtype]
 
