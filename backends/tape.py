@@ -213,8 +213,11 @@ class TapeBackend(Backend):
         return x.reshape(x.shape[: self.lead] + (1,) * (ndim - x.ndim) + x.shape[self.lead :])
 
     def broadcast(self, adjoint: Array, x: Tensor) -> Array:
+        """Return the adjoint of a sum as one of each of its terms."""
         adjoint = self.padded(adjoint, x.value.ndim)
-        return np.broadcast_to(adjoint, adjoint.shape[: self.lead] + x.shape)
+        full = np.empty(adjoint.shape[: self.lead] + x.shape, adjoint.dtype)
+        full[...] = adjoint
+        return full
 
     def total(self, x: Tensor) -> Array:
         n = math.prod(x.shape)

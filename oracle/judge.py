@@ -102,32 +102,35 @@ class Oracle:
         many = len(next(iter(results.values()))) > 1
         made = {quantity: Comparison(quantity, self.dtype, shapes[quantity], row if many else "") for quantity in results}
         for batch in _batches(points):
-            truth, balls = (self._expect(backend, [point for _, point in batch], results) for backend in (self.truth, bounds))
+            stacked = {name: np.stack([point[name] for _, point in batch]) for name in batch[0][1]}
+            finite = np.all([np.isfinite(array.reshape(len(batch), -1)).all(axis=1) for array in stacked.values()], axis=0)
+            truth, balls = (self._expect(backend, stacked, results) for backend in (self.truth, bounds))
             for quantity, comparison in made.items():
                 name = quantity.removeprefix("updated ")
                 for k, (index, point) in enumerate(batch):
                     got = results[quantity][index].ravel().tolist()
-                    if not _finite(point):
+                    if not finite[k]:
                         comparison.add_unknown(index, got)
                         continue
                     origin = point[name].ravel().tolist() if quantity != name else None
                     comparison.add(index, got, truth[quantity][k], balls[quantity][k], origin)
         return made
 
-    def _expect(self, backend: Exact, points: Sequence[Point], quantities: Iterable[str]) -> dict[str, list[list[arb]]]:
-        """Return every quantity as balls, a flat list for each of ``points``."""
-        weights = {name: backend.points(np.stack([point[name] for point in points])) for name in points[0]}
+    def _expect(self, backend: Exact, points: Point, quantities: Iterable[str]) -> dict[str, list[list[arb]]]:
+        """Return every quantity as balls, a flat list for each point along the first axis of ``points``."""
+        weights = {name: backend.points(arrays) for name, arrays in points.items()}
+        n = len(next(iter(points.values())))
         data = {name: backend.tensor(array) for name, array in self.data.items()}
         with backend.precision():
             if list(quantities) == ["value"]:
-                return {"value": _flat(self.formula(backend, weights, data), len(points))}
+                return {"value": _flat(self.formula(backend, weights, data), n)}
             value, gradient = backend.value_and_grad(self.formula, weights, data)
-            expected = {"value": _flat(value, len(points))}
+            expected = {"value": _flat(value, n)}
             for name, g in gradient.items():
-                expected[f"gradient {name}"] = _flat(g, len(points))
+                expected[f"gradient {name}"] = _flat(g, n)
                 if self.rate:
                     after = Tensor(backend.updated(weights[name].value, g.value, self.rate), backend)
-                    expected[f"updated {name}"] = _flat(after, len(points))
+                    expected[f"updated {name}"] = _flat(after, n)
             return expected
 
     def _shapes(self, point: Point, results: Results) -> dict[str, tuple[int, ...]]:
@@ -174,10 +177,6 @@ class _ScalarLifts(Numpy):
 def _flat(tensor: Tensor, points: int) -> list[list[arb]]:
     value = tensor.value.reshape(len(tensor.value), -1)
     return np.broadcast_to(value, (points, value.shape[1])).tolist()
-
-
-def _finite(point: Point) -> bool:
-    return all(np.isfinite(array).all() for array in point.values())
 
 
 def _batches(points: Sequence[tuple[int, Point]]) -> Iterator[Sequence[tuple[int, Point]]]:

@@ -30,7 +30,7 @@ class Lab:
         self.plan = plan
         self._processes: dict[str, Process] = {}
         self._paths: dict[tuple[str, str, str], Path] = {}
-        self._exact_paths: dict[tuple[str, str], dict[str, np.ndarray]] = {}
+        self._exact_paths: dict[str, dict[str, dict[str, np.ndarray]]] = {}
 
     def process(self, backend: str) -> Process:
         if backend not in self._processes:
@@ -47,16 +47,21 @@ class Lab:
 
     def exact_path(self, case: Case, dtype: str) -> dict[str, np.ndarray]:
         """Return the parameters of the exact run from the start as rounded to ``dtype``, as float64."""
-        if (case.name, dtype) not in self._exact_paths:
-            exact = Exact()
-            params, data = ({name: exact.tensor(array) for name, array in arrays.items()} for arrays in case.at(dtype))
+        if case.name not in self._exact_paths:
+            exact, dtypes = Exact(), self.plan.dtypes
+            starts = [case.at(dtype) for dtype in dtypes]
+            params, data = (
+                {name: exact.points(np.stack([start[kind][name] for start in starts])) for name in starts[0][kind]}
+                for kind in (0, 1)
+            )
             points = [params]
             for _, (_, _, after) in zip(range(case.steps), exact.train(case.loss, params, data, case.rate), strict=False):
                 points.append(after)
-            self._exact_paths[case.name, dtype] = {
-                name: np.concatenate([point[name].value.astype(float) for point in points]) for name in params
+            runs = {name: np.stack([point[name].value.astype(float) for point in points], axis=1) for name in params}
+            self._exact_paths[case.name] = {
+                dtype: {name: run[k] for name, run in runs.items()} for k, dtype in enumerate(dtypes)
             }
-        return self._exact_paths[case.name, dtype]
+        return self._exact_paths[case.name][dtype]
 
     def close(self) -> None:
         for process in self._processes.values():
