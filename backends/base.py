@@ -34,7 +34,8 @@ class Deviation:
 
     ``subject`` is a named operation or a clause of the contract, ``dtypes`` where it shows, ``size`` what was
     measured, ``link`` where upstream says so. ``absolute`` is, for an operation whose error does not shrink with its
-    value, the size of that error in units roundoff; checks that it explains are reported as this deviation.
+    value, the size of that error in units roundoff; ``widens`` says that results come in a wider dtype. Checks of formulas
+    that use the subject, and that this explains, are reported as this deviation.
     """
 
     subject: str
@@ -43,6 +44,7 @@ class Deviation:
     size: str
     link: str
     absolute: float = 0.0
+    widens: bool = False
 
 
 class Backend(ABC):

@@ -81,7 +81,7 @@ _FUNCTIONS = {
     "log": arb.log,
     "tanh": arb.tanh,
     "sigmoid": _sigmoid,
-    "cosh": arb.cosh,
+    "sech2": lambda x: 1 / x.cosh() ** 2,
     "reciprocal": lambda x: 1 / x,
 }
 _UNBOUNDED = arb(0, float("inf"))
@@ -155,11 +155,8 @@ class Exact(TapeBackend):
 
     def tanh_slope(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """1 - tanh(x)^2 or, as autograd has it, 1 / cosh(x)^2: the ball holds both."""
-        if self.rounding is None:
-            return super().tanh_slope(x, y)
-        cosh = self.function("cosh", x)
-        other = self.round(self.constant(1, x) / self.round(cosh * cosh))
-        return np.frompyfunc(arb.union, 2, 1)(super().tanh_slope(x, y), other)
+        slope = super().tanh_slope(x, y)
+        return slope if self.rounding is None else np.frompyfunc(arb.union, 2, 1)(slope, self.function("sech2", x))
 
     def quotient(self, g: np.ndarray, x: np.ndarray) -> np.ndarray:
         """g / x or, as TensorFlow has it, g times a reciprocal that is not correctly rounded."""
@@ -170,8 +167,9 @@ class Exact(TapeBackend):
         if self.rounding is None or roundings == 0:
             return x
         if roundings not in self._spreads:
-            n_u = arb(roundings) * arb(self.rounding.unit)
-            self._spreads[roundings] = self._near_one(n_u / (1 - n_u))
+            n_u = roundings * self.rounding.unit
+            gamma = arb(n_u) / (1 - arb(n_u)) if n_u < 1 else arb(float("inf"))
+            self._spreads[roundings] = self._near_one(gamma)
         return x * self._spreads[roundings]
 
     def _extremes(self, x: np.ndarray) -> np.ndarray:

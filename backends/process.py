@@ -30,7 +30,11 @@ class BackendError(Exception):
 
 
 class Failed(BackendError):
-    """The backend raised; the message is the original one, the traceback follows it."""
+    """The backend raised; ``kind`` is the exception's type, the message is the original one, its traceback follows."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 class Crashed(BackendError):
@@ -97,7 +101,7 @@ class Process:
             how, last = self._ended()
             raise Crashed(f"{self.name} {how} while computing {method!r}{last}") from error
         if not succeeded:
-            raise Failed(answer)
+            raise Failed(*answer)
         return answer
 
     def stop(self) -> str:
@@ -125,22 +129,27 @@ class Process:
 
 def _serve(pipe: Connection, name: str) -> None:
     engine: Engine | None = None
-    broken = ""
+    broken = ("", "")
     try:
         engine = Engine(load(name))
     except Exception as error:  # whatever stops an import is the answer to every call
-        broken = f"backend {name!r} cannot be loaded: {type(error).__name__}: {error}\n{traceback.format_exc()}"
+        broken = _failure(f"backend {name!r} cannot be loaded", error)
     while True:
         try:
             method, arguments = pickle.loads(pipe.recv_bytes())
         except EOFError:
             return
         try:
-            answer = (engine is not None, broken if engine is None else getattr(engine, method)(*arguments))
-            reply = cloudpickle.dumps(answer)
+            reply = (False, broken) if engine is None else (True, getattr(engine, method)(*arguments))
+            message = cloudpickle.dumps(reply)
         except Exception as error:  # a framework's own errors are results here
-            reply = pickle.dumps((False, f"{name}: {type(error).__name__}: {error}\n{traceback.format_exc()}"))
-        pipe.send_bytes(reply)
+            message = pickle.dumps((False, _failure(name, error)))
+        pipe.send_bytes(message)
+
+
+def _failure(what: str, error: Exception) -> tuple[str, str]:
+    kind = type(error).__name__
+    return kind, f"{what}: {kind}: {error}\n{traceback.format_exc()}"
 
 
 if __name__ == "__main__":

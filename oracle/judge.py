@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from flint import arb
 
-from backends.base import SCALARS_KEEP_DTYPE, Deviation, Formula
+from backends.base import OPERATIONS, SCALARS_KEEP_DTYPE, Deviation, Formula
 from backends.exact import Exact
 from backends.numpy import Numpy
 from backends.tape import Array, Tensor
@@ -43,9 +44,7 @@ class Oracle:
         self.data = data
         self.dtype = dtype
         self.rate = rate
-        here = [deviation for deviation in deviations if dtype in deviation.dtypes]
-        self.absolute = {deviation.subject: deviation.absolute for deviation in here if deviation.absolute}
-        self.promotes = any(deviation.subject == SCALARS_KEEP_DTYPE for deviation in here)
+        self.deviations = [deviation for deviation in deviations if dtype in deviation.dtypes]
         self.truth = Exact()
         self.bounds = Exact(BOUND_BITS, rounding(dtype))
 
@@ -55,20 +54,18 @@ class Oracle:
         ``row`` is what messages call a point where there are several.
         """
         shapes = self._shapes(points[0], results)
-        lifts = self.promotes and self._lifts_scalars(points[0])
+        declared = self._relevant(points[0])
         comparisons = self._compare(self.bounds, list(enumerate(points)), results, shapes, row)
         judgements = {}
         for quantity, comparison in comparisons.items():
-            malformed, promoted = self._form(results[quantity], shapes[quantity], lifts)
-            if malformed:
-                judgements[quantity] = Judgement(DEVIATES, malformed, rows=len(points))
-                continue
-            judgement = comparison.judge()
-            if judgement.verdict == DEVIATES and self.absolute:
-                judgement = self._explained(judgement, comparison, points, results, shapes, row)
-            elif judgement.verdict != DEVIATES and promoted:
+            wider = [deviation.subject for deviation in declared if deviation.widens and quantity == "value"]
+            malformed, widened = _form(results[quantity], shapes[quantity], self.dtype)
+            judgement = comparison.judge() if not malformed else Judgement(DEVIATES, malformed, rows=len(points))
+            if judgement.verdict == DEVIATES and not malformed:
+                judgement = self._explained(judgement, comparison, declared, points, results, shapes, row)
+            if widened and judgement.verdict != DEVIATES:
                 judgement = dataclasses.replace(
-                    judgement, verdict=DEVIATES, declared=SCALARS_KEEP_DTYPE, message="dtype float64: " + SCALARS_KEEP_DTYPE
+                    judgement, verdict=DEVIATES, message=widened, declared=", ".join(wider) if wider else None
                 )
             judgements[quantity] = judgement
         return judgements
@@ -77,19 +74,23 @@ class Oracle:
         self,
         judgement: Judgement,
         comparison: Comparison,
+        declared: Sequence[Deviation],
         points: Sequence[Point],
         results: Results,
         shapes: Mapping[str, tuple[int, ...]],
         row: str,
     ) -> Judgement:
-        """Judge the rows outside once more with the errors that the backend declares."""
-        quantity = comparison.quantity
+        """Judge the rows outside once more, with the errors that the backend declares for what the formula uses."""
+        absolute = {deviation.subject: deviation.absolute for deviation in declared if deviation.absolute}
+        if not absolute:
+            return judgement
         rows = [(index, points[index]) for index in comparison.outside]
-        wider = Exact(BOUND_BITS, rounding(self.dtype, self.absolute))
+        wider = Exact(BOUND_BITS, rounding(self.dtype, absolute))
+        quantity = comparison.quantity
         again = self._compare(wider, rows, {quantity: results[quantity]}, shapes, row)[quantity].judge()
         if again.verdict == DEVIATES:
             return judgement
-        return dataclasses.replace(judgement, declared=", ".join(self.absolute))
+        return dataclasses.replace(judgement, declared=", ".join(absolute))
 
     def _compare(
         self,
@@ -141,22 +142,13 @@ class Oracle:
             shapes[f"gradient {name}"] = shapes[f"updated {name}"] = array.shape
         return shapes
 
-    def _form(self, arrays: Sequence[np.ndarray], shape: tuple[int, ...], lifts: bool) -> tuple[str, bool]:
-        """Return what is wrong with the shape or dtype of results, and whether they are declared to be wider."""
-        for array in arrays:
-            if array.shape != shape:
-                return f"got shape {array.shape}, expected {shape}", False
-            if array.dtype.name != self.dtype:
-                if lifts and array.dtype == np.float64 and shape == ():
-                    return "", True
-                return f"got dtype {array.dtype.name}, expected {self.dtype}", False
-        return "", False
-
-    def _lifts_scalars(self, point: Point) -> bool:
-        """Whether the formula combines a tensor of shape () with a Python number."""
-        seen = _ScalarLifts()
+    def _relevant(self, point: Point) -> list[Deviation]:
+        """Return the declared deviations of what the formula uses."""
+        if not self.deviations:
+            return []
+        seen = _Subjects()
         self._evaluated(seen, point)
-        return seen.found
+        return [deviation for deviation in self.deviations if deviation.subject in seen.used]
 
     def _evaluated(self, ops: Numpy, point: Point) -> Tensor:
         inside = ({name: ops.tensor(array) for name, array in arrays.items()} for arrays in (point, self.data))
@@ -164,14 +156,33 @@ class Oracle:
             return self.formula(ops, *inside)
 
 
-class _ScalarLifts(Numpy):
-    """numpy that notices a Python number meeting a tensor of shape ()."""
+class _Subjects(Numpy):
+    """numpy that notes what a deviation could be about: the operations asked for, and numbers meeting scalar tensors."""
 
-    found = False
+    def __init__(self) -> None:
+        self.used: set[str] = set()
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in OPERATIONS:
+            self.used.add(name)
+        return super().__getattribute__(name)
 
     def constant(self, value: object, like: Array) -> Array:
-        self.found |= like.shape == ()
+        if like.shape == ():
+            self.used.add(SCALARS_KEEP_DTYPE)
         return super().constant(value, like)
+
+
+def _form(arrays: Sequence[np.ndarray], shape: tuple[int, ...], dtype: str) -> tuple[str, str]:
+    """Return what is wrong with the shape or dtype of results, and whether the dtype is merely wider than asked for."""
+    for array in arrays:
+        if array.shape != shape:
+            return f"got shape {array.shape}, expected {shape}", ""
+    for array in arrays:
+        if array.dtype.name != dtype:
+            message = f"got dtype {array.dtype.name}, expected {dtype}"
+            return ("", message) if np.can_cast(dtype, array.dtype) else (message, "")
+    return "", ""
 
 
 def _flat(tensor: Tensor, points: int) -> list[list[arb]]:

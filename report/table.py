@@ -64,11 +64,11 @@ def counts(checks: Iterable[Record]) -> Counter[str]:
 
 
 def slack(checks: Iterable[Record]) -> list[str]:
-    """How wide the bounds are: bound / error, its median and its worst, per dtype."""
+    """How wide the bounds of the cases are: bound / error, its median over the checks and its least, per dtype."""
     lines = []
     values: dict[str, tuple[list[float], list[float]]] = {}
     for check in checks:
-        if "used" in check and verdict(check) == "conforms":
+        if "used" in check and verdict(check) == "conforms" and check["case"] != "contract":
             medians, worst = values.setdefault(check["dtype"], ([], []))
             medians.append(float.fromhex(check["used_median"]))
             worst.append(float.fromhex(check["used"]))

@@ -102,9 +102,8 @@ class Subject:
         except BackendError as error:
             verdict, message = error.verdict, str(error)
             reasons = [reason for dtype, _, reason in self._lacks(error) if dtype == self.dtype]
-        if reasons:
-            message = f"{self.backend} does not support {self.dtype} here: {reasons[0]}; it says: {message.splitlines()[0]}"
-            verdict = UNSUPPORTED
+            if reasons:
+                verdict, message = UNSUPPORTED, f"{reasons[0]}; it raises {getattr(error, 'kind', '')}"
         self.conclude({self.quantity: Judgement(verdict, message)})
 
     def _lacks(self, error: BackendError) -> list[list[str]]:
