@@ -34,9 +34,9 @@ STUCK = XOR.but(
     title="XOR from a start that ends in a local optimum",
     source="XOR; some of the notebooks' own runs never learned it",
     params={
-        "w1": ((1.7313, 1.2907), (1.6171, 1.3379), (-0.4721, -0.5913)),
-        "w2": ((1.8313,), (1.4719,)),
-        "b2": ((-0.3137,),),
+        "w1": ((0.2269, -0.6273), (-0.4957, -2.9298), (2.1596, 1.373)),
+        "w2": ((-0.3905,), (0.9286,)),
+        "b2": ((0.3375,),),
     },
     reaches_goal=False,
 )

@@ -37,8 +37,9 @@ def test_goal(subject, case):
     path, exact = subject.path(), subject.lab.exact_path(case, subject.dtype)
     reached = reference_goal(case, {name: array[-1] for name, array in path.params.items()}, subject.dtype)
     expected = reference_goal(case, {name: array[-1] for name, array in exact.items()}, subject.dtype)
-    message = "" if reached == expected else f"reached the goal: {reached}; the exact run does: {expected}"
-    judgement = Judgement(DEVIATES if message else CONFORMS, message)
+    agrees = reached == expected == case.reaches_goal
+    message = f"reaches the goal: {reached}; the exact run does: {expected}; the case says: {case.reaches_goal}"
+    judgement = Judgement(CONFORMS) if agrees else Judgement(DEVIATES, message)
     subject.conclude({"goal": judgement}, drift=drift(path.params, exact))
 
 

@@ -1,0 +1,272 @@
+"""The oracle is right: its derivatives, its bounds, its guard and what it says of the sources."""
+
+import flint
+import numpy as np
+import pytest
+from flint import arb
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import cases
+from backends.base import Deviation, Engine
+from backends.exact import Exact
+from backends.numpy import Numpy
+from oracle.judge import Oracle
+from oracle.precision import MEASURED_ULPS, rounding, ulp
+from oracle.verdict import CONFORMS, DEVIATES, UNINFORMATIVE, Comparison
+from tests.plan import reference_goal
+from tests.test_training import printed
+
+CASES = list(cases.builtin().values())
+TRAINED = [case for case in CASES if case.steps]
+every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+every_dtype = pytest.mark.parametrize("dtype", sorted(MEASURED_ULPS))
+
+
+def at_start(case, bits):
+    exact = Exact(bits)
+    params, data = ({name: exact.tensor(array) for name, array in arrays.items()} for arrays in (case.params, case.data))
+    return exact, params, data
+
+
+@every_case
+def test_gradient_is_the_central_difference(case):
+    """Exact gradients agree with central differences at 1000 bits, which trust no derivative rule."""
+    exact, params, data = at_start(case, 300)
+    _, gradient = exact.value_and_grad(case.loss, params, data)
+    for name, start in case.params.items():
+        for index in np.ndindex(start.shape):
+            fine, coarse = (central_difference(case, name, index, exponent) for exponent in (-301, -300))
+            # The error of a central difference is c h^2 + O(h^4): between h and h/2 it shrinks to a quarter.
+            truncation = abs(coarse - fine)
+            with flint.ctx.workprec(1000):
+                distance = abs(gradient[name].value[(0, *index)] - fine)
+                assert not distance > truncation, f"{case.name} {name}{index}"
+                assert truncation < arb(2) ** -200, "a difference that proves little"
+
+
+def central_difference(case, name, index, exponent):
+    exact, params, data = at_start(case, 1000)
+    with exact.precision():
+        values = []
+        for sign in (1, -1):
+            moved = dict(params)
+            array = params[name].value.copy()
+            array[(0, *index)] += sign * arb(2) ** exponent
+            moved[name] = type(params[name])(array, exact)
+            values.append(case.loss(exact, moved, data).value[0])
+        return (values[0] - values[1]) / (2 * arb(2) ** exponent)
+
+
+@every_case
+def test_printed_figures_are_true(case):
+    """What the sources print agrees with the exact answer to every digit that the printing dtype holds."""
+    exact, params, data = at_start(case, 300)
+    value, gradient = exact.value_and_grad(case.loss, params, data)
+    known = {"loss": value} | {f"gradient {name}": tensor for name, tensor in gradient.items()}
+    if case.predict:
+        with exact.precision():
+            known["prediction"] = case.predict(exact, params, data)
+    for figure in case.figures:
+        if figure.quantity.startswith("final"):
+            continue  # the float64 runs print these, and each of their steps is judged
+        centres, balls = printed(figure.text, np.finfo(figure.printed_by).precision)
+        for truth, ball in zip(known[figure.quantity].value.ravel(), balls, strict=True):
+            assert ball.overlaps(truth), f"{case.name}: {figure} against {truth}"
+        assert len(centres) == known[figure.quantity].value.size
+
+
+@pytest.mark.parametrize("case", TRAINED, ids=lambda case: case.name)
+def test_goal_is_what_the_case_says(case):
+    """The exact run reaches its goal or not as the case states, and the start does not meet a goal to be reached."""
+    exact, params, data = at_start(case, 300)
+    for _, (_, _, params) in zip(range(case.steps), exact.train(case.loss, params, data, case.rate), strict=False):
+        pass
+    end = {name: tensor.value[0].astype(float) if tensor.shape else np.array(float(tensor.value[0])) for name, tensor in params.items()}
+    assert reference_goal(case, end, "float64") == case.reaches_goal
+    assert not reference_goal(case, dict(case.params), "float64")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", ["xor", "logistic-graph", "tanh-neuron", "thermometer", "relu-generic"])
+@settings(max_examples=30, deadline=None)
+@given(data=st.data())
+def test_bounds_hold_for_numpy(name, dtype, data):
+    """Whatever the start, a float evaluation lies inside its ball: no alarm without a fault."""
+    case = cases.builtin()[name]
+    numbers = st.floats(-30, 30, width=32)
+    point = {
+        key: np.array(data.draw(st.lists(numbers, min_size=array.size, max_size=array.size)), dtype).reshape(array.shape)
+        for key, array in case.params.items()
+    }
+    for judgement in judge(case, dtype, point).values():
+        assert judgement.verdict in (CONFORMS, UNINFORMATIVE), judgement.message
+
+
+def judge(case, dtype, point=None, fault=lambda results: results, deviations=()):
+    """Judge numpy's loss and gradient of ``case`` after ``fault`` has had its way with them."""
+    params, data = case.at(dtype)
+    params = params if point is None else point
+    with np.errstate(all="ignore"):
+        [(value, gradient)] = Engine(Numpy()).gradients(case.loss, [params], data)
+    results = fault({"value": value} | {f"gradient {name}": array for name, array in gradient.items()})
+    return Oracle(case.loss, data, dtype, deviations).judge([params], {name: [array] for name, array in results.items()})
+
+
+WRONG = {
+    "zero": lambda x: 0 * x,
+    "sign flipped": lambda x: -x,
+    "1.5-fold": lambda x: x + x / 2,
+    "permuted": lambda x: np.roll(x.ravel(), 1).reshape(x.shape),
+    "nan in one entry": lambda x: np.where(np.arange(x.size).reshape(x.shape) == 0, np.array(np.nan, x.dtype), x),
+    "infinite": lambda x: x + np.array(np.inf, x.dtype),
+}
+
+
+@every_dtype
+@pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
+def test_wrong_gradients_deviate(wrong, dtype):
+    """The four results that the guard promises to throw out, and those that are not numbers, are thrown out."""
+    case = cases.builtin()["xor"]
+
+    def fault(results):
+        return results | {"gradient w1": wrong(results["gradient w1"])}
+
+    judged = judge(case, dtype, fault=fault)
+    assert judged["gradient w1"].verdict == DEVIATES
+    assert judged["gradient w2"].verdict == CONFORMS
+    assert "gradient w1[" in judged["gradient w1"].message
+    for word in ("got", "expected", "off by", "allowed"):
+        assert word in judged["gradient w1"].message
+
+
+def test_wrong_shapes_and_dtypes_deviate():
+    """Shape and dtype are compared before values: right numbers in the wrong form are wrong."""
+    case = cases.builtin()["xor"]
+    flat = judge(case, "float64", fault=lambda r: r | {"gradient w1": r["gradient w1"].ravel()})
+    narrow = judge(case, "float64", fault=lambda r: r | {"value": r["value"].astype("float32")})
+    wide = judge(case, "float32", fault=lambda r: r | {"value": r["value"].astype("float64")})
+    assert flat["gradient w1"].message == "got shape (6,), expected (3, 2)"
+    assert narrow["value"].message == "got dtype float32, expected float64"
+    assert wide["value"].message == "got dtype float64, expected float32"
+    assert {flat["gradient w1"].verdict, narrow["value"].verdict, wide["value"].verdict} == {DEVIATES}
+
+
+def test_a_kink_gives_no_verdict():
+    """At relu(0) every subgradient is admitted, so that no verdict is possible, and none is given."""
+    zero = {"x": np.zeros(2)}
+    loss = lambda ops, params, data: ops.sum(ops.relu(params["x"]) * data["weight"])  # noqa: E731
+    oracle = Oracle(loss, {"weight": np.array([1.1, 1.7])}, "float64")
+    for slope in (0.0, 0.5, 1.0):
+        results = {"gradient x": [np.array([1.1, 1.7]) * slope]}
+        assert oracle.judge([zero], results)["gradient x"].verdict == UNINFORMATIVE
+    beyond = {"gradient x": [np.array([1.1, 1.7]) * 2]}
+    assert oracle.judge([zero], beyond)["gradient x"].verdict == DEVIATES
+
+
+def test_overflow_gives_no_verdict():
+    """Where a result may leave the range of the dtype, the bound is infinite and there is no verdict."""
+    square = cases.builtin()["square"]
+    for size in (1e20, np.finfo("float32").max):
+        point = {"x": np.array(size, "float32")}
+        with np.errstate(over="ignore"):
+            value = point["x"] * point["x"]
+        judged = Oracle(square.loss, {}, "float32").judge([point], {"value": [np.asarray(value)]})["value"]
+        assert (judged.verdict, judged.message) == (UNINFORMATIVE, "no finite bound")
+
+
+def test_underflow_is_no_fault():
+    """A product that a dtype flushes to zero is inside its bound; a wrong exact zero is not excused by that."""
+    square = cases.builtin()["square"]
+    point = {"x": np.array(1e-25, "float32")}
+    judged = Oracle(square.loss, {}, "float32").judge([point], {"value": [np.array(0, "float32")]})["value"]
+    assert judged.verdict == UNINFORMATIVE
+    zero = {"x": np.array(0, "float32")}
+    tiny = {"value": [np.array(1e-40, "float32")]}
+    assert Oracle(square.loss, {}, "float32").judge([zero], tiny)["value"].verdict == DEVIATES
+
+
+def test_an_exact_zero_has_a_bound_of_zero():
+    """Where the exact result is zero and no operation rounds, zero alone conforms."""
+    judged = judge(cases.builtin()["square-zero"], "float32")
+    assert {judgement.verdict for judgement in judged.values()} == {CONFORMS}
+    off = judge(cases.builtin()["square-zero"], "float32", fault=lambda r: r | {"gradient x": r["gradient x"] + np.float32(1e-30)})
+    assert off["gradient x"].verdict == DEVIATES
+
+
+@pytest.mark.parametrize(
+    ("truth", "bound", "verdict"),
+    [
+        ([1.0, 2.0], [0.1, 0.1], CONFORMS),
+        ([1.0, 2.0], [2.5, 2.5], UNINFORMATIVE),  # admits zero
+        ([1.0, 1.2], [0.3, 0.3], UNINFORMATIVE),  # tells zero and 1.5-fold apart, but not the permuted result
+        ([1.0, 1.0], [0.1, 0.1], CONFORMS),  # permuting makes no difference, so nothing is asked of it
+        ([0.0, 0.0], [1e-9, 1e-9], UNINFORMATIVE),  # nothing wrong differs, and something is admitted
+        ([0.0, 0.0], [0.0, 0.0], CONFORMS),
+        ([1.0, 2.0], [0.1, np.inf], UNINFORMATIVE),
+    ],
+)
+def test_the_guard(truth, bound, verdict):
+    """A bound that admits a wrong result gives no verdict, however right the result is."""
+    comparison = Comparison("x", "float64", (2,))
+    comparison.add(0, truth, [arb(t) for t in truth], [arb(t, b) for t, b in zip(truth, bound, strict=True)])
+    assert comparison.judge().verdict == verdict
+
+
+def test_a_wrong_update_is_a_wrong_change():
+    """Of an updated weight the guard looks at the change: a step lost in rounding is not approved."""
+    comparison = Comparison("updated w", "float32", (1,))
+    comparison.add(0, [1.0], [arb(1) + arb(2) ** -30], [arb(1, 2.0**-24)], origin=[1.0])
+    assert comparison.judge().verdict == UNINFORMATIVE
+
+
+def test_one_bad_step_among_many_is_found():
+    """A run is as good as its worst step, and the message names it."""
+    comparison = Comparison("gradient w", "float64", (1,), row="step")
+    for step in range(100):
+        got = 3.0 if step == 57 else 1.0
+        comparison.add(step, [got], [arb(1)], [arb(1, 1e-15)])
+    judgement = comparison.judge()
+    assert judgement.verdict == DEVIATES
+    assert "at step 57" in judgement.message
+    assert "1 of 100 steps are outside, the first is 57" in judgement.message
+
+
+def test_a_deviation_explains_only_what_uses_its_subject():
+    """Chainer's sigmoid may be off where a sigmoid is computed, by as much as declared, and nowhere else."""
+    sigmoid = Deviation("sigmoid", ("float64",), "reason", "size", "link", absolute=2)
+
+    def shifted(units):
+        return lambda results: results | {"value": results["value"] + units * 2.0**-53}
+
+    point = {"w": np.array([30.0, 1.0, 1.0])}  # -log sigmoid(31): a sigmoid of nearly 1 is off by 2 u there
+    three = cases.builtin()["logistic-three"]
+    assert judge(three, "float64", point, shifted(2)).popitem()[1].verdict != ""
+    assert judge(three, "float64", None, shifted(40))["value"].verdict == DEVIATES
+    within = judge(three, "float64", None, shifted(40), [sigmoid])["value"]
+    assert within.declared is None, "40 units are more than declared"
+    line = cases.builtin()["line-generic"]
+    assert judge(line, "float64", None, shifted(40), [sigmoid])["value"].declared is None
+    low = {"w": np.array([-20.0, 1.0, 1.0])}
+
+    def half_tanh(results):
+        x = np.float64(-18.0)
+        return results | {"value": -np.log(0.5 * np.tanh(x / 2) + 0.5)}
+
+    assert judge(three, "float64", low, half_tanh)["value"].declared is None
+    assert judge(three, "float64", low, half_tanh, [sigmoid])["value"].declared == "sigmoid"
+
+
+@every_dtype
+def test_ulp(dtype):
+    """The unit in the last place is numpy's spacing, at and above the smallest normal number."""
+    format_ = np.finfo(dtype)
+    values = np.array([1, 1.5, 2, 3.9, format_.tiny, format_.max / 2], dtype)
+    assert (ulp(values.astype("float64"), dtype) == np.spacing(values).astype("float64")).all()
+    assert ulp(np.zeros(1), dtype)[0] == np.spacing(np.array(0, dtype)).astype("float64")
+
+
+@every_dtype
+def test_rounding_is_that_of_the_format(dtype):
+    """The unit roundoff is half the distance from one to the next number."""
+    assert rounding(dtype).unit * 2 == float(np.nextafter(np.array(1, dtype), np.array(2, dtype)) - np.array(1, dtype))
