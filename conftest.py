@@ -90,13 +90,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Sort by backend, case and dtype: a backend is imported once, and tests of one training run stand together.
 
-    The sweep over random starts is left out unless asked for.
+    Left out are the sweep over random starts unless asked for, and the stand-ins that pytest makes of tests for which the
+    plan holds no case.
     """
     plan = config.stash[PLAN]
-    sweeps = [item for item in items if item.get_closest_marker("sweep") and not plan.random_starts]
-    if sweeps:
-        config.hook.pytest_deselected(items=sweeps)
-        items[:] = [item for item in items if item not in sweeps]
+
+    def wanted(item: pytest.Item) -> bool:
+        backend = getattr(getattr(item, "callspec", None), "params", {}).get("backend")
+        return backend in (None, *plan.backends) and (bool(plan.random_starts) or not item.get_closest_marker("sweep"))
+
+    config.hook.pytest_deselected(items=[item for item in items if not wanted(item)])
+    items[:] = filter(wanted, items)
     cases = list(plan.cases)
 
     def order(item: pytest.Item) -> tuple[int, int, int]:

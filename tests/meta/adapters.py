@@ -1,0 +1,171 @@
+"""Adapters with a fault, judged as ``--backend tests.meta.adapters:Name``. Each differs from a sound one in one thing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from typing import Any
+
+import numpy as np
+
+from backends.base import Backend, Deviation
+from backends.numpy import Numpy
+from backends.tape import Tensor
+
+
+class Sound(Numpy):
+    """No fault at all."""
+
+
+class MeanForSum(Numpy):
+    """Sums are means."""
+
+    def sum(self, x: Tensor) -> Tensor:
+        return self.mean(x)
+
+
+class HalfPercent(Numpy):
+    """The derivative of sigmoid is 0.5 % too large."""
+
+    def sigmoid(self, x: Tensor) -> Tensor:
+        y = super().sigmoid(x)
+        (operand, pullback), *_ = y.operands or ((x, lambda g: g),)
+        return Tensor(y.value, self, ((operand, lambda g: pullback(g) * self.constant(1.005, g)),))
+
+
+class Clipped(Numpy):
+    """Probabilities are clipped at 1e-7 before their logarithm."""
+
+    def log(self, x: Tensor) -> Tensor:
+        return super().log(Tensor(np.clip(x.value, self.constant(1e-7, x.value), None), self, ((x, lambda g: g),)))
+
+
+class LeaksFloat32(Numpy):
+    """The sigmoid is computed in float32, whatever the dtype."""
+
+    def function(self, name: str, x: np.ndarray) -> np.ndarray:
+        if name == "sigmoid":
+            return super().function(name, x.astype(np.float32)).astype(x.dtype)
+        return super().function(name, x)
+
+
+class Stale(Numpy):
+    """Training uses the gradient of the step before."""
+
+    def train(self, loss: Any, params: Any, data: Any, rate: float) -> Any:
+        last = {name: Tensor(np.zeros_like(tensor.value), self) for name, tensor in params.items()}
+        while True:
+            value, gradient = self.value_and_grad(loss, params, data)
+            params = {name: Tensor(self.updated(w.value, last[name].value, rate), self) for name, w in params.items()}
+            last = gradient
+            yield value, gradient, params
+
+
+class WrongRate(Numpy):
+    """The learning rate is 1e-10 too large, relatively."""
+
+    def updated(self, w: Any, gradient: Any, rate: float) -> Any:
+        return super().updated(w, gradient, rate * (1 + 1e-10))
+
+
+class WritesInputs(Numpy):
+    """Evaluating a gradient moves the parameters."""
+
+    def value_and_grad(self, loss: Any, params: Any, data: Any) -> Any:
+        result = super().value_and_grad(loss, params, data)
+        for tensor in params.values():
+            tensor.value += 1
+        return result
+
+
+class Random(Numpy):
+    """The gradient changes in the last place from call to call."""
+
+    def value_and_grad(self, loss: Any, params: Any, data: Any) -> Any:
+        value, gradient = super().value_and_grad(loss, params, data)
+        self.calls = getattr(self, "calls", 0) + 1
+        return value, {name: Tensor(g.value * self.constant(1 + self.calls % 2 * 1e-15, g.value), self) for name, g in gradient.items()}
+
+
+class ForgetsAName(Numpy):
+    """One parameter has no gradient."""
+
+    def value_and_grad(self, loss: Any, params: Any, data: Any) -> Any:
+        value, gradient = super().value_and_grad(loss, params, data)
+        gradient.popitem()
+        return value, gradient
+
+
+class StaleDeclaration(Numpy):
+    """Declares a deviation that it does not have."""
+
+    deviations = (Deviation("tanh", ("float64",), reason="none", size="none", link="none", absolute=2),)
+
+
+class UnknownDeclaration(Numpy):
+    """Declares a deviation of something that does not exist."""
+
+    deviations = (Deviation("tangent", ("float64",), reason="none", size="none", link="none", absolute=2),)
+
+
+class FalselyUnsupported(Numpy):
+    """Declares as unsupported what works."""
+
+    unsupported = {("float64", "log"): "not at all"}
+
+
+class Raises(Numpy):
+    """Has no logarithm."""
+
+    def log(self, x: Tensor) -> Tensor:
+        raise ArithmeticError("no logarithm today")
+
+
+class Aborts(Numpy):
+    """The process dies in native code."""
+
+    def log(self, x: Tensor) -> Tensor:
+        os.abort()
+
+
+class Segfaults(Numpy):
+    """The process is killed by a signal of its own making."""
+
+    def log(self, x: Tensor) -> Tensor:
+        os.kill(os.getpid(), signal.SIGSEGV)
+        raise AssertionError
+
+
+class Exits(Numpy):
+    """The process leaves without a word, having printed something."""
+
+    def log(self, x: Tensor) -> Tensor:
+        print("leaving now", flush=True)
+        os._exit(7)
+
+
+class Hangs(Numpy):
+    """No answer ever comes."""
+
+    def log(self, x: Tensor) -> Tensor:
+        time.sleep(10_000)
+        raise AssertionError
+
+
+class Prints(Numpy):
+    """Writes to standard output what looks like nothing at all."""
+
+    def log(self, x: Tensor) -> Tensor:
+        os.write(1, b"\x00\xff garbage \n" * 1000)
+        return super().log(x)
+
+
+class Incomplete(Backend):
+    """Brings a name and no methods."""
+
+    name = "incomplete"
+
+
+class NotABackend:
+    """Is something else."""

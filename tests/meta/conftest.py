@@ -1,0 +1,49 @@
+"""Running the suite as its users do: pytest in a process of its own."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """Exit status, everything printed, and the document of the results file."""
+
+    status: int
+    text: str
+    document: dict[str, Any] | None
+
+    def checks(self, **wanted: str) -> list[dict[str, Any]]:
+        assert self.document is not None, self.text
+        records = [record for record in self.document["records"] if record["kind"] == "check"]
+        return [record for record in records if all(record[key] == value for key, value in wanted.items())]
+
+    def verdicts(self, **wanted: str) -> set[str]:
+        return {record["verdict"] for record in self.checks(**wanted)}
+
+
+@pytest.fixture(scope="session")
+def suite(tmp_path_factory):
+    """Return a function that runs the conformance tests with some options."""
+
+    def run(*options: str) -> Outcome:
+        results = tmp_path_factory.mktemp("suite") / "results.json"
+        command = [sys.executable, "-m", "pytest", "tests", "--ignore=tests/meta", "-p", "no:cacheprovider"]
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
+        done = subprocess.run(
+            [*command, f"--results={results}", *options], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        )
+        document = json.loads(results.read_text()) if results.exists() else None
+        return Outcome(done.returncode, done.stdout + done.stderr, document)
+
+    return run

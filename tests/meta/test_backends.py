@@ -1,0 +1,81 @@
+"""Backends are loaded when asked for, keep to the contract, and leave no traces."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import backends
+from backends.base import OPERATIONS, Backend
+from backends.numpy import Numpy
+from tests.meta.conftest import ROOT
+
+FRAMEWORK_PACKAGES = {"autograd", "torch", "tensorflow", "jax", "mxnet", "chainer"}
+
+
+def python(code):
+    """Run ``code`` in an interpreter of its own and return what it prints."""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+@pytest.mark.parametrize("package", ["backends", "cases", "oracle.judge", "report.__main__", "tests.subject"])
+def test_importing_imports_no_framework(package):
+    """Only the loader imports a framework, and only when asked."""
+    found = python(f"import sys, {package}; print(*{FRAMEWORK_PACKAGES!r} & set(sys.modules))")
+    assert found == ""
+
+
+def test_cases_import_numpy_only():
+    """A case knows neither who computes it nor who judges."""
+    assert python("import sys, cases; cases.builtin(); print(*{'backends', 'oracle', 'flint'} & set(sys.modules))") == ""
+
+
+def test_a_missing_method_fails_at_construction():
+    """An adapter that lacks a part of the contract cannot be made."""
+    for name in (*OPERATIONS, "tensor", "array", "value_and_grad", "train", "version"):
+        incomplete = type("Lacking", (Numpy,), {name: Backend.__dict__[name]})
+        with pytest.raises(TypeError, match=f"abstract method '?{name}"):
+            incomplete()
+
+
+@pytest.mark.parametrize("name", ["chainer", "mxnet"])
+def test_removed_numpy_names_are_removed_again(name):
+    """numpy is the same before and after the import of a framework that needs names of old."""
+    if reason := backends.missing(name):
+        pytest.skip(reason)
+    code = (
+        "import sys, numpy, numpy.linalg, backends; before = set(vars(numpy))\n"
+        f"backends.load({name!r})\n"
+        "new = {n for n in set(vars(numpy)) - before if f'numpy.{n}' not in sys.modules}; print(*sorted(new))"
+    )
+    assert python(code).splitlines()[-1:] in ([], [""])
+
+
+def test_all_frameworks_in_one_process():
+    """In the loader's order, all that are installed share one process and agree on a gradient."""
+    code = """
+import os, backends
+os.environ.update(backends.SETTINGS)
+import cases
+from backends.base import Engine
+case = cases.builtin()["xor"]
+params, data = case.at("float64")
+for name in backends.FRAMEWORKS:
+    if not backends.missing(name):
+        [(value, gradient)] = Engine(backends.load(name)).gradients(case.loss, [params], data)
+        print(name, value.dtype, round(float(gradient["b2"].sum()), 9))
+"""
+    lines = [line.split() for line in python(code).splitlines()]
+    assert [line[0] for line in lines] == [name for name in backends.FRAMEWORKS if not backends.missing(name)]
+    assert {tuple(line[1:]) for line in lines} == {tuple(lines[0][1:])}
+
+
+def test_gradients_of_unused_parameters_are_zero():
+    """A parameter that the loss does not use has a gradient of zero, in its own shape."""
+    numpy = Numpy()
+    params = {"w": numpy.tensor(np.ones(3)), "unused": numpy.tensor(np.ones((2, 2)))}
+    _, gradient = numpy.value_and_grad(lambda ops, p, d: ops.sum(p["w"] * p["w"]), params, {})
+    assert gradient["unused"].value.tolist() == [[0, 0], [0, 0]]

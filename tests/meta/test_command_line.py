@@ -1,0 +1,134 @@
+"""Bad input gets a clear error before work starts."""
+
+import pytest
+
+STATUS_USAGE = 4
+IMPORTS = "import time:"  # what PYTHONPROFILEIMPORTTIME writes
+
+
+@pytest.fixture
+def refused(suite, monkeypatch):
+    """Return a function that runs the suite, expects a usage error before any framework is imported, and returns it."""
+
+    def run(*options):
+        monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")
+        outcome = suite(*options)
+        lines = outcome.text.splitlines()
+        assert outcome.status == STATUS_USAGE, outcome.text
+        imported = {line.rpartition("|")[2].strip() for line in lines if line.startswith(IMPORTS)}
+        assert "numpy" in imported, "imports are not seen"
+        assert not imported & {"torch", "tensorflow", "jax", "mxnet", "chainer", "autograd"}
+        return "\n".join(line for line in lines if not line.startswith(IMPORTS))
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--backend", "pytorch"), "unknown backend 'pytorch'; known: numpy, chainer, mxnet, autograd, torch, jax, tensorflow"),
+        (("--backend", "no.such.module:Class"), "backend 'no.such.module:Class': no such module and class can be found"),
+        (("--backend", "tests.meta.adapters:"), "no such module and class can be found"),
+        (("--case", "nor"), "unknown case 'nor'; known: line, line-generic, "),
+        (("--dtype", "float8"), "unknown dtype 'float8'; known: float32, float64, float16"),
+        (("--time-limit", "0"), "--time-limit=0.0: must be a number above 0"),
+        (("--time-limit", "soon"), "argument --time-limit: invalid float value: 'soon'"),
+        (("--random-starts", "-5"), "--random-starts=-5: must be a number above -1"),
+        (("--cases", "no_such_file.py"), "no_such_file.py: no such Python file of cases"),
+        (("--results=/proc/no/such.json",), "--results=/proc/no/such.json cannot be written: "),
+    ],
+)
+def test_bad_options_are_usage_errors(refused, options, words):
+    """Exit status 4, and the known values."""
+    assert words in refused(*options)
+
+
+CASE = """
+from cases import Case
+
+def loss(ops, params, data):
+    {body}
+
+MINE = Case(name="mine", title="a case of my own", source="here", loss=loss, params={params}, data={data})
+"""
+
+
+@pytest.mark.parametrize(
+    ("body", "params", "data", "words"),
+    [
+        ("return params['w']", "{'w': float('nan')}", "{}", "case 'mine': params['w'] is not finite: nan"),
+        ("return params['w']", "{'w': 'one'}", "{}", "case 'mine': params['w'] is not an array of numbers"),
+        ("return params['w']", "{}", "{}", "case 'mine' has no parameters"),
+        ("return params['w']", "{'w': [1.5, 2.5]}", "{}", "case 'mine': a loss is a scalar tensor of shape (), this one is (2,)"),
+        ("return 1.5", "{'w': 1.5}", "{}", "this one is float"),
+        ("params['w'] = 2", "{'w': 1.5}", "{}", "case 'mine': its formula raises TypeError"),
+        ("x = data['x']; x -= 1; return ops.sum(x)", "{'w': 1.5}", "{'x': 2}", "must not write into a tensor"),
+        ("return ops.gamma(params['w'])", "{'w': 1.5}", "{}", "no attribute 'gamma'"),
+        ("return params['w'] * 0 + ops.sum(data['x'])", "{'w': 1.5}", "{'x': 1e39}", "case 'mine': 'x' overflows float32"),
+    ],
+)
+def test_bad_cases_are_named(refused, tmp_path, body, params, data, words):
+    """A case that cannot be judged is refused with its name."""
+    file = tmp_path / "mine.py"
+    file.write_text(CASE.format(body=body, params=params, data=data))
+    assert words in refused("--cases", str(file))
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("1 / 0", "failed to run: ZeroDivisionError: division by zero"),
+        ("x = 1", "defines no case"),
+        ("from cases.xor import XOR", "case 'xor' is defined twice"),
+    ],
+)
+def test_bad_case_files_are_named(refused, tmp_path, text, words):
+    """A file that is no file of cases is refused with its name."""
+    file = tmp_path / "broken.py"
+    file.write_text(text)
+    assert words in refused("--cases", str(file))
+
+
+def test_a_case_from_outside_is_judged(suite, tmp_path):
+    """A case in a file of the user's is judged like those that come with the suite."""
+    file = tmp_path / "mine.py"
+    file.write_text(CASE.format(body="return ops.sum(ops.exp(params['w'] * data['x']))", params="{'w': 0.31}", data="{'x': [1, 2.5]}"))
+    outcome = suite("--cases", str(file), "--case", "mine", "--backend", "numpy", "--backend", "autograd")
+    assert outcome.status == 0, outcome.text
+    assert outcome.verdicts(case="mine") == {"conforms"}
+
+
+def test_a_missing_backend_is_an_error(suite, tmp_path, monkeypatch):
+    """A framework that is asked for and not installed is reported as missing, by package, and is no skip."""
+    blocker = tmp_path / "sitecustomize.py"
+    blocker.write_text(
+        "import importlib.util as u\nreal = u.find_spec\nu.find_spec = lambda n, *a: None if n == 'mxnet' else real(n, *a)\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    outcome = suite("--backend", "mxnet", "--backend", "numpy", "--case", "line", "--dtype", "float32")
+    assert outcome.status == 1
+    assert "missing: mxnet (package 'mxnet' is not installed in this environment)" in outcome.text
+    assert outcome.verdicts(backend="mxnet") == {"missing"}
+    assert outcome.verdicts(backend="numpy") == {"conforms"}
+    assert " skipped" not in outcome.text
+    everything = suite("--case", "line", "--dtype", "float32", "-k", "loss")
+    assert "not judged: mxnet, package 'mxnet' is not installed" in everything.text
+
+
+@pytest.mark.parametrize(
+    ("adapter", "words"),
+    [
+        ("tests.meta.broken_import:Any", "ImportError: libframework.so.1: cannot open shared object file"),
+        ("tests.meta.adapters:Absent", "tests.meta.adapters has no class Absent"),
+        ("tests.meta.adapters:NotABackend", "is not a subclass of backends.base.Backend"),
+        ("tests.meta.adapters:Incomplete", "abstract methods"),
+    ],
+)
+def test_a_backend_that_cannot_be_loaded_fails(suite, adapter, words):
+    """The original message, for every check, and the other backends are judged."""
+    outcome = suite("--backend", adapter, "--backend", "numpy", "--case", "line", "--dtype", "float32")
+    assert outcome.status == 1
+    assert f"backend '{adapter}' cannot be loaded" in outcome.text
+    assert words in outcome.text
+    assert outcome.verdicts(backend=adapter) == {"failed"}
+    assert outcome.verdicts(backend="numpy") == {"conforms"}

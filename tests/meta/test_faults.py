@@ -1,0 +1,68 @@
+"""Planted faults are found, by the check that is there to find them, with a message that says where and by how much."""
+
+import importlib.util
+
+import pytest
+
+FAULTS = (
+    ("MeanForSum", "loss"),
+    ("MeanForSum", "gradient w1"),
+    ("MeanForSum", "sum"),
+    ("HalfPercent", "gradient w1"),
+    ("HalfPercent", "derivative of sigmoid"),
+    ("Clipped", "log"),
+    ("LeaksFloat32", "prediction"),
+    ("Stale", "updated w1 each step"),
+    ("WrongRate", "updated b2 each step"),
+    ("WritesInputs", "inputs untouched"),
+    ("Random", "repeatable"),
+    ("StaleDeclaration", "tanh"),
+    ("UnknownDeclaration", "declarations"),
+    ("FalselyUnsupported", "log"),
+)
+
+
+def adapter(name):
+    return f"tests.meta.adapters:{name}"
+
+
+@pytest.fixture(scope="module")
+def faulty_run(suite):
+    """Return a run over all faulty adapters."""
+    options = [option for name in dict.fromkeys(name for name, _ in FAULTS) for option in ("--backend", adapter(name))]
+    return suite(*options, "--backend", adapter("ForgetsAName"), "--case", "xor", "--dtype", "float64")
+
+
+def test_a_sound_adapter_from_outside_conforms(suite):
+    """The adapter from which the faulty ones are made has no fault; a single engine claims no agreement."""
+    outcome = suite("--backend", adapter("Sound"), "--case", "xor")
+    assert outcome.status == 0, outcome.text
+    assert outcome.verdicts() == {"conforms"}
+    assert "no agreement is claimed: 1 backend ran" in outcome.text
+
+
+@pytest.mark.parametrize(("name", "quantity"), FAULTS)
+def test_a_fault_deviates(faulty_run, name, quantity):
+    """The fault fails the run, in the quantity that shows it, and the message says where to look closer."""
+    [check] = faulty_run.checks(backend=adapter(name), quantity=quantity)
+    assert check["verdict"] == "deviates"
+    assert faulty_run.status == 1
+    assert f"{quantity}: deviates: {check['message']}" in faulty_run.text
+    assert f"to look closer: python -m pytest tests --backend {adapter(name)}" in faulty_run.text
+
+
+def test_a_parameter_without_gradient_is_named(faulty_run):
+    """A gradient that lacks a parameter fails and names what came and what should have come."""
+    assert faulty_run.verdicts(backend=adapter("ForgetsAName"), quantity="gradient") == {"failed"}
+    assert "returned entries ['w1', 'w2'] for parameters ['b2', 'w1', 'w2']" in faulty_run.text
+
+
+@pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="needs PyTorch")
+def test_a_forgotten_zero_grad_deviates(suite):
+    """PyTorch without zero_grad: the first step conforms, the second is outside, and the message says so."""
+    outcome = suite("--backend", "tests.meta.forgetful_torch:ForgetfulTorch", "--case", "nand", "--dtype", "float32")
+    assert outcome.status == 1
+    [check] = outcome.checks(quantity="gradient w each step")
+    assert check["verdict"] == "deviates"
+    assert "99 of 100 steps are outside, the first is 1" in check["message"]
+    assert outcome.verdicts(quantity="gradient w") == {"conforms"}

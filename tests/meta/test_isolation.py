@@ -1,0 +1,76 @@
+"""A backend that dies or hangs costs its own checks and nothing else."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from backends.process import Process, TimedOut
+from tests.meta.conftest import ROOT
+
+CASES = ("--case", "line-generic", "--case", "nand", "--dtype", "float64")
+
+
+ENDS = {
+    "Raises": ("failed", "ArithmeticError: no logarithm today"),
+    "Aborts": ("crashed", "was ended by SIGABRT while computing"),
+    "Segfaults": ("crashed", "was ended by SIGSEGV while computing"),
+    "Exits": ("crashed", "exited with status 7 while computing 'gradients'; its last output was: leaving now"),
+    "Hangs": ("timed out", "gave no answer to "),
+}
+
+
+@pytest.fixture(scope="module", params=[(), ("-n", "2")], ids=["plain", "xdist"])
+def deadly_run(suite, request):
+    """Return a run of one sound backend among many that end badly."""
+    options = [option for name in ENDS for option in ("--backend", f"tests.meta.adapters:{name}")]
+    return suite("--backend", "numpy", *options, *CASES, "--time-limit", "3", *request.param)
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_the_others_finish(deadly_run, name):
+    """The backend is reported by its own word; its sound checks and those of all others are there."""
+    verdict, words = ENDS[name]
+    name = f"tests.meta.adapters:{name}"
+    assert deadly_run.status == 1
+    assert deadly_run.document["complete"]
+    assert deadly_run.verdicts(backend="numpy") == {"conforms"}
+    assert deadly_run.verdicts(backend=name, case="line-generic") == {"conforms"}
+    assert deadly_run.verdicts(backend=name, case="nand", quantity="loss") == {verdict}
+    assert any(words in check["message"] for check in deadly_run.checks(backend=name))
+    assert "agreement of all" in deadly_run.text
+
+
+def test_garbage_on_standard_output_is_harmless(suite):
+    """What a framework prints cannot be mistaken for an answer."""
+    outcome = suite("--backend", "tests.meta.adapters:Prints", *CASES)
+    assert outcome.status == 0, outcome.text
+
+
+def test_patience_ends():
+    """A backend that hangs twice is not asked a third time, so that a run of thousands of checks ends."""
+    process = Process("tests.meta.adapters:Hangs", 1.0)
+    for _ in range(2):
+        with pytest.raises(TimedOut, match="gave no answer"):
+            process.call("apply", lambda ops, params, data: ops.log(None), {}, {})
+    with pytest.raises(TimedOut, match="not asked again after 2 time-outs"):
+        process.call("describe")
+
+
+@pytest.mark.parametrize("name", [signal.SIGINT, signal.SIGKILL])
+def test_a_killed_run_keeps_what_it_had(tmp_path, name):
+    """The results file is a valid document at every moment; one that was cut short says that it is not complete."""
+    results = tmp_path / "results.json"
+    command = [sys.executable, "-m", "pytest", "tests", "--backend", "numpy", "--ignore=tests/meta", f"--results={results}"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
+        deadline = time.monotonic() + 60
+        while not results.exists() or len(json.loads(results.read_text() or '{"records": []}')["records"]) < 5:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        run.send_signal(name)
+    document = json.loads(results.read_text())
+    assert document["complete"] is False
+    assert len(document["records"]) >= 5

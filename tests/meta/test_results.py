@@ -1,0 +1,104 @@
+"""The results file and what is read from it."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from report.__main__ import main
+from report.document import DocumentError, ResultsFile, read
+from report.page import build
+from tests.meta.conftest import ROOT
+from tests.recording import describe_run
+
+
+@pytest.fixture
+def document(suite):
+    """Return the results of a small run."""
+    outcome = suite("--backend", "numpy", "--backend", "autograd", "--case", "nand", "--case", "relu")
+    assert outcome.status == 0, outcome.text
+    return outcome.document
+
+
+def test_a_run_is_a_valid_document(document, tmp_path):
+    """What a run writes follows the schema, and its floats keep their bits."""
+    path = tmp_path / "copy.json"
+    path.write_text(json.dumps(document))
+    assert read(path) == document
+    check = next(record for record in document["records"] if record.get("quantity") == "gradient w")
+    assert [float.fromhex(number).hex() for number in check["got"]] == check["got"]
+    assert len(check["got"]) == len(check["truth"]) == len(check["bound"]) == 3
+    assert {"started", "cpu", "settings", "packages"} <= set(document["run"])
+    probed = next(record for record in document["records"] if record["kind"] == "backend")["probed"]
+    assert probed == {"float64": "float64", "float32 matmul": "24 bits", "float32 subnormals": "kept"}
+
+
+def test_a_report_shows_the_run(document, tmp_path):
+    """Table, verdict counts, drift, deviations and environment of every file stand on the page."""
+    paths = []
+    for name in ("one.json", "two.json"):
+        (tmp_path / name).write_text(json.dumps(document | {"complete": name == "one.json"}))
+        paths.append(tmp_path / name)
+    page = build(paths, tmp_path / "out").read_text()
+    for words in ("## one.json", "## two.json", "| case | numpy | autograd |", "| nand | ✓ ", "declared", "Drift", "Python"):
+        assert words in page
+    assert page.count("This run did not finish") == 1
+
+
+def test_a_record_that_was_written_can_be_read(tmp_path):
+    """After every single record the file is a whole document."""
+    path = tmp_path / "results.json"
+    file = ResultsFile(path, describe_run())
+    record = {
+        "kind": "check", "backend": "b", "level": "autodiff", "mode": "eager", "dtype": "float32", "case": "c",
+        "quantity": "q", "verdict": "conforms", "message": "", "declared": None, "duration": 0.0,
+    }  # fmt: skip
+    for count in range(1, 4):
+        file.add(record)
+        assert len(read(path)["records"]) == count
+        assert not read(path)["complete"]
+    file.close()
+    assert read(path)["complete"]
+
+
+@pytest.mark.parametrize(
+    ("damage", "words"),
+    [
+        (lambda text: text[: len(text) // 2], "not a JSON document"),
+        (lambda text: "", "not a JSON document"),
+        (lambda text: "[" * 100_000, "not a JSON document"),
+        (lambda text: text.replace('"schema": 1', '"schema": 2'), "schema version 2; this program reads version 1"),
+        (lambda text: text.replace('"conforms"', '"is fine"', 1), "at $.records["),
+        (lambda text: "[]", "at $: [] is not of type 'object'"),
+    ],
+)
+def test_a_damaged_file_is_named(document, tmp_path, capsys, damage, words):
+    """The error says which file and where in it; nothing is written."""
+    path = tmp_path / "damaged.json"
+    path.write_text(damage(json.dumps(document)))
+    with pytest.raises(DocumentError) as error:
+        read(path)
+    assert str(error.value).startswith(str(path))
+    assert words in str(error.value)
+    assert main(["build", str(path), "--output", str(tmp_path / "out")]) == 2
+    assert words in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_text_of_a_file_cannot_draw_the_page(document, tmp_path):
+    """Markup in a message comes out as text."""
+    check = next(record for record in document["records"] if record["kind"] == "check")
+    check.update(verdict="deviates", message="<script>alert(1)</script> | `x` \n# heading")
+    path = tmp_path / "hostile.json"
+    path.write_text(json.dumps(document))
+    page = build([path], tmp_path / "out").read_text()
+    assert "<script>" not in page
+    assert "\n# heading" not in page
+
+
+def test_reports_need_no_framework():
+    """Reading results imports nothing that computes, not even numpy."""
+    code = "import report.__main__, sys; print(*{'numpy', 'flint', 'torch', 'backends', 'oracle', 'cases'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == ""

@@ -1,0 +1,23 @@
+"""Rules that the source keeps to."""
+
+import re
+
+import pytest
+
+from tests.meta.conftest import ROOT
+
+JUDGING = sorted(path for folder in ("cases", "backends", "oracle", "tests") for path in (ROOT / folder).rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", JUDGING, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_tolerance_literals(path):
+    """A tolerance is a rounding bound or it does not exist."""
+    words = "|".join(("rto" + "l", "ato" + "l", "all" + "close", "is" + "close", "appro" + r"x\("))
+    assert not re.search(words, path.read_text())
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tests").rglob("test_*.py")), ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_test_states_its_claim(path):
+    """Every test has a docstring."""
+    functions = re.findall(r"^def (test_\w+)\([^)]*\):\n    (.{3})", path.read_text(), re.MULTILINE)
+    assert [name for name, start in functions if start != '"""'] == []
