@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import rich.box
@@ -21,8 +21,6 @@ from tests.recording import describe_run
 from tests.subject import Lab, Subject
 
 PLAN = pytest.StashKey[Plan]()
-RESULTS = pytest.StashKey[ResultsFile]()
-RECORDS = pytest.StashKey[list[Record]]()
 RECORD = "gradient-conformance record"
 
 
@@ -35,18 +33,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "only(cases=condition): run for the cases of which this holds")
     config.addinivalue_line("markers", "sweep: runs only where --random-starts asks for it")
     config.stash[PLAN] = make_plan(config)
-    config.stash[RECORDS] = []
-    path = config.getoption("--results")
-    if path and not _is_worker(config):
-        try:
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
-            config.stash[RESULTS] = ResultsFile(path, describe_run())
-        except OSError as error:
-            raise pytest.UsageError(f"--results={path} cannot be written: {error.strerror}") from error
-
-
-def _is_worker(config: pytest.Config) -> bool:
-    return hasattr(config, "workerinput")
+    if not hasattr(config, "workerinput"):  # in the process in charge, under pytest-xdist too
+        config.pluginmanager.register(Recorder(config.stash[PLAN], config.getoption("--results")))
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -131,52 +119,47 @@ def subject(request: pytest.FixtureRequest, lab: Lab, backend: str, dtype: str) 
     return Subject(lab, backend, dtype, case, marker.args[0] if marker else request.node.originalname, publish)
 
 
-# Results: workers send records with their reports, the process in charge writes them down.
+class Recorder:
+    """Collects the records that come with the reports of tests, writes them down as they come, and sums them up."""
 
+    def __init__(self, plan: Plan, path: str | None) -> None:
+        self.plan = plan
+        self.records: list[Record] = []
+        self.file: ResultsFile | None = None
+        if path:
+            try:
+                Path(path).parent.mkdir(parents=True, exist_ok=True)
+                self.file = ResultsFile(path, describe_run())
+            except OSError as error:
+                raise pytest.UsageError(f"--results={path} cannot be written: {error.strerror}") from error
 
-def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    if report.when == "call":
-        for name, record in report.user_properties:
-            if name == RECORD:
-                _keep(record)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when != "call":
+            return
+        for name, value in report.user_properties:
+            record = cast(Record, value)
+            # Every worker describes the backends that it has used.
+            if name == RECORD and (record["kind"] != "backend" or record not in self.records):
+                self.records.append(record)
+                if self.file:
+                    self.file.add(record)
 
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
+        if self.file and exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+            self.file.close()
 
-_config: pytest.Config | None = None
-
-
-def _keep(record: Record) -> None:
-    assert _config is not None
-    records = _config.stash[RECORDS]
-    if record["kind"] == "backend" and record in records:
-        return
-    records.append(record)
-    if RESULTS in _config.stash:
-        _config.stash[RESULTS].add(record)
-
-
-def pytest_sessionstart(session: pytest.Session) -> None:
-    global _config
-    _config = session.config
-
-
-def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    if RESULTS in session.config.stash and exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
-        session.config.stash[RESULTS].close()
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    records = config.stash[RECORDS]
-    checks = [record for record in records if record["kind"] == "check"]
-    if not checks:
-        return
-    terminalreporter.section("gradient conformance")
-    for table in agreement(checks):
-        terminalreporter.write_line(_drawn(table))
-    terminalreporter.write_line("✓ conforms: inside the rounding bound, which would have shown a wrong result")
-    for line in verdict_lines(records):
-        terminalreporter.write_line(line)
-    for name, reason in config.stash[PLAN].missing.items():
-        terminalreporter.write_line(f"not judged: {name}, {reason}")
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        checks = [record for record in self.records if record["kind"] == "check"]
+        if not checks:
+            return
+        terminalreporter.section("gradient conformance")
+        for table in agreement(checks):
+            terminalreporter.write_line(_drawn(table))
+        terminalreporter.write_line("✓ conforms: inside the rounding bound, which would have shown a wrong result")
+        for line in verdict_lines(self.records):
+            terminalreporter.write_line(line)
+        for name, reason in self.plan.missing.items():
+            terminalreporter.write_line(f"not judged: {name}, {reason}")
 
 
 def _drawn(table: Table) -> str:

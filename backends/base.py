@@ -73,31 +73,31 @@ class Backend(ABC):
         """Return the values of ``tensor`` as a numpy array of the same shape and dtype."""
 
     @abstractmethod
-    def exp(self, x: Tensor) -> Tensor:
+    def exp(self, x: Tensor, /) -> Tensor:
         """e to the power x, elementwise."""
 
     @abstractmethod
-    def log(self, x: Tensor) -> Tensor:
+    def log(self, x: Tensor, /) -> Tensor:
         """Natural logarithm, elementwise."""
 
     @abstractmethod
-    def tanh(self, x: Tensor) -> Tensor:
+    def tanh(self, x: Tensor, /) -> Tensor:
         """Hyperbolic tangent, elementwise."""
 
     @abstractmethod
-    def sigmoid(self, x: Tensor) -> Tensor:
+    def sigmoid(self, x: Tensor, /) -> Tensor:
         """1 / (1 + exp(-x)), elementwise, as the framework offers it."""
 
     @abstractmethod
-    def relu(self, x: Tensor) -> Tensor:
+    def relu(self, x: Tensor, /) -> Tensor:
         """max(x, 0), elementwise."""
 
     @abstractmethod
-    def sum(self, x: Tensor) -> Tensor:
+    def sum(self, x: Tensor, /) -> Tensor:
         """Sum of all elements, a scalar of shape ()."""
 
     @abstractmethod
-    def mean(self, x: Tensor) -> Tensor:
+    def mean(self, x: Tensor, /) -> Tensor:
         """Mean of all elements, a scalar of shape ()."""
 
     @abstractmethod
@@ -138,7 +138,7 @@ class Engine:
             "name": self.backend.name,
             "version": str(self.backend.version),
             "modes": dict(self.backend.modes),
-            "unsupported": [list(key) + [reason] for key, reason in self.backend.unsupported.items()],
+            "unsupported": [[*key, reason] for key, reason in self.backend.unsupported.items()],
             "deviations": [dataclasses.asdict(deviation) for deviation in self.backend.deviations],
             "probed": probe(self.backend),
         }

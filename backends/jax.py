@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +14,7 @@ from backends.base import Backend, Formula, Tensor, Tensors
 
 class Jax(Backend):
     name = "jax"
-    modes = {"gradient": "compiled", "training": "compiled"}
+    modes: ClassVar = {"gradient": "compiled", "training": "compiled"}
 
     exp = staticmethod(jnp.exp)
     log = staticmethod(jnp.log)
@@ -33,11 +34,8 @@ class Jax(Backend):
     def array(self, tensor: Tensor) -> np.ndarray:
         return np.asarray(tensor)
 
-    def compiled(self, loss: Formula) -> Formula:
-        return jax.jit(jax.value_and_grad(lambda params, data: loss(self, params, data)))
-
     def value_and_grad(self, loss: Formula, params: Tensors, data: Tensors) -> tuple[Tensor, Tensors]:
-        return self.compiled(loss)(params, data)
+        return jax.jit(jax.value_and_grad(lambda params, data: loss(self, params, data)))(params, data)
 
     def train(self, loss: Formula, params: Tensors, data: Tensors, rate: float) -> Iterator[tuple[Tensor, Tensors, Tensors]]:
         @jax.jit

@@ -44,7 +44,7 @@ def _aliases() -> dict[str, Any]:
             },
         }  # fmt: skip
         # MXNet re-exports these without calling them.
-        aliases |= {name: _removed(name) for name in "mirr npv pmt ppmt pv rate nper ipmt irr fv".split()}
+        aliases |= {name: _removed(name) for name in ["mirr", "npv", "pmt", "ppmt", "pv", "rate", "nper", "ipmt", "irr", "fv"]}
     return {name: value for name, value in aliases.items() if name not in vars(np)}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 import numpy
 
@@ -18,7 +19,7 @@ npx.set_np()  # scalars of shape (), as everywhere else
 
 class Mxnet(Backend):
     name = "mxnet"
-    unsupported = {("float16", MATMUL): "the CPU build multiplies matrices in float32 and float64 only"}
+    unsupported: ClassVar = {("float16", MATMUL): "the CPU build multiplies matrices in float32 and float64 only"}
 
     exp = staticmethod(np.exp)
     log = staticmethod(np.log)

@@ -74,7 +74,7 @@ class Process:
         """Start the process and the import of the framework, without waiting for either."""
         if reason := missing(self.name):
             raise Missing(f"backend {self.name!r} was asked for: {reason}")
-        self._log = tempfile.TemporaryFile()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115, lives as long as the process
         self._pipe, theirs = Pipe()
         command = [sys.executable, "-m", "backends.process", str(theirs.fileno()), self.name]
         environment = SETTINGS | dict(os.environ) | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}

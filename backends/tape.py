@@ -35,7 +35,7 @@ class Tensor:
         self.value = value
         self.number = number
         self.operands = tuple(pair for pair in operands if pair[0].wants_gradient)
-        self.wants_gradient = leaf or bool(self.operands)
+        self.wants_gradient: bool = leaf or bool(self.operands)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -244,7 +244,9 @@ class TapeBackend(Backend):
         value = loss(self, leaves, data)
         adjoints = self.adjoints(value)
         unused = self.constant(0, value.value)  # the gradient of a leaf that the loss does not use
-        return value, {name: Tensor(adjoints.get(id(leaf), self.broadcast(unused, leaf)), self) for name, leaf in leaves.items()}
+        return value, {
+            name: Tensor(adjoints.get(id(leaf), self.broadcast(unused, leaf)), self) for name, leaf in leaves.items()
+        }
 
     def adjoints(self, root: Tensor) -> dict[int, Array]:
         """Return the derivative of ``root`` with respect to every tensor that it was made from, by identity."""

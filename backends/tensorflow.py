@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 import numpy as np
 import tensorflow as tf
@@ -12,7 +13,7 @@ from backends.base import Backend, Formula, Tensor, Tensors
 
 class Tensorflow(Backend):
     name = "tensorflow"
-    modes = {"gradient": "eager", "training": "compiled"}
+    modes: ClassVar = {"gradient": "eager", "training": "compiled"}
 
     exp = staticmethod(tf.exp)
     log = staticmethod(tf.math.log)

@@ -33,8 +33,8 @@ class Judgement:
     ``got``, ``truth`` and ``bound`` are the numbers of one row: the whole quantity at a point or, of a training run, at
     the step where most of the bound is used, ``entry`` its worst entry. Over the judged ``entries``, ``used`` is the
     largest fraction error / bound and ``used_median`` the median. ``blind`` entries have a bound that admits zero;
-    ``error_ulp`` is the worst error, in units in the last place, of the others. Of ``rows`` points judged, ``uninformative`` gave no verdict. ``declared`` is
-    the subject of the stated deviation that explains a ``deviates``.
+    ``error_ulp`` is the worst error, in units in the last place, of the others. Of ``rows`` points judged,
+    ``uninformative`` gave no verdict. ``declared`` is the subject of the stated deviation that explains a ``deviates``.
     """
 
     verdict: str
@@ -65,9 +65,7 @@ class Comparison:
         self._indices: list[int] = []
         self._rows: list[tuple[list[float], list[float], list[float], list[float], list[float]]] = []
 
-    def add(
-        self, index: int, got: list[float], truth: list[arb], balls: list[arb], origin: list[float] | None = None
-    ) -> None:
+    def add(self, index: int, got: list[float], truth: list[arb], balls: list[arb], origin: list[float] | None = None) -> None:
         """Append a row: results, exact values, and the balls that hold all that rounding may make of them.
 
         ``origin`` is where a change starts: a wrong update of a weight is a wrong change of it, not a wrong weight.

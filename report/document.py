@@ -26,7 +26,7 @@ class ResultsFile:
     """
 
     def __init__(self, path: str | Path, run: Record) -> None:
-        self._file: BinaryIO = open(path, "wb", buffering=0)
+        self._file: BinaryIO = open(path, "wb", buffering=0)  # noqa: SIM115, lives as long as the run
         head = json.dumps({"schema": SCHEMA, "run": run}, indent=1)
         self._file.write(head[:-2].encode() + b',\n "records": [')
         self._end = self._file.tell()

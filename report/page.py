@@ -18,7 +18,10 @@ def build(paths: Sequence[str | Path], directory: str | Path) -> Path:
     """
     runs = [_run(path) for path in paths]
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent), trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
     )
     environment.filters["cell"] = _escaped
     target = Path(directory) / "report.md"

@@ -88,7 +88,9 @@ def verdict_lines(records: Sequence[Record]) -> list[str]:
     checks = [record for record in records if record["kind"] == "check"]
     found = counts(checks)
     names = {"declared": "deviate as declared"}
-    lines = [", ".join(f"{found[word]} {names.get(word, word)}" for word in ORDER if found[word]) + f", of {len(checks)} checks"]
+    lines = [
+        ", ".join(f"{found[word]} {names.get(word, word)}" for word in ORDER if found[word]) + f", of {len(checks)} checks"
+    ]
     rows = sum(check.get("rows", 0) for check in checks)
     unjudged = sum(check.get("uninformative", 0) for check in checks)
     entries = sum(check.get("entries", 0) for check in checks)
@@ -111,5 +113,7 @@ def verdict_lines(records: Sequence[Record]) -> list[str]:
         lines.append(f"no agreement is claimed: {len(ran)} backend ran")
     else:
         agreed = sum(pairs.get(cell, set()) == ran for cell in cells)
-        lines.append(f"agreement of all {len(ran)} backends ({', '.join(sorted(ran))}) on {agreed} of {len(cells)} case and dtype pairs")
+        lines.append(
+            f"agreement of all {len(ran)} backends ({', '.join(sorted(ran))}) on {agreed} of {len(cells)} case and dtype pairs"
+        )
     return lines

@@ -42,12 +42,16 @@ def add_options(parser: pytest.Parser) -> None:
         "repeatable; default: all that are installed",
     )  # fmt: skip
     group.addoption("--case", action="append", default=[], metavar="NAME", help="judge this case; repeatable; default: all")
-    group.addoption("--cases", action="append", default=[], metavar="FILE.py", help="add the cases of a Python file; repeatable")
+    group.addoption(
+        "--cases", action="append", default=[], metavar="FILE.py", help="add the cases of a Python file; repeatable"
+    )
     group.addoption(
         "--dtype", action="append", default=[], metavar="NAME",
         help=f"judge in this precision ({', '.join(DTYPES)}); repeatable; default: {' and '.join(DEFAULT_DTYPES)}",
     )  # fmt: skip
-    group.addoption("--results", metavar="FILE", help="write every check to this JSON file, as it finishes (write --results=FILE)")
+    group.addoption(
+        "--results", metavar="FILE", help="write every check to this JSON file, as it finishes (write --results=FILE)"
+    )
     group.addoption(
         "--time-limit", type=float, default=DEFAULT_LIMIT, metavar="SECONDS",
         help="end a backend that takes longer for one answer; default: %(default)g",
@@ -129,13 +133,17 @@ def validate(case: Case, dtype: str) -> None:
         raise CaseError(f"case {case.name!r}: its formula raises {type(error).__name__}: {error}") from error
     shape = getattr(value, "shape", None)
     if shape != ():
-        raise CaseError(f"case {case.name!r}: a loss is a scalar tensor of shape (), this one is {shape or type(value).__name__}")
+        raise CaseError(
+            f"case {case.name!r}: a loss is a scalar tensor of shape (), this one is {shape or type(value).__name__}"
+        )
 
 
 def reference_goal(case: Case, params: dict, dtype: str) -> bool:
     """Whether ``params`` reach the goal of ``case``, computed by numpy in float64 whoever trained them."""
     engine = Engine(Numpy())
-    weights, data = ({name: array.astype("float64") for name, array in arrays.items()} for arrays in (params, case.at(dtype)[1]))
+    weights, data = (
+        {name: array.astype("float64") for name, array in arrays.items()} for arrays in (params, case.at(dtype)[1])
+    )
     assert case.goal is not None
     with np.errstate(all="ignore"):  # a diverging run is judged too
         prediction = engine.apply(case.predict or case.loss, weights, data)

@@ -65,9 +65,10 @@ def test_scalars_keep_dtype(subject):
 def test_operation(subject, operation):
     """Each operation and its derivative keep to the accuracy that the bounds grant them; what is declared is so."""
     formula, loss, params, data = sweep(operation, subject.dtype, subject.lab.plan)
-    reasons = [why for dtype, lacking, why in subject.description["unsupported"] if (dtype, lacking) == (subject.dtype, operation)]
-    if reasons:
-        return check_unsupported(subject, operation, reasons[0], formula, params, data)
+    lacking = {(dtype, name): reason for dtype, name, reason in subject.description["unsupported"]}
+    if reason := lacking.get((subject.dtype, operation)):
+        check_unsupported(subject, operation, reason, formula, params, data)
+        return
     value = subject.call("apply", formula, params, data)
     judged, excused = judge_twice(subject, formula, params, data, value)
     _, gradient = subject.call("gradients", loss, [params], data)[0]
@@ -86,9 +87,11 @@ def judge_twice(subject, formula, params, data, value):
 
 def declared_or_stale(subject, name, judged, excused):
     """A declared deviation has to deviate, and no further than declared; one that conforms is to be deleted."""
-    declared = [deviation for deviation in subject.deviations if deviation.subject == name and subject.dtype in deviation.dtypes]
+    declared = any(deviation.subject == name and subject.dtype in deviation.dtypes for deviation in subject.deviations)
     if declared and judged.verdict != DEVIATES:
-        message = f"{name} in {subject.dtype} conforms: delete this dtype from its Deviation in the adapter of {subject.backend}"
+        message = (
+            f"{name} in {subject.dtype} conforms: delete this dtype from its Deviation in the adapter of {subject.backend}"
+        )
         return Judgement(DEVIATES, message)
     return excused
 

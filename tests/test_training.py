@@ -25,9 +25,7 @@ def test_every_step(subject, case):
     results |= {f"gradient {name}": array for name, array in path.gradients.items()}
     results |= {f"updated {name}": array[1:] for name, array in path.params.items()}
     judgements = subject.oracle(case.loss, subject.data, case.rate).judge(points, results, row="step")
-    subject.conclude(
-        {f"{'loss' if name == 'value' else name} each step": judgement for name, judgement in judgements.items()}
-    )
+    subject.conclude({f"{'loss' if name == 'value' else name} each step": judgement for name, judgement in judgements.items()})
 
 
 @pytest.mark.quantity("goal")

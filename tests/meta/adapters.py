@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -85,7 +85,9 @@ class Random(Numpy):
     def value_and_grad(self, loss: Any, params: Any, data: Any) -> Any:
         value, gradient = super().value_and_grad(loss, params, data)
         self.calls = getattr(self, "calls", 0) + 1
-        return value, {name: Tensor(g.value * self.constant(1 + self.calls % 2 * 1e-15, g.value), self) for name, g in gradient.items()}
+        return value, {
+            name: Tensor(g.value * self.constant(1 + self.calls % 2 * 1e-15, g.value), self) for name, g in gradient.items()
+        }
 
 
 class ForgetsAName(Numpy):
@@ -112,7 +114,7 @@ class UnknownDeclaration(Numpy):
 class FalselyUnsupported(Numpy):
     """Declares as unsupported what works."""
 
-    unsupported = {("float64", "log"): "not at all"}
+    unsupported: ClassVar = {("float64", "log"): "not at all"}
 
 
 class Raises(Numpy):

@@ -59,7 +59,12 @@ MINE = Case(name="mine", title="a case of my own", source="here", loss=loss, par
         ("return params['w']", "{'w': float('nan')}", "{}", "case 'mine': params['w'] is not finite: nan"),
         ("return params['w']", "{'w': 'one'}", "{}", "case 'mine': params['w'] is not an array of numbers"),
         ("return params['w']", "{}", "{}", "case 'mine' has no parameters"),
-        ("return params['w']", "{'w': [1.5, 2.5]}", "{}", "case 'mine': a loss is a scalar tensor of shape (), this one is (2,)"),
+        (
+            "return params['w']",
+            "{'w': [1.5, 2.5]}",
+            "{}",
+            "case 'mine': a loss is a scalar tensor of shape (), this one is (2,)",
+        ),
         ("return 1.5", "{'w': 1.5}", "{}", "this one is float"),
         ("params['w'] = 2", "{'w': 1.5}", "{}", "case 'mine': its formula raises TypeError"),
         ("x = data['x']; x -= 1; return ops.sum(x)", "{'w': 1.5}", "{'x': 2}", "must not write into a tensor"),
@@ -92,7 +97,9 @@ def test_bad_case_files_are_named(refused, tmp_path, text, words):
 def test_a_case_from_outside_is_judged(suite, tmp_path):
     """A case in a file of the user's is judged like those that come with the suite."""
     file = tmp_path / "mine.py"
-    file.write_text(CASE.format(body="return ops.sum(ops.exp(params['w'] * data['x']))", params="{'w': 0.31}", data="{'x': [1, 2.5]}"))
+    file.write_text(
+        CASE.format(body="return ops.sum(ops.exp(params['w'] * data['x']))", params="{'w': 0.31}", data="{'x': [1, 2.5]}")
+    )
     outcome = suite("--cases", str(file), "--case", "mine", "--backend", "numpy", "--backend", "autograd")
     assert outcome.status == 0, outcome.text
     assert outcome.verdicts(case="mine") == {"conforms"}

@@ -1,5 +1,7 @@
 """The oracle is right: its derivatives, its bounds, its guard and what it says of the sources."""
 
+import itertools
+
 import flint
 import numpy as np
 import pytest
@@ -80,9 +82,12 @@ def test_printed_figures_are_true(case):
 def test_goal_is_what_the_case_says(case):
     """The exact run reaches its goal or not as the case states, and the start does not meet a goal to be reached."""
     exact, params, data = at_start(case, 300)
-    for _, (_, _, params) in zip(range(case.steps), exact.train(case.loss, params, data, case.rate), strict=False):
-        pass
-    end = {name: tensor.value[0].astype(float) if tensor.shape else np.array(float(tensor.value[0])) for name, tensor in params.items()}
+    path = exact.train(case.loss, params, data, case.rate)
+    *_, (_, _, params) = itertools.islice(path, case.steps)
+    end = {
+        name: tensor.value[0].astype(float) if tensor.shape else np.array(float(tensor.value[0]))
+        for name, tensor in params.items()
+    }
     assert reference_goal(case, end, "float64") == case.reaches_goal
     assert not reference_goal(case, dict(case.params), "float64")
 
@@ -190,7 +195,9 @@ def test_an_exact_zero_has_a_bound_of_zero():
     """Where the exact result is zero and no operation rounds, zero alone conforms."""
     judged = judge(cases.builtin()["square-zero"], "float32")
     assert {judgement.verdict for judgement in judged.values()} == {CONFORMS}
-    off = judge(cases.builtin()["square-zero"], "float32", fault=lambda r: r | {"gradient x": r["gradient x"] + np.float32(1e-30)})
+    off = judge(
+        cases.builtin()["square-zero"], "float32", fault=lambda r: r | {"gradient x": r["gradient x"] + np.float32(1e-30)}
+    )
     assert off["gradient x"].verdict == DEVIATES
 
 
