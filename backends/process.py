@@ -69,6 +69,7 @@ class Process:
         self.limit = limit
         self._child: subprocess.Popen[bytes] | None = None
         self._time_outs = 0
+        self._last_failure = ""
 
     def start(self) -> None:
         """Start the process and the import of the framework, without waiting for either."""
@@ -101,7 +102,10 @@ class Process:
             how, last = self._ended()
             raise Crashed(f"{self.name} {how} while computing {method!r}{last}") from error
         if not succeeded:
-            raise Failed(*answer)
+            kind, message = answer
+            # A framework that cannot be imported fails every check: its traceback is worth reading once.
+            known, self._last_failure = message == self._last_failure, message
+            raise Failed(kind, message.splitlines()[0] if known else message)
         return answer
 
     def stop(self) -> str:
