@@ -38,8 +38,8 @@ def add_options(parser: pytest.Parser) -> None:
     group = parser.getgroup("gradient conformance")
     group.addoption(
         "--backend", action="append", default=[], metavar="NAME",
-        help=f"judge this backend ({', '.join(backends.FRAMEWORKS)}, or package.module:Class for an adapter of your own); "
-        "repeatable; default: all that are installed",
+        help=f"judge this backend ({', '.join(backends.FRAMEWORKS)}, or package.module:Class for an adapter of your own), "
+        "or 'all' of them; repeatable; default: all that are installed",
     )  # fmt: skip
     group.addoption("--case", action="append", default=[], metavar="NAME", help="judge this case; repeatable; default: all")
     group.addoption(
@@ -100,7 +100,8 @@ def _known(what: str, asked: list[str], known: Iterable[str], default: Iterable[
 
 
 def _asked_backends(asked: list[str]) -> tuple[str, ...]:
-    hint = f"known: {', '.join(backends.FRAMEWORKS)}, or package.module:Class for an adapter outside this repository"
+    hint = f"known: {', '.join(backends.FRAMEWORKS)}, all of them as 'all', or package.module:Class for an adapter outside this repository"
+    asked = [name for given in asked for name in (backends.FRAMEWORKS if given == "all" else (given,))]
     for name in asked:
         if not backends.is_external(name):
             if name not in backends.FRAMEWORKS:

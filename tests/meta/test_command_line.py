@@ -26,7 +26,10 @@ def refused(suite, monkeypatch):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("--backend", "pytorch"), "unknown backend 'pytorch'; known: numpy, chainer, mxnet, autograd, torch, jax, tensorflow"),
+        (
+            ("--backend", "pytorch"),
+            "unknown backend 'pytorch'; known: numpy, chainer, mxnet, autograd, torch, jax, tensorflow, all of them",
+        ),
         (("--backend", "no.such.module:Class"), "backend 'no.such.module:Class': no such module and class can be found"),
         (("--backend", "tests.meta.adapters:"), "no such module and class can be found"),
         (("--case", "nor"), "unknown case 'nor'; known: line, line-generic, "),
