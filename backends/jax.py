@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import ClassVar
 
 import jax
@@ -10,6 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from backends.base import Backend, Formula, Tensor, Tensors
+
+
+@lru_cache(maxsize=16)
+def _compiled(ops: Backend, loss: Formula) -> Formula:
+    return jax.jit(jax.value_and_grad(lambda params, data: loss(ops, params, data)))
 
 
 class Jax(Backend):
@@ -35,7 +41,7 @@ class Jax(Backend):
         return np.asarray(tensor)
 
     def value_and_grad(self, loss: Formula, params: Tensors, data: Tensors) -> tuple[Tensor, Tensors]:
-        return jax.jit(jax.value_and_grad(lambda params, data: loss(self, params, data)))(params, data)
+        return _compiled(self, loss)(params, data)
 
     def train(self, loss: Formula, params: Tensors, data: Tensors, rate: float) -> Iterator[tuple[Tensor, Tensors, Tensors]]:
         @jax.jit

@@ -100,7 +100,8 @@ def _known(what: str, asked: list[str], known: Iterable[str], default: Iterable[
 
 
 def _asked_backends(asked: list[str]) -> tuple[str, ...]:
-    hint = f"known: {', '.join(backends.FRAMEWORKS)}, all of them as 'all', or package.module:Class for an adapter outside this repository"
+    names = ", ".join(backends.FRAMEWORKS)
+    hint = f"known: {names}, all of them as 'all', or package.module:Class for an adapter outside this repository"
     asked = [name for given in asked for name in (backends.FRAMEWORKS if given == "all" else (given,))]
     for name in asked:
         if not backends.is_external(name):

@@ -28,7 +28,7 @@ def refused(suite, monkeypatch):
     [
         (
             ("--backend", "pytorch"),
-            "unknown backend 'pytorch'; known: numpy, chainer, mxnet, autograd, torch, jax, tensorflow, all of them",
+            "unknown backend 'pytorch'; known: numpy, chainer, mxnet, autograd, torch, jax, tensorflow",
         ),
         (("--backend", "no.such.module:Class"), "backend 'no.such.module:Class': no such module and class can be found"),
         (("--backend", "tests.meta.adapters:"), "no such module and class can be found"),
