@@ -121,9 +121,9 @@ class Comparison:
             uninformative=int((~informative & ~outside.any(axis=1)).sum()),
         )
         if outside.any():
+            numbers = f"got {float(got[row, entry])!r}, expected {float(truth[row, entry])!r}"
             message = (
-                f"{where}: got {got[row, entry]!r}, expected {truth[row, entry]!r}, off by {error[row, entry]:.3g} "
-                f"({in_ulp[row, entry]:.3g} ulp of {self.dtype}), allowed {bound[row, entry]:.3g}; "
+                f"{where}: {numbers}, off by {error[row, entry]:.3g} ({in_ulp[row, entry]:.3g} ulp of {self.dtype}), allowed {bound[row, entry]:.3g}; "
                 f"the error is {used[row, entry]:.3g} times the bound"
             )
             if len(got) > 1:
