@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import ClassVar
 
@@ -14,7 +14,7 @@ from backends.base import Backend, Formula, Tensor, Tensors
 
 
 @lru_cache(maxsize=16)
-def _compiled(ops: Backend, loss: Formula) -> Formula:
+def _compiled(ops: Backend, loss: Formula) -> Callable[[Tensors, Tensors], tuple[Tensor, Tensors]]:
     return jax.jit(jax.value_and_grad(lambda params, data: loss(ops, params, data)))
 
 

@@ -121,10 +121,10 @@ class Comparison:
             uninformative=int((~informative & ~outside.any(axis=1)).sum()),
         )
         if outside.any():
-            numbers = f"got {float(got[row, entry])!r}, expected {float(truth[row, entry])!r}"
             message = (
-                f"{where}: {numbers}, off by {error[row, entry]:.3g} ({in_ulp[row, entry]:.3g} ulp of {self.dtype}), allowed {bound[row, entry]:.3g}; "
-                f"the error is {used[row, entry]:.3g} times the bound"
+                f"{where}: got {float(got[row, entry])!r}, expected {float(truth[row, entry])!r}, "
+                f"off by {error[row, entry]:.3g} ({in_ulp[row, entry]:.3g} ulp of {self.dtype}), "
+                f"allowed {bound[row, entry]:.3g}; the error is {used[row, entry]:.3g} times the bound"
             )
             if len(got) > 1:
                 message += f"; {len(self.outside)} of {len(got)} {self.row}s are outside, the first is {self.outside[0]}"
