@@ -14,7 +14,7 @@ from backends.exact import Exact
 from backends.numpy import Numpy
 from backends.tape import Array, Tensor
 from oracle.precision import rounding
-from oracle.verdict import DEVIATES, Comparison, Judgement
+from oracle.verdict import CONFORMS, DEVIATES, Comparison, Judgement
 
 # Bounds need no more than this: their midpoints only have to be close to the truth.
 BOUND_BITS = 128
@@ -54,18 +54,21 @@ class Oracle:
         ``row`` is what messages call a point where there are several.
         """
         shapes = self._shapes(points[0], results)
+        comparisons = {
+            quantity: Comparison(quantity, self.dtype, shapes[quantity], row if len(points) > 1 else "") for quantity in results
+        }
+        self._compare(comparisons, self.bounds, list(enumerate(points)), results)
         declared = self._relevant(points[0])
-        comparisons = self._compare(self.bounds, list(enumerate(points)), results, shapes, row)
         judgements = {}
         for quantity, comparison in comparisons.items():
-            wider = [deviation.subject for deviation in declared if deviation.widens and quantity == "value"]
             malformed, widened = _form(results[quantity], shapes[quantity], self.dtype)
             judgement = comparison.judge() if not malformed else Judgement(DEVIATES, malformed, rows=len(points))
             if judgement.verdict == DEVIATES and not malformed:
-                judgement = self._explained(judgement, comparison, declared, points, results, shapes, row)
-            if widened and judgement.verdict != DEVIATES:
+                judgement = self._explained(judgement, comparison, declared, points, results)
+            elif widened:
+                subjects = [deviation.subject for deviation in declared if deviation.widens and quantity == "value"]
                 judgement = dataclasses.replace(
-                    judgement, verdict=DEVIATES, message=widened, declared=", ".join(wider) if wider else None
+                    judgement, verdict=DEVIATES, message=widened, declared=", ".join(subjects) or None
                 )
             judgements[quantity] = judgement
         return judgements
@@ -77,36 +80,28 @@ class Oracle:
         declared: Sequence[Deviation],
         points: Sequence[Point],
         results: Results,
-        shapes: Mapping[str, tuple[int, ...]],
-        row: str,
     ) -> Judgement:
-        """Judge the rows outside once more, with the errors that the backend declares for what the formula uses."""
+        """Judge the rows outside once more, with the errors that the backend declares for what the formula uses.
+
+        They have to conform then: a declaration so large that it excuses everything explains nothing.
+        """
         absolute = {deviation.subject: deviation.absolute for deviation in declared if deviation.absolute}
         if not absolute:
             return judgement
+        again = comparison.empty()
         rows = [(index, points[index]) for index in comparison.outside]
-        wider = Exact(BOUND_BITS, rounding(self.dtype, absolute))
-        quantity = comparison.quantity
-        again = self._compare(wider, rows, {quantity: results[quantity]}, shapes, row)[quantity].judge()
-        if again.verdict == DEVIATES:
-            return judgement
-        return dataclasses.replace(judgement, declared=", ".join(absolute))
+        self._compare({comparison.quantity: again}, Exact(BOUND_BITS, rounding(self.dtype, absolute)), rows, results)
+        return dataclasses.replace(judgement, declared=", ".join(absolute)) if again.judge().verdict == CONFORMS else judgement
 
     def _compare(
-        self,
-        bounds: Exact,
-        points: Sequence[tuple[int, Point]],
-        results: Results,
-        shapes: Mapping[str, tuple[int, ...]],
-        row: str,
-    ) -> dict[str, Comparison]:
-        many = len(next(iter(results.values()))) > 1
-        made = {quantity: Comparison(quantity, self.dtype, shapes[quantity], row if many else "") for quantity in results}
+        self, comparisons: Mapping[str, Comparison], bounds: Exact, points: Sequence[tuple[int, Point]], results: Results
+    ) -> None:
+        """Put the results at ``points``, given with their indices, beside the truth and its balls."""
         for batch in _batches(points):
             stacked = {name: np.stack([point[name] for _, point in batch]) for name in batch[0][1]}
             finite = np.all([np.isfinite(array.reshape(len(batch), -1)).all(axis=1) for array in stacked.values()], axis=0)
             truth, balls = (self._expect(backend, stacked, results) for backend in (self.truth, bounds))
-            for quantity, comparison in made.items():
+            for quantity, comparison in comparisons.items():
                 name = quantity.removeprefix("updated ")
                 for k, (index, point) in enumerate(batch):
                     got = results[quantity][index].ravel().tolist()
@@ -115,7 +110,6 @@ class Oracle:
                         continue
                     origin = point[name].ravel().tolist() if quantity != name else None
                     comparison.add(index, got, truth[quantity][k], balls[quantity][k], origin)
-        return made
 
     def _expect(self, backend: Exact, points: Point, quantities: Iterable[str]) -> dict[str, list[list[arb]]]:
         """Return every quantity as balls, a flat list for each point along the first axis of ``points``."""

@@ -65,6 +65,10 @@ class Comparison:
         self._indices: list[int] = []
         self._rows: list[tuple[list[float], list[float], list[float], list[float], list[float]]] = []
 
+    def empty(self) -> Comparison:
+        """Return a comparison of the same quantity without rows."""
+        return Comparison(self.quantity, self.dtype, self.shape, self.row)
+
     def add(self, index: int, got: list[float], truth: list[arb], balls: list[arb], origin: list[float] | None = None) -> None:
         """Append a row: results, exact values, and the balls that hold all that rounding may make of them.
 
