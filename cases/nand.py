@@ -34,5 +34,8 @@ GOLDEN = NAND.but(
     title="NAND from the draw that MXNet makes unseeded",
     source="NAND, MXNet cell",
     params={"w": ((2.2122063636779785,), (0.774003803730011,), (1.043440341949463,))},
-    figures=(Figure("final w", "-4.20202161 -4.20313998 6.49631158", runs=("float64",)),),
+    figures=(
+        Figure("final w", "-4.20202161 -4.20313998 6.49631158", runs=("float64",)),
+        Figure("final w", "-4.2020216 -4.20314 6.4963117", printed_by="float32", runs=("float32",)),
+    ),
 )
