@@ -13,11 +13,13 @@ import rich.console
 import rich.table
 
 import backends
-from backends.base import DTYPES, MATMUL, OPERATIONS
+from backends.base import ALL_OPERATIONS, DTYPES
+from oracle.verdict import FAILED, Judgement
 from report.document import Record, ResultsFile
-from report.table import Table, agreement, verdict_lines
+from report.table import Table, agreement, is_red, verdict_lines
 from tests.plan import Plan, add_options, make_plan
 from tests.recording import describe_run
+from tests.recording import record as make_record
 from tests.subject import Lab, Subject
 
 PLAN = pytest.StashKey[Plan]()
@@ -66,7 +68,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     values: dict[str, list[Any]] = {
         "backend": list(plan.backends),
         "case": [case for case in plan.cases.values() if only is None or only.kwargs["cases"](case)],
-        "operation": [*OPERATIONS, MATMUL],
+        "operation": list(ALL_OPERATIONS),
         "dtype": list(plan.dtypes),
     }
     rows: list[tuple[Any, ...]] = [()]
@@ -111,12 +113,11 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
 @pytest.fixture
 def subject(request: pytest.FixtureRequest, lab: Lab, backend: str, dtype: str) -> Subject:
     case = request.getfixturevalue("case") if "case" in request.fixturenames else None
-    marker = request.node.get_closest_marker("quantity")
 
     def publish(record: Record) -> None:
         request.node.user_properties.append((RECORD, record))
 
-    return Subject(lab, backend, dtype, case, marker.args[0] if marker else request.node.originalname, publish)
+    return Subject(lab, backend, dtype, case, request.node, publish)
 
 
 class Recorder:
@@ -124,29 +125,52 @@ class Recorder:
 
     def __init__(self, plan: Plan, path: str | None) -> None:
         self.plan = plan
+        self.path = path
         self.records: list[Record] = []
         self.file: ResultsFile | None = None
         if path:
             try:
                 Path(path).parent.mkdir(parents=True, exist_ok=True)
-                self.file = ResultsFile(path, describe_run())
+                open(path, "ab").close()  # said now, and not after the run; nothing is overwritten yet
             except OSError as error:
                 raise pytest.UsageError(f"--results={path} cannot be written: {error.strerror}") from error
 
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.when != "call":
-            return
-        for name, value in report.user_properties:
-            record = cast(Record, value)
-            # Every worker describes the backends that it has used.
-            if name == RECORD and (record["kind"] != "backend" or record not in self.records):
-                self.records.append(record)
-                if self.file:
-                    self.file.add(record)
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> None:
+        if self.path and not session.config.option.collectonly:
+            self.file = ResultsFile(self.path, describe_run())
 
-    def pytest_sessionfinish(self, exitstatus: int) -> None:
-        if self.file and exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
-            self.file.close()
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        records = [cast(Record, value) for name, value in report.user_properties if name == RECORD]
+        if report.when == "call":
+            for record in records:
+                self.add(record)
+        if report.failed and not any(is_red(record) for record in records if record["kind"] == "check"):
+            self.add_failure(report)
+
+    def add(self, record: Record) -> None:
+        # Every worker describes the backends that it has used.
+        if record["kind"] == "check" or record not in self.records:
+            self.records.append(record)
+            if self.file:
+                self.file.add(record)
+
+    def add_failure(self, report: pytest.TestReport) -> None:
+        """Record a test that failed without a verdict: a fault of the suite, a case or a worker is no green either."""
+        test, _, words = report.nodeid.partition("[")
+        for backend in self.plan.backends:
+            for dtype in self.plan.dtypes:
+                if words.startswith(f"{backend}-") and words.endswith(f"{dtype}]"):
+                    middle = words[len(backend) + 1 : -len(dtype) - 2]
+                    case = middle if middle in self.plan.cases else "contract"
+                    identity = {"backend": backend, "dtype": dtype, "case": case, "level": "autodiff", "mode": "eager"}
+                    judgement = Judgement(FAILED, report.longreprtext)
+                    self.add(make_record(identity, test.rpartition("::")[2], judgement, report.duration))
+
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        ended = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+        if self.file:
+            self.file.close(complete=ended and not session.shouldfail and not session.shouldstop)
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         checks = [record for record in self.records if record["kind"] == "check"]
@@ -155,7 +179,9 @@ class Recorder:
         terminalreporter.section("gradient conformance")
         for table in agreement(checks):
             terminalreporter.write_line(_drawn(table))
-        terminalreporter.write_line("✓ conforms: inside the rounding bound, which would have shown a wrong result")
+        terminalreporter.write_line(
+            "✓ conforms: inside its rounding bound, which shuts out a zero, flipped, 1.5-fold or permuted result"
+        )
         for line in verdict_lines(self.records):
             terminalreporter.write_line(line)
         for name, reason in self.plan.missing.items():
@@ -168,8 +194,8 @@ def _drawn(table: Table) -> str:
         drawing.add_column(name, no_wrap=True)
     for row in table.rows:
         drawing.add_row(*row)
-    width = sum(max(len(line[i]) for line in [table.heading, *table.rows]) + 4 for i in range(len(table.heading)))
-    console = rich.console.Console(width=width, color_system=None, markup=False)
+    widths = sum(max(len(line[i]) for line in [table.heading, *table.rows]) + 4 for i in range(len(table.heading)))
+    console = rich.console.Console(width=max(widths, len(table.title)), color_system=None, markup=False)
     with console.capture() as capture:
         console.print(drawing)
     return capture.get()

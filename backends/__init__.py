@@ -12,12 +12,12 @@ from functools import cache
 
 from backends.base import Backend
 
-# One word a framework: the name of its file here, of its class in lower case, and of the package it needs.
+# One word a framework: the name of its file here, of its class (capitalised), and of the package it needs.
 # The order is that of import in one process: TensorFlow before MXNet ends in a segmentation fault.
 FRAMEWORKS = ("numpy", "chainer", "mxnet", "autograd", "torch", "jax", "tensorflow")
 
 # Settings that the frameworks read when they are imported. They keep them quiet, on the CPU and on one thread;
-# TensorFlow's oneDNN changes results. A value already in the environment wins, and the results file records both.
+# TensorFlow's oneDNN changes results. A value already in the environment wins; the results file records what holds.
 SETTINGS = {
     "CUDA_VISIBLE_DEVICES": "",
     "JAX_ENABLE_X64": "1",
@@ -59,11 +59,10 @@ def load(name: str) -> Backend:
     ``name`` is one of FRAMEWORKS or ``package.module:Class``. Raises whatever the import raises, and TypeError where the
     class lacks a method of the contract or is none of its subclasses.
     """
-    module_name, _, class_name = name.partition(":") if is_external(name) else (f"backends.{name}", "", name)
-    module = importlib.import_module(module_name)
-    found = [value for key, value in vars(module).items() if key.lower() == class_name.lower() and isinstance(value, type)]
-    if not found:
+    module_name, _, class_name = name.partition(":") if is_external(name) else (f"backends.{name}", "", name.capitalize())
+    found = getattr(importlib.import_module(module_name), class_name, None)
+    if found is None:
         raise TypeError(f"{module_name} has no class {class_name}")
-    if not issubclass(found[0], Backend):
+    if not (isinstance(found, type) and issubclass(found, Backend)):
         raise TypeError(f"{module_name}:{class_name} is not a subclass of backends.base.Backend")
-    return found[0]()
+    return found()

@@ -8,6 +8,7 @@ tensors in and out, the named operations, a loss with its gradient, and a traini
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar
@@ -22,6 +23,7 @@ Formula = Callable[[Any, Mapping[str, Tensor], Mapping[str, Tensor]], Tensor]
 FUNCTIONS = ("exp", "log", "tanh", "sigmoid")
 OPERATIONS = (*FUNCTIONS, "relu", "sum", "mean")
 MATMUL = "@"
+ALL_OPERATIONS = (*OPERATIONS, MATMUL, "+", "-", "*", "/")
 # Precisions that a run may ask for, the default ones first.
 DTYPES = ("float32", "float64", "float16")
 # Clauses of the contract that a deviation may name, next to the named operations.
@@ -33,9 +35,9 @@ class Deviation:
     """A stated way in which a framework differs from the contract, tested to differ still.
 
     ``subject`` is a named operation or a clause of the contract, ``dtypes`` where it shows, ``size`` what was
-    measured, ``link`` where upstream says so. ``absolute`` is, for an operation whose error does not shrink with its
-    value, the size of that error in units roundoff; ``widens`` says that results come in a wider dtype. Checks of formulas
-    that use the subject, and that this explains, are reported as this deviation.
+    measured, ``link`` where upstream says so. ``absolute`` is, for an elementary function whose error does not shrink
+    with its value, the size of that error in units roundoff, to a factor of two; ``widens`` says that results come in a
+    wider dtype. Checks of formulas that use the subject, and that this explains, are reported as this deviation.
     """
 
     subject: str
@@ -137,7 +139,7 @@ class Engine:
         return {
             "name": self.backend.name,
             "version": str(self.backend.version),
-            "modes": dict(self.backend.modes),
+            "modes": {stage: self.backend.modes[stage] for stage in ("gradient", "training")},
             "unsupported": [[*key, reason] for key, reason in self.backend.unsupported.items()],
             "deviations": [dataclasses.asdict(deviation) for deviation in self.backend.deviations],
             "probed": probe(self.backend),
@@ -158,17 +160,28 @@ class Engine:
         return results
 
     def gradients_twice(
-        self, loss: Formula, params: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]
+        self, loss: Formula, params: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray], rate: float
     ) -> tuple[list[tuple[np.ndarray, dict[str, np.ndarray]]], dict[str, np.ndarray]]:
-        """Return two results from the same tensors, and those tensors read back afterwards."""
+        """Return two results from the same tensors, and those tensors read back after that and after two steps from them."""
         params_in, data_in = self._in(params), self._in(data)
         results = []
         for _ in range(2):
             value, gradient = self.backend.value_and_grad(loss, params_in, data_in)
             results.append((self._out(value), self._all_out(gradient, params)))
+        if rate:
+            for _ in itertools.islice(self.backend.train(loss, params_in, data_in, rate), 2):
+                pass
         after = {f"params[{key!r}]": self._out(tensor) for key, tensor in params_in.items()}
         after |= {f"data[{key!r}]": self._out(tensor) for key, tensor in data_in.items()}
         return results, after
+
+    def follows(self, array: np.ndarray) -> bool:
+        """Whether a tensor made from ``array`` changes when the array does."""
+        array = np.array(array)
+        tensor = self.backend.tensor(array)
+        before = self._out(tensor)
+        array += 1
+        return not np.array_equal(before, self._out(tensor))
 
     def path(
         self, loss: Formula, params: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray], rate: float, steps: int
@@ -176,11 +189,13 @@ class Engine:
         """Train for ``steps`` steps and return every loss, gradient and parameter on the way."""
         losses, gradients, weights = [], [], [{name: np.array(start) for name, start in params.items()}]
         run = self.backend.train(loss, self._in(params), self._in(data), rate)
-        for _, (value, gradient, after) in zip(range(steps), run, strict=False):
+        for value, gradient, after in itertools.islice(run, steps):
             # Copied at once: frameworks that train in place hand out the same memory every step.
             losses.append(self._out(value))
             gradients.append(self._all_out(gradient, params))
             weights.append(self._all_out(after, params))
+        if len(losses) < steps:
+            raise ValueError(f"{self.backend.name}: training ended after {len(losses)} of {steps} steps")
         return Path(
             np.stack(losses),
             {name: np.stack([step[name] for step in gradients]) for name in params},

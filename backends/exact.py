@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.metadata
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -34,7 +35,8 @@ class Rounding:
 
     ``unit`` is the unit roundoff u, ``tiny`` the smallest normal and ``largest`` the largest number. ``functions`` gives
     the relative error of each elementary function in units of u, ``absolute`` an error in units of u that does not
-    shrink with the value, for operations with such a declared deviation.
+    shrink with the value, for operations with such a declared deviation. ``argument`` grants a function one rounding of
+    its argument, for frameworks that build it from another one.
     """
 
     unit: float
@@ -42,6 +44,7 @@ class Rounding:
     largest: float
     functions: Mapping[str, float]
     absolute: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    argument: bool = True
 
 
 def _filled(values: list[Any], shape: tuple[int, ...]) -> np.ndarray:
@@ -57,6 +60,9 @@ def balls(array: Any) -> np.ndarray:
 
 def _elementwise(function: Any, x: np.ndarray) -> np.ndarray:
     return _filled([function(value) for value in x.ravel().tolist()], x.shape)
+
+
+_union = np.frompyfunc(arb.union, 2, 1)
 
 
 def _sigmoid(x: arb) -> arb:
@@ -99,7 +105,7 @@ class Exact(TapeBackend):
         if rounding:
             unit = arb(rounding.unit)
             self._once = self._near_one(unit)
-            self._spreads: dict[int, np.ndarray] = {}
+            self._gammas: dict[int, np.ndarray] = {}
             self._factors = {name: self._near_one(size * unit) for name, size in rounding.functions.items()}
             # Below this the error of underflow, flushing to zero included, exceeds that of rounding.
             self._small = rounding.tiny / rounding.unit
@@ -127,7 +133,15 @@ class Exact(TapeBackend):
 
     def points(self, arrays: np.ndarray) -> Tensor:
         """Return a tensor with one value for each point along the first axis of ``arrays``."""
-        return Tensor(balls(arrays), self)
+        value = balls(arrays)
+        if self.rounding is not None and ((arrays != 0) & (np.abs(arrays) < self.rounding.tiny)).any():
+            value = _elementwise(self._flushed, value)
+        return Tensor(value, self)
+
+    def _flushed(self, x: arb) -> arb:
+        """A subnormal input may be read as zero."""
+        assert self.rounding is not None
+        return x.union(arb(0)) if abs(x) < self.rounding.tiny else x
 
     def array(self, tensor: Tensor) -> np.ndarray:
         return tensor.value
@@ -138,8 +152,7 @@ class Exact(TapeBackend):
     def function(self, name: str, x: np.ndarray) -> np.ndarray:
         if self.rounding is None:
             return _elementwise(_FUNCTIONS[name], x)
-        # One rounding of the argument covers frameworks that build the function from another one.
-        y = _elementwise(_FUNCTIONS[name], x * self._once) * self._factors[name]
+        y = _elementwise(_FUNCTIONS[name], x * self._once if self.rounding.argument else x) * self._factors[name]
         if name in self.rounding.absolute:
             y = y + _filled([arb(0, self.rounding.absolute[name] * self.rounding.unit)], ())
         return self._extremes(y)
@@ -156,27 +169,65 @@ class Exact(TapeBackend):
     def tanh_slope(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """1 - tanh(x)^2 or, as autograd has it, 1 / cosh(x)^2: the ball holds both."""
         slope = super().tanh_slope(x, y)
-        return slope if self.rounding is None else np.frompyfunc(arb.union, 2, 1)(slope, self.function("sech2", x))
+        return slope if self.rounding is None else _union(slope, self.function("sech2", x))
 
     def quotient(self, g: np.ndarray, x: np.ndarray) -> np.ndarray:
         """g / x or, as TensorFlow has it, g times a reciprocal that is not correctly rounded."""
         return self.round(g / x) if self.rounding is None else self.round(g * self.function("reciprocal", x))
 
-    def spread(self, x: np.ndarray, roundings: int) -> np.ndarray:
-        """Widen every term of a sum by gamma_n = n u / (1 - n u), whatever the order of summation."""
-        if self.rounding is None or roundings == 0:
-            return x
-        if roundings not in self._spreads:
+    def by_denominator(self, g: np.ndarray, x: np.ndarray, y: np.ndarray, quotient: np.ndarray) -> np.ndarray:
+        """g (x / y) / y, g x / y^2 or g x (1 / y^2), as PyTorch, autograd and JAX have it: the ball holds all three."""
+        first = super().by_denominator(g, x, y, quotient)
+        if self.rounding is None:
+            return first
+        product, square = self.round(g * x), self.round(y * y)
+        third = self.round(product * self.round(self.constant(1, y) / square))
+        return _union(_union(first, self.round(product / square)), third)
+
+    # Sums in p bits. Each of n terms takes part in at most n - 1 additions, in whatever order, and may be flushed to zero
+    # where it is subnormal; a partial sum may leave the range although the sum does not.
+
+    def summed(self, terms: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+        n = math.prod(terms.shape[axis] for axis in axes)
+        if self.rounding is None or n == 1:
+            return self.boxed(terms.sum(axis=axes))
+        return self._settled((terms * self._gamma(n - 1)).sum(axis=axes), n, lambda: np.abs(terms).sum(axis=axes))
+
+    def product(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        if self.rounding is None:
+            return a @ b
+        n = a.shape[-1]
+        return self._settled((a * self._gamma(n)) @ b, 2 * n, lambda: np.abs(a) @ np.abs(b))
+
+    def _gamma(self, roundings: int) -> np.ndarray:
+        """Return the factor 1 + [-gamma, gamma] with gamma = n u / (1 - n u)."""
+        assert self.rounding is not None
+        if roundings not in self._gammas:
             n_u = roundings * self.rounding.unit
-            gamma = arb(n_u) / (1 - arb(n_u)) if n_u < 1 else arb(float("inf"))
-            self._spreads[roundings] = self._near_one(gamma)
-        return x * self._spreads[roundings]
+            radius = arb(n_u) / (1 - arb(n_u)) if n_u < 1 else arb(float("inf"))
+            self._gammas[roundings] = self._near_one(radius)
+        return self._gammas[roundings]
+
+    def _settled(self, total: np.ndarray, flushed: int, sizes: Callable[[], np.ndarray]) -> np.ndarray:
+        """Round sums once; ``flushed`` is how many numbers may be flushed, ``sizes`` gives the sums of absolute values."""
+        assert self.rounding is not None
+        tiny, small, large = arb(0, flushed * self.rounding.tiny), flushed * self._small, self._large
+        total = self.boxed(total) * self._once
+        absolute = self.boxed(sizes()).ravel().tolist()
+        values = total.ravel().tolist()
+        if all(small < abs(float(value)) for value in values) and all(float(size.abs_upper()) < large for size in absolute):
+            return total
+        settled = [
+            (value if size.is_zero() else value + tiny) if size < self._largest else _UNBOUNDED
+            for value, size in zip(values, absolute, strict=True)
+        ]
+        return _filled(settled, total.shape)
 
     def _extremes(self, x: np.ndarray) -> np.ndarray:
         """Add what underflow can do to small results, and give up on those that may overflow."""
         small, large = self._small, self._large
         # Not for a NaN or an infinity, and for all others surely true where it says so.
-        if all(small < abs(float(value)) < large for value in x.ravel().tolist()):
+        if all(small < abs(float(value)) and float(value.abs_upper()) < large for value in x.ravel().tolist()):
             return x
         return _elementwise(self._extreme, x)
 

@@ -7,12 +7,15 @@ when it dies.
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import os
 import pickle
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import traceback
 from multiprocessing.connection import Connection, Pipe
 from typing import Any
@@ -21,6 +24,12 @@ import cloudpickle
 
 from backends import SETTINGS, load, missing
 from backends.base import Engine
+
+# After so many time-outs, or deaths before the first answer, a backend is not asked again: a run has to end.
+PATIENCE = 2
+# A process that has closed its pipe gets this many seconds to end by itself and leave a status.
+FAREWELL = 2.0
+QUOTED = 500
 
 
 class BackendError(Exception):
@@ -59,48 +68,30 @@ class Process:
     """An Engine at the other end of a pipe: ``process.call("gradients", loss, starts, data)``.
 
     ``limit`` is the time in seconds that one call may take, the import of the framework included. The process starts
-    with the first call, and anew with the first call after its end; after ``PATIENCE`` time-outs it is not asked again.
+    with the first call, and anew with the first call after its end, unless PATIENCE is at its end.
     """
-
-    PATIENCE = 2
 
     def __init__(self, name: str, limit: float) -> None:
         self.name = name
         self.limit = limit
         self._child: subprocess.Popen[bytes] | None = None
-        self._time_outs = 0
+        self._answered = False
+        self._strikes: list[BackendError] = []
         self._last_failure = ""
-
-    def start(self) -> None:
-        """Start the process and the import of the framework, without waiting for either."""
-        if reason := missing(self.name):
-            raise Missing(f"backend {self.name!r} was asked for: {reason}")
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115, lives as long as the process
-        self._pipe, theirs = Pipe()
-        command = [sys.executable, "-m", "backends.process", str(theirs.fileno()), self.name]
-        environment = SETTINGS | dict(os.environ) | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-        with theirs:
-            self._child = subprocess.Popen(
-                command, pass_fds=[theirs.fileno()], env=environment, stdin=subprocess.DEVNULL, stdout=self._log,
-                stderr=self._log,
-            )  # fmt: skip
 
     def call(self, method: str, *arguments: Any) -> Any:
         """Return what the method of Engine returns. Raises a BackendError."""
-        if self._time_outs >= self.PATIENCE:
-            raise TimedOut(f"{self.name} is not asked again after {self._time_outs} time-outs of {self.limit:g} s")
-        if self._child is None:
-            self.start()
+        if len(self._strikes) >= PATIENCE:
+            last = self._strikes[-1]
+            raise type(last)(f"{self.name} is not asked again: {last}")
         try:
-            self._pipe.send_bytes(cloudpickle.dumps((method, arguments)))
-            if not self._pipe.poll(self.limit):
-                self._time_outs += 1
-                last = self.stop()
-                raise TimedOut(f"{self.name} gave no answer to {method!r} within {self.limit:g} s{last}")
-            succeeded, answer = pickle.loads(self._pipe.recv_bytes())
-        except (EOFError, ConnectionError) as error:
-            how, last = self._ended()
-            raise Crashed(f"{self.name} {how} while computing {method!r}{last}") from error
+            request = cloudpickle.dumps((method, arguments))
+        except Exception as error:  # a formula is a user's code and may hold anything
+            raise Failed(*_failure(f"{self.name}: the formula cannot be sent", error)) from error
+        if self._child is None:
+            self._start()
+        succeeded, answer = self._exchange(method, request)
+        self._answered = True
         if not succeeded:
             kind, message = answer
             # A framework that cannot be imported fails every check: its traceback is worth reading once.
@@ -108,30 +99,92 @@ class Process:
             raise Failed(kind, message.splitlines()[0] if known else message)
         return answer
 
-    def stop(self) -> str:
-        """End the process; return its last words, to be quoted."""
-        if self._child is None:
-            return ""
-        self._child.kill()
-        return self._ended()[1]
+    def stop(self) -> None:
+        """End the process."""
+        if self._child is not None:
+            self._kill()
+            self._ended()
+
+    def _start(self) -> None:
+        if reason := missing(self.name):
+            raise Missing(f"backend {self.name!r} was asked for: {reason}")
+        self._answered = False
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115, lives as long as the process
+        self._pipe, theirs = Pipe()
+        command = [sys.executable, "-m", "backends.process", str(theirs.fileno()), self.name]
+        environment = SETTINGS | dict(os.environ) | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        with theirs:
+            # A session of its own, so that what it starts can be ended with it.
+            self._child = subprocess.Popen(
+                command, pass_fds=[theirs.fileno()], env=environment, stdin=subprocess.DEVNULL, stdout=self._log,
+                stderr=self._log, start_new_session=True,
+            )  # fmt: skip
+
+    def _exchange(self, method: str, request: bytes) -> tuple[bool, Any]:
+        expired = threading.Event()
+
+        def expire() -> None:
+            expired.set()
+            self._kill()  # which ends sending and receiving alike
+
+        timer = threading.Timer(min(self.limit, threading.TIMEOUT_MAX), expire)
+        timer.start()
+        try:
+            self._pipe.send_bytes(request)
+            return pickle.loads(self._pipe.recv_bytes())
+        except (EOFError, OSError) as error:
+            how, words = self._ended()
+            if expired.is_set():
+                failure: BackendError = TimedOut(f"{self.name} gave no answer to {method!r} within {self.limit:g} s{words}")
+            else:
+                failure = Crashed(f"{self.name} {how} while computing {method!r}{words}")
+            if expired.is_set() or not self._answered:
+                self._strikes.append(failure)
+            raise failure from error
+        except BaseException as error:
+            # The answer to this call must not be taken for the answer to the next.
+            self.stop()
+            if isinstance(error, Exception):
+                raise Failed(*_failure(f"{self.name}: the answer to {method!r} cannot be read", error)) from error
+            raise
+        finally:
+            timer.cancel()
+
+    def _kill(self) -> None:
+        assert self._child is not None
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._child.pid, signal.SIGKILL)
 
     def _ended(self) -> tuple[str, str]:
+        """Wait for the end of the process; return how it ended, and its last words."""
         assert self._child is not None
+        how = ""
         try:
-            code = self._child.wait(self.limit)
-        except subprocess.TimeoutExpired:  # it closed its pipe and lives on
-            self._child.kill()
-            code = self._child.wait()
+            code = self._child.wait(FAREWELL)
+        except subprocess.TimeoutExpired:
+            how = "closed its pipe"
+        self._kill()
+        code = self._child.wait()
         self._child = None
         self._pipe.close()
         with self._log as log:
-            log.seek(0)
-            words = log.read().decode(errors="replace").strip()[-500:]
-        how = f"was ended by {signal.Signals(-code).name}" if code < 0 else f"exited with status {code}"
+            log.seek(max(0, log.seek(0, os.SEEK_END) - QUOTED))
+            words = log.read().decode(errors="replace").strip()
+        how = how or (f"was ended by {_signal_name(-code)}" if code < 0 else f"exited with status {code}")
         return how, f"; its last output was: {words}" if words else ""
 
 
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # real-time signals have no names
+        return f"signal {number}"
+
+
 def _serve(pipe: Connection, name: str) -> None:
+    if sys.platform == "linux":  # die with the parent, however it dies, even while computing
+        pr_set_pdeathsig = 1
+        ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
     engine: Engine | None = None
     broken = ("", "")
     try:
@@ -140,10 +193,11 @@ def _serve(pipe: Connection, name: str) -> None:
         broken = _failure(f"backend {name!r} cannot be loaded", error)
     while True:
         try:
-            method, arguments = pickle.loads(pipe.recv_bytes())
+            request = pipe.recv_bytes()
         except EOFError:
             return
         try:
+            method, arguments = pickle.loads(request)
             reply = (False, broken) if engine is None else (True, getattr(engine, method)(*arguments))
             message = cloudpickle.dumps(reply)
         except Exception as error:  # a framework's own errors are results here

@@ -77,14 +77,14 @@ class Tensor:
     __iadd__ = __isub__ = __imul__ = __itruediv__ = __imatmul__ = _refuse
 
     def _lift(self, other: Any) -> Tensor:
-        return other if isinstance(other, Tensor) else Tensor(self.number.constant(other, self.value), self.number)
+        return other if isinstance(other, Tensor) else Tensor(self.number.lift(other, self.value), self.number)
 
 
 class TapeBackend(Backend):
     """A backend whose gradients come from the tape. Subclasses say how arrays of their numbers are computed with.
 
-    The primitives below take and return arrays; ``round`` stands after every operation that a p-bit machine would round
-    once, and ``spread(x, n)`` before a sum of n rounded operations whose order is not ours to know.
+    The primitives below take and return arrays; ``round`` stands after every operation that a p-bit machine rounds once.
+    Sums and matrix products, whose order is not ours to know, round for themselves.
     """
 
     lead = 0
@@ -92,6 +92,10 @@ class TapeBackend(Backend):
     @abstractmethod
     def constant(self, value: Any, like: Array) -> Array:
         """Return ``value`` as an array of the numbers that ``like`` holds."""
+
+    def lift(self, value: Any, like: Array) -> Array:
+        """Return a number or array that a formula combines with a tensor, as an array."""
+        return self.constant(value, like)
 
     @abstractmethod
     def function(self, name: str, x: Array) -> Array:
@@ -111,9 +115,6 @@ class TapeBackend(Backend):
 
     def round(self, x: Any) -> Array:
         return self.boxed(x)
-
-    def spread(self, x: Array, roundings: int) -> Array:
-        return x
 
     # Tensor operations, each with its derivative.
 
@@ -150,10 +151,16 @@ class TapeBackend(Backend):
         return self.record(
             quotient,
             (a, lambda g: self.total_to(a.shape, self.round(g / y))),
-            (b, lambda g: -self.total_to(b.shape, self.round(self.round(g * quotient) / y))),
+            (b, lambda g: -self.total_to(b.shape, self.by_denominator(g, x, y, quotient))),
         )
 
+    def by_denominator(self, g: Array, x: Array, y: Array, quotient: Array) -> Array:
+        """g x / y^2, what the denominator of x / y gets, but for the sign."""
+        return self.round(self.round(g * quotient) / y)
+
     def matmul(self, a: Tensor, b: Tensor) -> Tensor:
+        if len(a.shape) != len(b.shape) or len(a.shape) != 2:
+            raise TypeError(f"@ takes two matrices, got shapes {a.shape} and {b.shape}; write ops.sum(x * y) for vectors")
         return self.record(
             self.product(a.value, b.value),
             (a, lambda g: self.product(g, b.value.swapaxes(-1, -2))),
@@ -161,8 +168,12 @@ class TapeBackend(Backend):
         )
 
     def product(self, a: Array, b: Array) -> Array:
-        """Matrix product, every one of its terms rounded as often as it has terms."""
-        return self.round(self.spread(a, a.shape[-1]) @ b)
+        """Matrix product of arrays."""
+        return self.boxed(a @ b)
+
+    def summed(self, terms: Array, axes: tuple[int, ...]) -> Array:
+        """Sum of arrays over ``axes``, in an order that is not ours to know."""
+        return self.boxed(terms.sum(axis=axes))
 
     def exp(self, x: Tensor) -> Tensor:
         y = self.function("exp", x.value)
@@ -220,8 +231,7 @@ class TapeBackend(Backend):
         return full
 
     def total(self, x: Tensor) -> Array:
-        n = math.prod(x.shape)
-        return self.round(self.spread(x.value, n - 1).sum(axis=tuple(range(self.lead, x.value.ndim))))
+        return self.summed(x.value, tuple(range(self.lead, x.value.ndim)))
 
     def total_to(self, shape: tuple[int, ...], adjoint: Array) -> Array:
         """Sum an adjoint over the axes along which its operand was broadcast."""
@@ -230,9 +240,7 @@ class TapeBackend(Backend):
             return adjoint
         added = len(inner) - len(shape)
         axes = [axis for axis, n in enumerate(inner) if axis < added or (shape[axis - added] == 1 and n > 1)]
-        terms = math.prod(inner[axis] for axis in axes)
-        total = self.spread(adjoint, terms - 1).sum(axis=tuple(axis + self.lead for axis in axes))
-        return self.round(total).reshape(points + shape)
+        return self.summed(adjoint, tuple(axis + self.lead for axis in axes)).reshape(points + shape)
 
     # The contract.
 
@@ -256,11 +264,10 @@ class TapeBackend(Backend):
         done: dict[int, Array] = {}
         for tensor in _uses_first(root):
             terms = parts.pop(id(tensor))
-            # The order in which a framework adds up the uses of a tensor is its own.
             adjoint = terms[0]
             if len(terms) > 1:
-                spread = [self.spread(term, len(terms) - 1) for term in terms]
-                adjoint = self.round(sum(spread[1:], spread[0]))
+                # Uses of a tensor may have been computed for fewer points: the points' axis broadcasts.
+                adjoint = self.summed(np.stack(np.broadcast_arrays(*terms), axis=-1), (-1,))
             done[id(tensor)] = adjoint
             for operand, pullback in tensor.operands:
                 parts.setdefault(id(operand), []).append(self.boxed(pullback(adjoint)))

@@ -44,8 +44,7 @@ class Torch(Backend):
         weights = self.leaves(params)
         while True:
             for w in weights.values():
-                if w.grad is not None:
-                    w.grad.zero_()
+                w.grad = None
             value = loss(self, weights, data)
             value.backward()
             with torch.no_grad():

@@ -34,7 +34,7 @@ def from_file(path: str | Path) -> list[Case]:
         spec.loader.exec_module(module)
     except CaseError as error:
         raise CaseError(f"{path}: {error}") from error
-    except Exception as error:  # whatever a user's file raises, the report has to name the file
+    except (Exception, SystemExit) as error:  # whatever a user's file raises, the message has to name the file
         raise CaseError(f"{path} failed to run: {type(error).__name__}: {error}") from error
     found = _defined(module)
     if not found:

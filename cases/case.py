@@ -73,8 +73,19 @@ class Case:
         for field in ("params", "data"):
             arrays = {key: self._frozen(f"{field}[{key!r}]", value) for key, value in getattr(self, field).items()}
             object.__setattr__(self, field, arrays)
+        if not isinstance(self.steps, int) or self.steps < 0:
+            raise CaseError(f"case {self.name!r}: steps are counted from 0 up, got {self.steps!r}")
         if self.steps and (self.goal is None or not np.isfinite(self.rate) or self.rate <= 0):
             raise CaseError(f"case {self.name!r} trains for {self.steps} steps and needs a goal and a positive rate")
+
+        known = {"loss", *(f"gradient {name}" for name in self.params)}
+        known |= {"prediction"} if self.predict else set()
+        known |= {"final loss", *(f"final {name}" for name in self.params)} if self.steps else set()
+        for figure in self.figures:
+            if figure.quantity not in known:
+                raise CaseError(f"case {self.name!r} has no quantity {figure.quantity!r} to print; it has {sorted(known)}")
+            if not re.fullmatch(r"\s*(-?\d+(\.\d*)?\s*)+", figure.text):
+                raise CaseError(f"case {self.name!r}: a figure is decimal numbers and blanks, got {figure.text!r}")
 
     def _frozen(self, where: str, value: Any) -> np.ndarray:
         try:

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from flint import arb
 
-from backends.base import OPERATIONS, SCALARS_KEEP_DTYPE, Deviation, Formula
+from backends.base import MATMUL, OPERATIONS, SCALARS_KEEP_DTYPE, Deviation, Formula
 from backends.exact import Exact
 from backends.numpy import Numpy
 from backends.tape import Array, Tensor
 from oracle.precision import rounding
-from oracle.verdict import CONFORMS, DEVIATES, Comparison, Judgement
+from oracle.verdict import CONFORMS, DEVIATES, UNINFORMATIVE, Comparison, Judgement
 
 # Bounds need no more than this: their midpoints only have to be close to the truth.
 BOUND_BITS = 128
@@ -29,7 +29,8 @@ class Oracle:
     """Judges one formula over its data in one dtype, with the deviations that the judged backend declares.
 
     Quantities are called ``value`` (of the formula), ``gradient NAME`` and ``updated NAME``, the last being the parameter
-    after a step ``w - rate * gradient``. A formula that is judged by ``value`` alone need not be a scalar.
+    after a step ``w - rate * gradient``. A formula that is judged by ``value`` alone need not be a scalar. ``direct`` holds
+    elementary functions to the table of their accuracy and no more.
     """
 
     def __init__(
@@ -39,6 +40,8 @@ class Oracle:
         dtype: str,
         deviations: Iterable[Deviation] = (),
         rate: float = 0.0,
+        *,
+        direct: bool = False,
     ) -> None:
         self.formula = formula
         self.data = data
@@ -46,7 +49,11 @@ class Oracle:
         self.rate = rate
         self.deviations = [deviation for deviation in deviations if dtype in deviation.dtypes]
         self.truth = Exact()
-        self.bounds = Exact(BOUND_BITS, rounding(dtype))
+        self.direct = direct
+        self.bounds = self._bounds()
+
+    def _bounds(self, absolute: Mapping[str, float] | None = None) -> Exact:
+        return Exact(BOUND_BITS, rounding(self.dtype, absolute, argument=not self.direct))
 
     def judge(self, points: Sequence[Point], results: Results, row: str = "start") -> dict[str, Judgement]:
         """Return a judgement for every quantity in ``results``, which holds one array a point.
@@ -54,16 +61,22 @@ class Oracle:
         ``row`` is what messages call a point where there are several.
         """
         shapes = self._shapes(points[0], results)
+        forms = {quantity: _form(arrays, shapes[quantity], self.dtype) for quantity, arrays in results.items()}
+        judgements = {
+            quantity: Judgement(DEVIATES, malformed, rows=len(points))
+            for quantity, (malformed, _) in forms.items()
+            if malformed
+        }
+        results = {quantity: arrays for quantity, arrays in results.items() if quantity not in judgements}
         comparisons = {
             quantity: Comparison(quantity, self.dtype, shapes[quantity], row if len(points) > 1 else "") for quantity in results
         }
         self._compare(comparisons, self.bounds, list(enumerate(points)), results)
         declared = self._relevant(points[0])
-        judgements = {}
         for quantity, comparison in comparisons.items():
-            malformed, widened = _form(results[quantity], shapes[quantity], self.dtype)
-            judgement = comparison.judge() if not malformed else Judgement(DEVIATES, malformed, rows=len(points))
-            if judgement.verdict == DEVIATES and not malformed:
+            judgement = comparison.judge()
+            widened = forms[quantity][1]
+            if judgement.verdict == DEVIATES:
                 judgement = self._explained(judgement, comparison, declared, points, results)
             elif widened:
                 subjects = [deviation.subject for deviation in declared if deviation.widens and quantity == "value"]
@@ -83,15 +96,22 @@ class Oracle:
     ) -> Judgement:
         """Judge the rows outside once more, with the errors that the backend declares for what the formula uses.
 
-        They have to conform then: a declaration so large that it excuses everything explains nothing.
+        They have to conform then; where the wider bound cannot tell right from wrong, there is no verdict.
         """
         absolute = {deviation.subject: deviation.absolute for deviation in declared if deviation.absolute}
         if not absolute:
             return judgement
         again = comparison.empty()
         rows = [(index, points[index]) for index in comparison.outside]
-        self._compare({comparison.quantity: again}, Exact(BOUND_BITS, rounding(self.dtype, absolute)), rows, results)
-        return dataclasses.replace(judgement, declared=", ".join(absolute)) if again.judge().verdict == CONFORMS else judgement
+        self._compare({comparison.quantity: again}, self._bounds(absolute), rows, results)
+        wider = again.judge()
+        names = ", ".join(absolute)
+        if wider.verdict == CONFORMS:
+            return dataclasses.replace(judgement, declared=names)
+        if wider.verdict == UNINFORMATIVE:
+            message = f"outside its bound, and beside the declared deviation of {names} {wider.message}: {judgement.message}"
+            return dataclasses.replace(judgement, verdict=UNINFORMATIVE, message=message)
+        return judgement
 
     def _compare(
         self, comparisons: Mapping[str, Comparison], bounds: Exact, points: Sequence[tuple[int, Point]], results: Results
@@ -131,27 +151,32 @@ class Oracle:
     def _shapes(self, point: Point, results: Results) -> dict[str, tuple[int, ...]]:
         shapes: dict[str, tuple[int, ...]] = {"value": ()}
         if list(results) == ["value"]:
-            shapes["value"] = self._evaluated(Numpy(), point).shape
+            shapes["value"] = _evaluated(Numpy(), self.formula, point, self.data).shape
         for name, array in point.items():
             shapes[f"gradient {name}"] = shapes[f"updated {name}"] = array.shape
         return shapes
 
     def _relevant(self, point: Point) -> list[Deviation]:
         """Return the declared deviations of what the formula uses."""
-        if not self.deviations:
-            return []
-        seen = _Subjects()
-        self._evaluated(seen, point)
-        return [deviation for deviation in self.deviations if deviation.subject in seen.used]
+        used = subjects(self.formula, point, self.data) if self.deviations else set()
+        return [deviation for deviation in self.deviations if deviation.subject in used]
 
-    def _evaluated(self, ops: Numpy, point: Point) -> Tensor:
-        inside = ({name: ops.tensor(array) for name, array in arrays.items()} for arrays in (point, self.data))
-        with np.errstate(all="ignore"):
-            return self.formula(ops, *inside)
+
+def subjects(formula: Formula, point: Point, data: Point) -> set[str]:
+    """Return what ``formula`` uses that a backend can lack or declare: operations, and numbers meeting scalar tensors."""
+    seen = _Subjects()
+    _evaluated(seen, formula, point, data)
+    return seen.used
+
+
+def _evaluated(ops: Numpy, formula: Formula, point: Point, data: Point) -> Tensor:
+    inside = ({name: ops.tensor(array) for name, array in arrays.items()} for arrays in (point, data))
+    with np.errstate(all="ignore"):
+        return formula(ops, *inside)
 
 
 class _Subjects(Numpy):
-    """numpy that notes what a deviation could be about: the operations asked for, and numbers meeting scalar tensors."""
+    """numpy that notes what it is asked for."""
 
     def __init__(self) -> None:
         self.used: set[str] = set()
@@ -161,10 +186,14 @@ class _Subjects(Numpy):
             self.used.add(name)
         return super().__getattribute__(name)
 
-    def constant(self, value: object, like: Array) -> Array:
+    def lift(self, value: Any, like: Array) -> Array:
         if like.shape == ():
             self.used.add(SCALARS_KEEP_DTYPE)
-        return super().constant(value, like)
+        return super().lift(value, like)
+
+    def matmul(self, a: Tensor, b: Tensor) -> Tensor:
+        self.used.add(MATMUL)
+        return super().matmul(a, b)
 
 
 def _form(arrays: Sequence[np.ndarray], shape: tuple[int, ...], dtype: str) -> tuple[str, str]:

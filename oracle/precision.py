@@ -22,8 +22,10 @@ MEASURED_ULPS = {
 }
 
 
-def rounding(dtype: str, absolute: Mapping[str, float] | None = None) -> Rounding:
+def rounding(dtype: str, absolute: Mapping[str, float] | None = None, *, argument: bool = True) -> Rounding:
     """Return what one operation in ``dtype`` may do; ``absolute`` adds errors of declared deviations, in units u.
+
+    ``argument=False`` leaves functions with the accuracy of the table alone.
 
     A function gets its measured ulps, rounded up, at two units roundoff each, which is the most that an ulp can be.
     """
@@ -34,6 +36,7 @@ def rounding(dtype: str, absolute: Mapping[str, float] | None = None) -> Roundin
         largest=float(format_.max),
         functions={name: 2 * math.ceil(ulps) for name, ulps in MEASURED_ULPS[dtype].items()},
         absolute=absolute or {},
+        argument=argument,
     )
 
 

@@ -19,11 +19,6 @@ DEVIATES = "deviates"
 UNINFORMATIVE = "uninformative"
 UNSUPPORTED = "unsupported"
 FAILED = "failed"
-CRASHED = "crashed"
-TIMED_OUT = "timed out"
-MISSING = "missing"
-# The best first; a table cell shows the last that occurs in it.
-VERDICTS = (CONFORMS, UNSUPPORTED, UNINFORMATIVE, DEVIATES, MISSING, FAILED, TIMED_OUT, CRASHED)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,9 +27,10 @@ class Judgement:
 
     ``got``, ``truth`` and ``bound`` are the numbers of one row: the whole quantity at a point or, of a training run, at
     the step where most of the bound is used, ``entry`` its worst entry. Over the judged ``entries``, ``used`` is the
-    largest fraction error / bound and ``used_median`` the median. ``blind`` entries have a bound that admits zero;
-    ``error_ulp`` is the worst error, in units in the last place, of the others. Of ``rows`` points judged,
-    ``uninformative`` gave no verdict. ``declared`` is the subject of the stated deviation that explains a ``deviates``.
+    largest fraction error / bound and ``used_median`` the median. ``blind`` entries have a bound that admits a wrong
+    value of that entry alone; ``error_ulp`` is the worst error, in units in the last place, of the others. Of ``rows``
+    points judged, ``uninformative`` gave no verdict. ``declared`` is the subject of the stated deviation that explains
+    a ``deviates``.
     """
 
     verdict: str
@@ -75,11 +71,7 @@ class Comparison:
         ``origin`` is where a change starts: a wrong update of a weight is a wrong change of it, not a wrong weight.
         """
         middle = [value.mid() for value in truth]
-        if len(got) == len(truth):
-            error = [float(abs(arb(g) - t)) if math.isfinite(g) else math.inf for g, t in zip(got, middle, strict=True)]
-        else:  # a wrong shape is reported as such
-            error = [math.inf] * len(truth)
-            got = [math.nan] * len(truth)
+        error = [float(abs(arb(g) - t)) if math.isfinite(g) else math.inf for g, t in zip(got, middle, strict=True)]
         bound = [_upper(b - t) for b, t in zip(balls, truth, strict=True)]
         change = [float(t - o) for t, o in zip(middle, origin, strict=True)] if origin else [float(t) for t in middle]
         self._indices.append(index)
@@ -102,12 +94,13 @@ class Comparison:
         known = np.isfinite(bound)
         outside = known & ~(error <= bound)
         informative = known.all(axis=1) & _discriminates(change, bound)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            used = np.where(known, np.where(error == 0, 0.0, error / bound), -1.0)
-        row, entry = (int(i) for i in np.unravel_index(np.argmax(used), used.shape))
-        in_ulp = error / ulp(truth, self.dtype)
         judged = (known & informative[:, None]) | outside
-        blind = judged & ~outside & (bound >= np.abs(change)) & (change != 0)
+        with np.errstate(all="ignore"):
+            used = np.where(known, np.where(error == 0, 0.0, error / bound), -1.0)
+            in_ulp = error / ulp(truth, self.dtype)
+            blind = judged & ~outside & (bound > 0) & (bound >= np.abs(change) / 2)
+        candidates = np.where(judged, used, -1.0) if judged.any() else used
+        row, entry = (int(i) for i in np.unravel_index(np.argmax(candidates), used.shape))
         where = self._where(row, entry)
         judgement = Judgement(
             verdict=CONFORMS,

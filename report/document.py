@@ -21,25 +21,24 @@ class DocumentError(ValueError):
 class ResultsFile:
     """Appends records to a results file. Raises OSError at once where the file cannot be written.
 
-    Each write replaces the closing brackets by the record and new closing brackets, in one system call: a run that is
-    killed leaves a valid document of all that it had.
+    Each write replaces the closing brackets by the record and new closing brackets at once: a run that is killed leaves a
+    valid document of all that it had.
     """
 
     def __init__(self, path: str | Path, run: Record) -> None:
         self._file: BinaryIO = open(path, "wb", buffering=0)  # noqa: SIM115, lives as long as the run
-        head = json.dumps({"schema": SCHEMA, "run": run}, indent=1)
-        self._file.write(head[:-2].encode() + b',\n "records": [')
-        self._end = self._file.tell()
+        self._end = 0
         self._separator = b"\n"
-        self._write(b"", complete=False)
+        head = json.dumps({"schema": SCHEMA, "run": run}, indent=1)
+        self._write(head[:-2].encode() + b',\n "records": [', complete=False)
 
     def add(self, record: Record) -> None:
         self._write(self._separator + json.dumps(record).encode(), complete=False)
         self._separator = b",\n"
 
-    def close(self) -> None:
-        """Mark the document as complete."""
-        self._write(b"", complete=True)
+    def close(self, *, complete: bool) -> None:
+        """Close the document, marked as complete or not."""
+        self._write(b"", complete=complete)
         self._file.close()
 
     def _write(self, addition: bytes, *, complete: bool) -> None:

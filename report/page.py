@@ -8,7 +8,7 @@ from pathlib import Path
 import jinja2
 
 from report.document import Record, of_kind, read
-from report.table import Table, agreement, verdict_lines
+from report.table import Table, agreement, judged_share, verdict_lines
 
 
 def build(paths: Sequence[str | Path], directory: str | Path) -> Path:
@@ -26,7 +26,7 @@ def build(paths: Sequence[str | Path], directory: str | Path) -> Path:
     environment.filters["cell"] = _escaped
     target = Path(directory) / "report.md"
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(environment.get_template("page.md.jinja").render(runs=runs), encoding="utf-8")
+    target.write_text(environment.get_template("page.md.jinja").render(runs=runs), encoding="utf-8", errors="backslashreplace")
     return target
 
 
@@ -34,11 +34,12 @@ def _run(path: str | Path) -> Record:
     document = read(path)
     checks = list(of_kind(document["records"], "check"))
     return document | {
-        "file": Path(path).name,
+        "file": str(path),
         "lines": verdict_lines(document["records"]),
         "backends": list(of_kind(document["records"], "backend")),
         "tables": agreement(checks),
         "drift": _drift(checks),
+        "partly": [check for check in checks if judged_share(check) < 1],
         "others": [check for check in checks if check["verdict"] != "conforms"],
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -25,6 +26,11 @@ class Table:
 def verdict(check: Record) -> str:
     """The verdict of a check, with stated deviations told from others."""
     return "declared" if check["declared"] and check["verdict"] == "deviates" else str(check["verdict"])
+
+
+def is_red(check: Record) -> bool:
+    """Whether a check fails its run."""
+    return verdict(check) not in ("conforms", "declared", "unsupported", "uninformative")
 
 
 def agreement(checks: Sequence[Record]) -> list[Table]:
@@ -53,7 +59,14 @@ def _cell(checks: list[Record]) -> str:
     ulps = [float.fromhex(check["error_ulp"]) for check in checks if "error_ulp" in check]
     used = [float.fromhex(check["used"]) for check in checks if "used" in check]
     mark = "✓" if worst == "conforms" else worst
-    return f"{mark} {_short(max(ulps))} ulp {_fraction(max(used))}" if ulps else mark
+    numbers = f" {_short(max(ulps))} ulp {_fraction(max(used))}" if ulps else ""
+    share = min(judged_share(check) for check in checks)
+    return f"{mark}{numbers}" + (f", {math.floor(100 * share)}% judged" if share < 1 else "")
+
+
+def judged_share(check: Record) -> float:
+    """The part of a check's points or training steps that gave a verdict."""
+    return 1 - check["uninformative"] / check["rows"] if check.get("rows") else 1.0
 
 
 def _fraction(used: float) -> str:
@@ -81,7 +94,7 @@ def slack(checks: Iterable[Record]) -> list[str]:
     for dtype, (medians, worst) in values.items():
         # Results that are exactly right say nothing about the width of a bound.
         inexact = [value for value in medians if value > 0]
-        if inexact:
+        if inexact and max(worst) > 0:
             lines.append(
                 f"{dtype}: the bound is {1 / statistics.median(inexact):.1f} times the error in the median check, "
                 f"{1 / max(worst):.2f} times in the tightest"
@@ -102,8 +115,8 @@ def verdict_lines(records: Sequence[Record]) -> list[str]:
     entries = sum(check.get("entries", 0) for check in checks)
     blind = sum(check.get("blind", 0) for check in checks)
     lines.append(
-        f"{entries} numbers judged, of which the bound of {blind} admits zero; "
-        f"{unjudged} of {rows} points and training steps gave no verdict"
+        f"{entries} numbers judged, {blind} of them by a bound that admits a wrong value of that number alone; "
+        f"{unjudged} of {rows} judgements of a point or training step gave no verdict"
     )
     lines.extend(slack(checks))
     ran = {check["backend"] for check in checks if verdict(check) in ("conforms", "declared", "deviates")}

@@ -31,6 +31,7 @@ class Plan:
     missing: dict[str, str]
     random_starts: int
     seed: int
+    again: tuple[str, ...]  # further options that a message needs in order to say how to repeat a check
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -76,9 +77,11 @@ def make_plan(config: pytest.Config) -> Plan:
                 validate(case, dtype)
     except CaseError as error:
         raise pytest.UsageError(str(error)) from error
-    for name, value, least in (("time-limit", option("--time-limit"), 0), ("random-starts", option("--random-starts"), -1)):
-        if not least < value < float("inf"):
-            raise pytest.UsageError(f"--{name}={value}: must be a number above {least}")
+    for name, least in (("--time-limit", 0), ("--random-starts", -1), ("--seed", -1)):
+        if not least < option(name) < float("inf"):
+            raise pytest.UsageError(f"{name}={option(name)}: must be a number above {least}")
+    if option("--results") == "":
+        raise pytest.UsageError("--results=: the name of a file is missing")
     absent = {name: reason for name in backends.FRAMEWORKS if (reason := backends.missing(name))}
     asked = _asked_backends(option("--backend"))
     return Plan(
@@ -89,7 +92,13 @@ def make_plan(config: pytest.Config) -> Plan:
         missing={name: reason for name, reason in absent.items() if not asked or name in asked},
         random_starts=option("--random-starts"),
         seed=option("--seed"),
+        again=_again(option("--cases"), option("--random-starts"), option("--seed")),
     )
+
+
+def _again(files: list[str], random_starts: int, seed: int) -> tuple[str, ...]:
+    words = [word for file in files for word in ("--cases", file)]
+    return (*words, "--random-starts", str(random_starts), "--seed", str(seed)) if random_starts else tuple(words)
 
 
 def _known(what: str, asked: list[str], known: Iterable[str], default: Iterable[str] = ()) -> list[str]:
@@ -114,7 +123,7 @@ def _asked_backends(asked: list[str]) -> tuple[str, ...]:
         except (ImportError, ValueError):
             found = None
         if found is None or not class_name.isidentifier():
-            raise pytest.UsageError(f"backend {name!r}: no such module and class can be found; {hint}")
+            raise pytest.UsageError(f"backend {name!r}: no such module can be found on PYTHONPATH; {hint}")
     return tuple(sorted(dict.fromkeys(asked), key=_order))
 
 
@@ -125,19 +134,24 @@ def _order(name: str) -> int:
 def validate(case: Case, dtype: str) -> None:
     """Evaluate ``case`` once over numpy. Raises CaseError naming the case where it cannot be judged."""
     ops = Numpy()
-    params, data = (MappingProxyType({name: ops.tensor(array) for name, array in arrays.items()}) for arrays in case.at(dtype))
+    arrays, data = (MappingProxyType({name: ops.tensor(array) for name, array in given.items()}) for given in case.at(dtype))
+    leaves = MappingProxyType(ops.leaves(dict(arrays)))
     try:
         with np.errstate(all="ignore"):
-            value = case.loss(ops, params, data)
+            value = case.loss(ops, leaves, data)
+            shape = getattr(value, "shape", None)
+            used = ops.adjoints(value) if shape == () else {}
             if case.predict is not None:
-                case.predict(ops, params, data)
-    except Exception as error:  # a formula is a user's code: whatever it raises, the case has to be named
+                case.predict(ops, leaves, data)
+    except (Exception, SystemExit) as error:  # a formula is a user's code: whatever it raises, the case has to be named
         raise CaseError(f"case {case.name!r}: its formula raises {type(error).__name__}: {error}") from error
-    shape = getattr(value, "shape", None)
     if shape != ():
         raise CaseError(
             f"case {case.name!r}: a loss is a scalar tensor of shape (), this one is {shape or type(value).__name__}"
         )
+    unused = [name for name, leaf in leaves.items() if id(leaf) not in used]
+    if unused:
+        raise CaseError(f"case {case.name!r}: its loss does not use the parameters {unused}; give what is constant as data")
 
 
 def reference_goal(case: Case, params: dict, dtype: str) -> bool:

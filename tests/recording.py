@@ -18,11 +18,14 @@ from report.document import Record
 
 # A quantity longer than this is stored by the entry that decides its verdict.
 MAX_STORED = 32
+# A message longer than this is cut: tracebacks may quote whole arrays.
+MAX_MESSAGE = 4000
 
 
 def describe_run() -> Record:
     """Return what the results file says of the machine and the run."""
-    packages = ("numpy", "python-flint", "pytest", "pytest-xdist")
+    wanted = ("numpy", "python-flint", "pytest", "pytest-xdist")
+    packages = {name: version for name in wanted if (version := _version(name))}
     return {
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "command": sys.argv,
@@ -31,8 +34,15 @@ def describe_run() -> Record:
         "cpu": _cpu(),
         "threads": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         "settings": {name: os.environ.get(name, value) for name, value in SETTINGS.items()},
-        "packages": {name: importlib.metadata.version(name) for name in packages},
+        "packages": packages,
     }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def _cpu() -> dict[str, Any]:
@@ -63,7 +73,7 @@ def record(identity: Record, quantity: str, judgement: Judgement, duration: floa
         **identity,
         "quantity": quantity,
         "verdict": judgement.verdict,
-        "message": judgement.message,
+        "message": judgement.message[:MAX_MESSAGE].encode(errors="backslashreplace").decode(),
         "declared": judgement.declared,
         **facts,
         "duration": round(duration, 6),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+import shlex
 import time
 from collections.abc import Callable, Mapping
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from backends.base import Deviation, Formula, Path
 from backends.exact import Exact
 from backends.process import BackendError, Failed, Process
 from cases import Case
-from oracle.judge import Oracle
+from oracle.judge import Oracle, subjects
 from oracle.verdict import CONFORMS, DEVIATES, UNINFORMATIVE, UNSUPPORTED, Judgement
 from report.document import Record
 from tests.plan import Plan
@@ -29,6 +30,7 @@ class Lab:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self._processes: dict[str, Process] = {}
+        self.descriptions: dict[str, Record] = {}
         self._paths: dict[tuple[str, str, str], Path] = {}
         self._exact_paths: dict[str, dict[str, dict[str, np.ndarray]]] = {}
 
@@ -36,6 +38,13 @@ class Lab:
         if backend not in self._processes:
             self._processes[backend] = Process(backend, self.plan.limit)
         return self._processes[backend]
+
+    def call(self, backend: str, method: str, *arguments: Any) -> Any:
+        """Return the backend's answer, having first asked it, once, what it says of itself. Raises BackendError."""
+        process = self.process(backend)
+        if backend not in self.descriptions:
+            self.descriptions[backend] = process.call("describe") | {"name": backend}
+        return process.call(method, *arguments) if method != "describe" else self.descriptions[backend]
 
     def path(self, subject: Subject) -> Path:
         case, params, data = subject.case, subject.params, subject.data
@@ -75,12 +84,15 @@ class Subject:
     """
 
     def __init__(
-        self, lab: Lab, backend: str, dtype: str, case: Case | None, quantity: str, publish: Callable[[Record], None]
+        self, lab: Lab, backend: str, dtype: str, case: Case | None, test: pytest.Item, publish: Callable[[Record], None]
     ) -> None:
         self.lab = lab
         self.backend = backend
         self.dtype = dtype
-        self.quantity = quantity
+        marker = test.get_closest_marker("quantity")
+        self.quantity = marker.args[0] if marker else test.name
+        self._test = test.nodeid
+        self._stage = "forward"  # what the backend has been asked for; not every stage runs in the same mode
         self._case = case
         self._publish = publish
         self._started = time.perf_counter()
@@ -97,37 +109,46 @@ class Subject:
     def call(self, method: str, *arguments: Any) -> Any:
         """Return what the backend's Engine answers. Where it gives no answer, that is the outcome of the test."""
         __tracebackhide__ = True
+        if method in ("gradients", "gradients_twice"):
+            self._stage = "gradient"
         try:
-            return self.lab.process(self.backend).call(method, *arguments)
+            return self.lab.call(self.backend, method, *arguments)
         except BackendError as error:
-            verdict, message = error.verdict, str(error)
-            reasons = [reason for dtype, _, reason in self._lacks(error) if dtype == self.dtype]
-            if reasons:
-                verdict, message = UNSUPPORTED, f"{reasons[0]}; it raises {getattr(error, 'kind', '')}"
-        self.conclude({self.quantity: Judgement(verdict, message)})
+            judgement = Judgement(error.verdict, str(error))
+            if isinstance(error, Failed) and method not in ("describe", "follows") and (reason := self._lacks(*arguments[:3])):
+                judgement = Judgement(UNSUPPORTED, f"{reason}; it raises {error.kind}")
+        self.conclude({self.quantity: judgement})
         raise AssertionError("a verdict that conclude lets pass")
 
-    def _lacks(self, error: BackendError) -> list[list[str]]:
-        try:
-            return self.description["unsupported"] if isinstance(error, Failed) else []
-        except BackendError:  # a backend that cannot even be loaded declares nothing
-            return []
+    def _lacks(self, formula: Formula, points: Any, data: Arrays) -> str | None:
+        """Return why the backend is stated to lack something that ``formula`` uses in this dtype."""
+        lacking = {operation: why for dtype, operation, why in self.describe()["unsupported"] if dtype == self.dtype}
+        point = points[0] if isinstance(points, list) else points
+        return next((lacking[name] for name in sorted(subjects(formula, point, data)) if name in lacking), None)
 
-    @cached_property
-    def description(self) -> Record:
-        return self.lab.process(self.backend).call("describe")
+    def describe(self) -> Record:
+        """Return what the backend says of itself."""
+        __tracebackhide__ = True
+        description: Record = self.call("describe")
+        return description
 
-    @cached_property
+    @property
     def deviations(self) -> list[Deviation]:
-        return [Deviation(**fields) for fields in self.description["deviations"]]
+        __tracebackhide__ = True
+        return [Deviation(**fields) for fields in self.describe()["deviations"]]
 
     def path(self) -> Path:
-        return self.lab.path(self)
+        __tracebackhide__ = True
+        path = self.lab.path(self)
+        self._stage = "training"
+        return path
 
     # How it is judged.
 
-    def oracle(self, formula: Formula, data: Arrays, rate: float = 0.0, *, excuse: bool = True) -> Oracle:
-        return Oracle(formula, data, self.dtype, self.deviations if excuse else (), rate)
+    def oracle(self, formula: Formula, data: Arrays, rate: float = 0.0, *, excuse: float = 1.0, direct: bool = False) -> Oracle:
+        """Return the oracle for a formula of this subject; ``excuse`` scales what the backend declares."""
+        declared = [dataclasses.replace(d, absolute=excuse * d.absolute) for d in self.deviations] if excuse else []
+        return Oracle(formula, data, self.dtype, declared, rate, direct=direct)
 
     def judge_gradients(self, starts: list[Arrays], results: list[tuple[np.ndarray, Arrays]]) -> dict[str, Judgement]:
         """Judge ``value`` and ``gradient NAME`` at every start."""
@@ -158,21 +179,20 @@ class Subject:
             pytest.xfail(declared[0])
 
     def _what_next(self) -> str:
-        case = f" --case {self._case.name}" if self._case else ""
-        return f"to look closer: python -m pytest tests --backend {self.backend}{case} --dtype {self.dtype} --results=look.json"
+        plan = self.lab.plan
+        words = ["python", "-m", "pytest", self._test, "--backend", self.backend, "--dtype", self.dtype, *plan.again]
+        return f"to look closer: {shlex.join(words)} --results=look.json"
 
     @property
     def _identity(self) -> Record:
         return {"backend": self.backend, "dtype": self.dtype, "case": self._case.name if self._case else "contract"}
 
     def _record_all(self, judgements: Mapping[str, Judgement], facts: Mapping[str, Any]) -> None:
-        try:
-            modes = self.description["modes"]
-            self._publish({"kind": "backend", **self.description, "name": self.backend})
-        except BackendError:
-            modes = {}
-        stage = "training" if "step" in self.quantity or self.quantity in ("goal", "drift") else "gradient"
-        identity = self._identity | {"level": "autodiff", "mode": modes.get(stage, "eager")}
+        description = self.lab.descriptions.get(self.backend)
+        if description:
+            self._publish({"kind": "backend", **description})
+        mode = description["modes"].get(self._stage, "eager") if description else "eager"
+        identity = self._identity | {"level": "autodiff", "mode": mode}
         duration = time.perf_counter() - self._started
         for quantity, judgement in judgements.items():
             self._publish(record(identity, quantity, judgement, duration / len(judgements)) | dict(facts))

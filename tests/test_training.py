@@ -48,8 +48,9 @@ def drift(params, exact):
         for arrays in (params, exact)
     )
     steps = np.isfinite(joined).all(axis=1) & np.isfinite(truth).all(axis=1)
-    with np.errstate(divide="ignore"):
-        digits = -np.log10(np.abs(joined - truth)[steps].max(axis=1) / np.abs(truth)[steps].max(axis=1))
+    distance = np.abs(joined - truth)[steps].max(axis=1)
+    with np.errstate(all="ignore"):
+        digits = np.where(distance == 0, np.inf, -np.log10(distance / np.abs(truth)[steps].max(axis=1)))
     worst = int(np.argmin(digits))
     return {"end": float(digits[-1]).hex(), "worst": float(digits[worst]).hex(), "worst_step": worst}
 

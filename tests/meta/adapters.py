@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import time
@@ -117,6 +118,71 @@ class FalselyUnsupported(Numpy):
     unsupported: ClassVar = {("float64", "log"): "not at all"}
 
 
+class LooseDeclaration(Numpy):
+    """Has a coarse sigmoid, and declares a far coarser one."""
+
+    deviations = (Deviation("sigmoid", ("float64",), reason="none", size="none", link="none", absolute=1e6),)
+
+    def function(self, name: str, x: np.ndarray) -> np.ndarray:
+        y = super().function(name, x)
+        return y + y.dtype.type(1e-14) if name == "sigmoid" else y
+
+
+class ExcusesItself(Numpy):
+    """Declares that it lacks one operation, and raises in all."""
+
+    unsupported: ClassVar = {("float64", "tanh"): "no tanh here"}
+
+    def value_and_grad(self, loss: Any, params: Any, data: Any) -> Any:
+        raise ZeroDivisionError("nothing works")
+
+
+class Short(Numpy):
+    """Training ends after five steps."""
+
+    def train(self, *arguments: Any) -> Any:
+        return itertools.islice(super().train(*arguments), 5)
+
+
+class TrainWritesData(Numpy):
+    """Training writes into the data that it was given."""
+
+    def train(self, loss: Any, params: Any, data: Any, rate: float) -> Any:
+        for step in super().train(loss, params, data, rate):
+            data["y"].value[...] += 1
+            yield step
+
+
+class ZeroNumerator(Numpy):
+    """The numerator of a quotient gets no gradient."""
+
+    def divide(self, a: Tensor, b: Tensor) -> Tensor:
+        return super().divide(Tensor(a.value, self), b)
+
+
+class NanAtZero(Numpy):
+    """tanh(0) is not a number."""
+
+    def function(self, name: str, x: np.ndarray) -> np.ndarray:
+        y = super().function(name, x)
+        return np.where(x == 0, np.array(np.nan, x.dtype), y) if name == "tanh" else y
+
+
+class NoVersion(Numpy):
+    """Cannot say which version it is."""
+
+    @property
+    def version(self) -> str:
+        raise LookupError("no version")
+
+
+class Shares(Numpy):
+    """Tensors are views of the arrays that they are made from."""
+
+    def tensor(self, array: np.ndarray) -> Tensor:
+        return Tensor(np.asarray(array), self)
+
+
 class Raises(Numpy):
     """Has no logarithm."""
 
@@ -161,6 +227,23 @@ class Prints(Numpy):
     def log(self, x: Tensor) -> Tensor:
         os.write(1, b"\x00\xff garbage \n" * 1000)
         return super().log(x)
+
+
+class ClosesPipe(Numpy):
+    """Closes its end of the pipe and lives on."""
+
+    def log(self, x: Tensor) -> Tensor:
+        os.closerange(3, 64)
+        time.sleep(10_000)
+        raise AssertionError
+
+
+class RealTimeSignal(Numpy):
+    """Is killed by a signal without a name."""
+
+    def log(self, x: Tensor) -> Tensor:
+        os.kill(os.getpid(), 40)
+        raise AssertionError
 
 
 class Incomplete(Backend):

@@ -30,11 +30,13 @@ def refused(suite, monkeypatch):
             ("--backend", "pytorch"),
             "unknown backend 'pytorch'; known: numpy, chainer, mxnet, autograd, torch, jax, tensorflow",
         ),
-        (("--backend", "no.such.module:Class"), "backend 'no.such.module:Class': no such module and class can be found"),
-        (("--backend", "tests.meta.adapters:"), "no such module and class can be found"),
+        (("--backend", "no.such.module:Class"), "backend 'no.such.module:Class': no such module can be found on PYTHONPATH"),
+        (("--backend", "tests.meta.adapters:"), "no such module can be found on PYTHONPATH"),
         (("--case", "nor"), "unknown case 'nor'; known: line, line-generic, "),
         (("--dtype", "float8"), "unknown dtype 'float8'; known: float32, float64, float16"),
         (("--time-limit", "0"), "--time-limit=0.0: must be a number above 0"),
+        (("--seed", "-1"), "--seed=-1: must be a number above -1"),
+        (("--results=",), "--results=: the name of a file is missing"),
         (("--time-limit", "soon"), "argument --time-limit: invalid float value: 'soon'"),
         (("--random-starts", "-5"), "--random-starts=-5: must be a number above -1"),
         (("--cases", "no_such_file.py"), "no_such_file.py: no such Python file of cases"),
@@ -72,6 +74,9 @@ MINE = Case(name="mine", title="a case of my own", source="here", loss=loss, par
         ("params['w'] = 2", "{'w': 1.5}", "{}", "case 'mine': its formula raises TypeError"),
         ("x = data['x']; x -= 1; return ops.sum(x)", "{'w': 1.5}", "{'x': 2}", "must not write into a tensor"),
         ("return ops.gamma(params['w'])", "{'w': 1.5}", "{}", "no attribute 'gamma'"),
+        ("return ops.sum(data['x'])", "{'w': 1.5}", "{'x': 2}", "case 'mine': its loss does not use the parameters ['w']"),
+        ("return data['x'] @ params['w']", "{'w': [1.5]}", "{'x': [2]}", "@ takes two matrices, got shapes (1,) and (1,)"),
+        ("raise SystemExit('bye')", "{'w': 1.5}", "{}", "case 'mine': its formula raises SystemExit: bye"),
         ("return params['w'] * 0 + ops.sum(data['x'])", "{'w': 1.5}", "{'x': 1e39}", "case 'mine': 'x' overflows float32"),
     ],
 )
@@ -87,6 +92,7 @@ def test_bad_cases_are_named(refused, tmp_path, body, params, data, words):
     [
         ("1 / 0", "failed to run: ZeroDivisionError: division by zero"),
         ("x = 1", "defines no case"),
+        ("import sys; sys.exit(3)", "failed to run: SystemExit: 3"),
         ("from cases.xor import XOR", "case 'xor' is defined twice"),
     ],
 )

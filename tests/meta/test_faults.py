@@ -1,6 +1,7 @@
 """Planted faults are found, by the check that is there to find them, with a message that says where and by how much."""
 
 import importlib.util
+import re
 
 import pytest
 
@@ -9,7 +10,7 @@ FAULTS = (
     ("MeanForSum", "gradient w1"),
     ("MeanForSum", "sum"),
     ("HalfPercent", "gradient w1"),
-    ("HalfPercent", "derivative of sigmoid"),
+    ("HalfPercent", "gradient x of sigmoid"),
     ("Clipped", "log"),
     ("LeaksFloat32", "prediction"),
     ("Stale", "updated w1 each step"),
@@ -19,6 +20,11 @@ FAULTS = (
     ("StaleDeclaration", "tanh"),
     ("UnknownDeclaration", "declarations"),
     ("FalselyUnsupported", "log"),
+    ("LooseDeclaration", "size of declarations"),
+    ("TrainWritesData", "inputs untouched"),
+    ("ZeroNumerator", "gradient a of /"),
+    ("NanAtZero", "tanh"),
+    ("Shares", "memory of its own"),
 )
 
 
@@ -30,7 +36,9 @@ def adapter(name):
 def faulty_run(suite):
     """Return a run over all faulty adapters."""
     options = [option for name in dict.fromkeys(name for name, _ in FAULTS) for option in ("--backend", adapter(name))]
-    return suite(*options, "--backend", adapter("ForgetsAName"), "--case", "xor", "--dtype", "float64")
+    for name in ("ForgetsAName", "ExcusesItself", "Short", "NoVersion"):
+        options += ["--backend", adapter(name)]
+    return suite(*options, "--case", "xor", "--dtype", "float64")
 
 
 def test_a_sound_adapter_from_outside_conforms(suite):
@@ -48,13 +56,30 @@ def test_a_fault_deviates(faulty_run, name, quantity):
     assert check["verdict"] == "deviates"
     assert faulty_run.status == 1
     assert f"{quantity}: deviates: {check['message']}" in faulty_run.text
-    assert f"to look closer: python -m pytest tests --backend {adapter(name)}" in faulty_run.text
+    assert re.search(rf"to look closer: python -m pytest '\S+' --backend {adapter(name)} --dtype float64", faulty_run.text)
 
 
 def test_a_parameter_without_gradient_is_named(faulty_run):
     """A gradient that lacks a parameter fails and names what came and what should have come."""
     assert faulty_run.verdicts(backend=adapter("ForgetsAName"), quantity="gradient") == {"failed"}
     assert "returned entries ['w1', 'w2'] for parameters ['b2', 'w1', 'w2']" in faulty_run.text
+
+
+def test_one_lacking_operation_excuses_no_other(faulty_run):
+    """An exception is unsupported only where the formula uses what is stated to be lacking."""
+    assert faulty_run.verdicts(backend=adapter("ExcusesItself"), quantity="gradient") == {"failed"}
+
+
+def test_training_that_ends_early_fails(faulty_run):
+    """A run of five steps is not a run of a thousand."""
+    assert faulty_run.verdicts(backend=adapter("Short"), quantity="each step") == {"failed"}
+    assert "training ended after 5 of 1000 steps" in faulty_run.text
+
+
+def test_a_backend_that_cannot_describe_itself_fails(faulty_run):
+    """Every one of its checks is recorded, none is green."""
+    assert faulty_run.verdicts(backend=adapter("NoVersion")) == {"failed"}
+    assert len(faulty_run.checks(backend=adapter("NoVersion"))) > 10
 
 
 @pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="needs PyTorch")

@@ -4,11 +4,13 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import time
 
+import numpy as np
 import pytest
 
-from backends.process import Process, TimedOut
+from backends.process import Failed, Process, TimedOut
 from tests.meta.conftest import ROOT
 
 CASES = ("--case", "line-generic", "--case", "nand", "--dtype", "float64")
@@ -19,6 +21,8 @@ ENDS = {
     "Aborts": ("crashed", "was ended by SIGABRT while computing"),
     "Segfaults": ("crashed", "was ended by SIGSEGV while computing"),
     "Exits": ("crashed", "exited with status 7 while computing 'gradients'; its last output was: leaving now"),
+    "ClosesPipe": ("crashed", "closed its pipe while computing"),
+    "RealTimeSignal": ("crashed", "was ended by signal 40 while computing"),
     "Hangs": ("timed out", "gave no answer to "),
 }
 
@@ -54,10 +58,25 @@ def test_patience_ends():
     """A backend that hangs twice is not asked a third time, so that a run of thousands of checks ends."""
     process = Process("tests.meta.adapters:Hangs", 1.0)
     for _ in range(2):
-        with pytest.raises(TimedOut, match="gave no answer"):
+        with pytest.raises(TimedOut, match="gave no answer to 'apply' within 1 s"):
             process.call("apply", lambda ops, params, data: ops.log(None), {}, {})
-    with pytest.raises(TimedOut, match="not asked again after 2 time-outs"):
+    with pytest.raises(TimedOut, match="is not asked again"):
         process.call("describe")
+
+
+def test_a_long_question_is_limited_too():
+    """The limit holds while the question is being sent: a process that does not listen is ended as well."""
+    process = Process("tests.meta.adapters:Hangs", 2.0)
+    with pytest.raises(TimedOut):
+        process.call("apply", lambda ops, params, data: ops.log(None), {"x": np.ones(2_000_000)}, {})
+
+
+def test_a_formula_that_cannot_travel_is_a_failure():
+    """What a formula holds on to is a user's business, and an error of its own."""
+    process = Process("numpy", 60.0)
+    lock = threading.Lock()
+    with pytest.raises(Failed, match="the formula cannot be sent"):
+        process.call("apply", lambda ops, params, data: lock, {}, {})
 
 
 @pytest.mark.parametrize("name", [signal.SIGINT, signal.SIGKILL])

@@ -263,10 +263,10 @@ def test_a_deviation_explains_only_what_uses_its_subject():
 
 
 def test_a_boundless_declaration_excuses_nothing():
-    """A declared error so large that every result is inside it explains none."""
+    """A declared error so large that every result is inside it explains none: there is no verdict, and no green."""
     absurd = Deviation("sigmoid", ("float64",), "reason", "size", "link", absolute=1e30)
     judged = judge(cases.builtin()["xor"], "float64", None, lambda r: r | {"gradient w1": 2 * r["gradient w1"]}, [absurd])
-    assert (judged["gradient w1"].verdict, judged["gradient w1"].declared) == (DEVIATES, None)
+    assert (judged["gradient w1"].verdict, judged["gradient w1"].declared) == (UNINFORMATIVE, None)
 
 
 @every_dtype
@@ -282,3 +282,71 @@ def test_ulp(dtype):
 def test_rounding_is_that_of_the_format(dtype):
     """The unit roundoff is half the distance from one to the next number."""
     assert rounding(dtype).unit * 2 == float(np.nextafter(np.array(1, dtype), np.array(2, dtype)) - np.array(1, dtype))
+
+
+def value_of(formula, point, data, got, dtype="float32"):
+    """Judge one value of ``formula``."""
+    arrays = [{name: np.array(array, dtype) for name, array in given.items()} for given in (point, data)]
+    oracle = Oracle(formula, arrays[1], dtype)
+    return oracle.judge([arrays[0]], {"value": [np.array(got, dtype)]})["value"].verdict
+
+
+def test_a_partial_sum_may_overflow():
+    """The order of a sum is not ours to know, so that inf is no deviation where some order gives it."""
+    terms = {"x": [3e38, 3e38, -3e38, -3e38, 5]}
+    assert value_of(lambda ops, p, d: ops.sum(p["x"]), terms, {}, np.inf) == UNINFORMATIVE
+
+
+def test_a_wide_ball_may_overflow():
+    """Whether a product leaves the range is asked of the whole ball and not of its midpoint."""
+    formula = lambda ops, p, d: ((p["x"] + d["a"]) - d["b"] - d["x"]) * d["big"]  # noqa: E731
+    data = {"a": 33.0, "b": 31.0, "x": 1e9, "big": 1e37}
+    assert value_of(formula, {"x": 1e9}, data, np.inf) == UNINFORMATIVE
+
+
+def test_every_term_may_be_flushed_to_zero():
+    """JAX and TensorFlow flush subnormal numbers, results and inputs alike: a sum of many of them may be zero."""
+    x, y = {"x": np.full((1, 64), 1e-19)}, {"y": np.full((64, 1), 1e-20)}
+    assert value_of(lambda ops, p, d: p["x"] @ d["y"], x, y, [[0]]) == UNINFORMATIVE
+    assert value_of(lambda ops, p, d: p["x"] * d["y"], {"x": 1e-40}, {"y": 1e30}, 0) == UNINFORMATIVE
+    assert value_of(lambda ops, p, d: p["x"] * d["y"], {"x": 1e-30}, {"y": 1e30}, 0) == DEVIATES
+
+
+def test_the_gradient_of_a_denominator_is_any_of_three():
+    """g (x / y) / y, g x / y^2 and g x (1 / y^2) are all in use, and lose range at different places."""
+    a, b = np.array([1e30, 1.1], "float32"), np.array([1e20, 1.3], "float32")
+    weight = {"a": a, "weight": np.array([1e-5, 1.7], "float32")}
+    oracle = Oracle(lambda ops, p, d: ops.sum(d["a"] / p["b"] * d["weight"]), weight, "float32")
+    with np.errstate(all="ignore"):
+        for form in (weight["weight"] * (a / b) / b, weight["weight"] * a / (b * b)):
+            assert oracle.judge([{"b": b}], {"gradient b": [-form]})["gradient b"].verdict != DEVIATES
+        assert oracle.judge([{"b": b}], {"gradient b": [form]})["gradient b"].verdict == DEVIATES
+
+
+def test_a_number_where_zero_is_exact_deviates():
+    """Off by 5e323 ulp is a deviation like any other: a slope left of the kink of relu is found."""
+    leaky = judge(
+        cases.builtin()["relu"], "float64", fault=lambda r: r | {"gradient W": r["gradient W"] + np.array([[0, 0], [0.5, 0.5]])}
+    )
+    assert leaky["gradient W"].verdict == DEVIATES
+
+
+def test_a_wrong_entry_that_a_wide_bound_admits_is_counted():
+    """Where one sharp entry carries the verdict, the others are counted as blind."""
+    comparison = Comparison("x", "float64", (4,))
+    truth, bound = [1.0, 2.0, 3.0, 0.0], [0.1, 1.9, 1e20, 1e20]
+    comparison.add(0, truth, [arb(t) for t in truth], [arb(t, b) for t, b in zip(truth, bound, strict=True)])
+    judgement = comparison.judge()
+    assert (judgement.verdict, judgement.blind) == (CONFORMS, 3)
+
+
+def test_functions_are_held_to_the_table_when_called_directly():
+    """In formulas a function gets one rounding of its argument as well; on its own it gets the table and no more."""
+    x = {"x": np.array([600.0, 1.5])}
+    wrong = np.exp(x["x"]) * np.array([1 + 100 * 2.0**-52, 1])
+    formula = lambda ops, p, d: ops.exp(p["x"])  # noqa: E731
+    verdicts = [
+        Oracle(formula, {}, "float64", direct=direct).judge([x], {"value": [wrong]})["value"].verdict
+        for direct in (False, True)
+    ]
+    assert verdicts == [CONFORMS, DEVIATES]

@@ -1,15 +1,12 @@
 """The results file and what is read from it."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 
 from report.__main__ import main
 from report.document import DocumentError, ResultsFile, read
 from report.page import build
-from tests.meta.conftest import ROOT
 from tests.recording import describe_run
 
 
@@ -41,7 +38,7 @@ def test_a_report_shows_the_run(document, tmp_path):
         (tmp_path / name).write_text(json.dumps(document | {"complete": name == "one.json"}))
         paths.append(tmp_path / name)
     page = build(paths, tmp_path / "out").read_text()
-    for words in ("## one.json", "## two.json", "| case | numpy | autograd |", "| nand | ✓ ", "declared", "Drift", "Python"):
+    for words in ("/one.json\n", "/two.json\n", "| case | numpy | autograd |", "| nand | ✓ ", "declared", "Drift", "Python"):
         assert words in page
     assert page.count("This run did not finish") == 1
 
@@ -58,7 +55,7 @@ def test_a_record_that_was_written_can_be_read(tmp_path):
         file.add(record)
         assert len(read(path)["records"]) == count
         assert not read(path)["complete"]
-    file.close()
+    file.close(complete=True)
     assert read(path)["complete"]
 
 
@@ -97,8 +94,18 @@ def test_text_of_a_file_cannot_draw_the_page(document, tmp_path):
     assert "\n# heading" not in page
 
 
-def test_reports_need_no_framework():
-    """Reading results imports nothing that computes, not even numpy."""
-    code = "import report.__main__, sys; print(*{'numpy', 'flint', 'torch', 'backends', 'oracle', 'cases'} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == ""
+def test_a_run_that_stops_early_is_not_complete(suite):
+    """With -x the results file holds what was judged, and says that there was more."""
+    outcome = suite("--backend", "tests.meta.adapters:MeanForSum", "--case", "xor", "-x")
+    assert outcome.status == 1
+    assert outcome.document["complete"] is False
+    assert outcome.checks(verdict="deviates")
+
+
+def test_collecting_overwrites_nothing(suite, tmp_path):
+    """A results file is replaced when tests run, and not when they are listed or none is found."""
+    path = tmp_path / "kept.json"
+    path.write_text("kept")
+    for options in (("--collect-only",), ("no_such_path",)):
+        suite(*options, "--backend", "numpy", f"--results={path}")
+        assert path.read_text() == "kept"
