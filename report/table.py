@@ -44,7 +44,7 @@ def agreement(checks: Sequence[Record]) -> list[Table]:
             cells.setdefault((check["case"], check["backend"]), []).append(check)
         rows = [
             [case, *(_cell(cells.get((case, backend), [])) for backend in backends)]
-            for case in dict.fromkeys(check["case"] for check in here)
+            for case in sorted({check["case"] for check in here}, key=lambda case: (case != "contract", case))
         ]
         tables.append(
             Table(f"{dtype}: worst error in ulp, and how much of its bound the worst error uses", ["case", *backends], rows)
@@ -66,7 +66,7 @@ def _cell(checks: list[Record]) -> str:
 
 def judged_share(check: Record) -> float:
     """The part of a check's points or training steps that gave a verdict."""
-    return 1 - check["uninformative"] / check["rows"] if check.get("rows") else 1.0
+    return (check["rows"] - check["uninformative"]) / check["rows"] if check.get("rows") else 1.0
 
 
 def _fraction(used: float) -> str:
