@@ -29,7 +29,7 @@ class Chainer(Backend):
     name = "chainer"
     deviations = (
         _sigmoid(("float32", "float64"), "44 % of the value at x = -17 in float32, and 0 from -17.4 on", absolute=0.75),
-        _sigmoid(("float16",), "100 % of the value at x = -9", absolute=0.4),
+        _sigmoid(("float16",), "100 % of the value at x = -9", absolute=0.2),
     )
 
     exp = staticmethod(F.exp)

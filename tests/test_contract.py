@@ -181,10 +181,10 @@ def numbers(operation, dtype, random, half):
         return random.normal(size=(6, 10))
     if operation == "log":
         return np.concatenate([np.exp(random.uniform(-reach, reach, half)), 1 + 0.1 * sizes])
-    wide = {"tanh": 20.0}.get(operation, reach)
+    turn = -float(np.log(np.finfo(dtype).eps))  # where sigmoid and tanh come to their limits
     # Beyond all exponentials a function is at its limit; at the largest arguments exp and the kink of relu give no verdict.
     limits = {"exp": [0, -2 * reach], "relu": [-2 * reach, 2 * reach]}.get(operation, [0, -2 * reach, 2 * reach])
-    return np.concatenate([random.uniform(-wide, wide, half), sizes, limits])
+    return np.concatenate([random.uniform(-reach, reach, half), random.uniform(-turn, turn, half), sizes, limits])
 
 
 @pytest.mark.quantity("declarations")
