@@ -34,6 +34,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "quantity(name): what the test judges, for the record of a backend that gives no answer")
     config.addinivalue_line("markers", "only(cases=condition): run for the cases of which this holds")
     config.addinivalue_line("markers", "sweep: runs only where --random-starts asks for it")
+    config.addinivalue_line("markers", "nodes: runs only where --nodes asks for it")
     config.stash[PLAN] = make_plan(config)
     if not hasattr(config, "workerinput"):  # in the process in charge, under pytest-xdist too
         config.pluginmanager.register(Recorder(config.stash[PLAN], config.getoption("--results")))
@@ -80,14 +81,17 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Sort by backend, case and dtype: a backend is imported once, and tests of one training run stand together.
 
-    Left out are the sweep over random starts unless asked for, and the stand-ins that pytest makes of tests for which the
+    Left out are the slow sweeps unless asked for, and the stand-ins that pytest makes of tests for which the
     plan holds no case.
     """
     plan = config.stash[PLAN]
 
     def wanted(item: pytest.Item) -> bool:
         backend = getattr(getattr(item, "callspec", None), "params", {}).get("backend")
-        return backend in (None, *plan.backends) and (bool(plan.random_starts) or not item.get_closest_marker("sweep"))
+        slow = {"sweep": plan.random_starts > 0, "nodes": plan.nodes}
+        return backend in (None, *plan.backends) and all(
+            asked or not item.get_closest_marker(name) for name, asked in slow.items()
+        )
 
     config.hook.pytest_deselected(items=[item for item in items if not wanted(item)])
     items[:] = filter(wanted, items)

@@ -24,10 +24,11 @@ class CaseError(ValueError):
 class Figure:
     """Numbers that a source prints for a case, as text, because the printed digits are the claim.
 
-    ``quantity`` is ``loss``, ``prediction`` or ``gradient NAME`` at the start, or ``final loss`` and
-    ``final NAME`` after the last step. ``text`` holds the numbers in C order, separated by blanks; one without a point is
-    a whole number, exact. Digits beyond those that the dtype ``printed_by`` holds are no claim. ``runs`` are the dtypes
-    whose runs have to print it: a float32 path drifts before its end and holds fewer digits than its dtype.
+    ``quantity`` is ``loss``, ``prediction``, ``gradient NAME``, ``node N`` or ``adjoint N`` at the start, or
+    ``final loss`` and ``final NAME`` after the last step; nodes are the operations of the loss, counted from 1 as they
+    are made. ``text`` holds the numbers in C order, separated by blanks; one without a point is a whole number, exact.
+    Digits beyond those that the dtype ``printed_by`` holds are no claim. ``runs`` are the dtypes whose runs have to print
+    it: a float32 path drifts before its end and holds fewer digits than its dtype.
     """
 
     quantity: str
@@ -82,7 +83,7 @@ class Case:
         known |= {"prediction"} if self.predict else set()
         known |= {"final loss", *(f"final {name}" for name in self.params)} if self.steps else set()
         for figure in self.figures:
-            if figure.quantity not in known:
+            if figure.quantity not in known and not re.fullmatch(r"(node|adjoint) [1-9]\d*", figure.quantity):
                 raise CaseError(f"case {self.name!r} has no quantity {figure.quantity!r} to print; it has {sorted(known)}")
             if not re.fullmatch(r"\s*(-?\d+(\.\d*)?\s*)+", figure.text):
                 raise CaseError(f"case {self.name!r}: a figure is decimal numbers and blanks, got {figure.text!r}")

@@ -14,6 +14,8 @@ LINE = Case(
     loss=loss,
     params={"a": -2, "x": 3, "b": 4},
     figures=(
+        Figure("node 1", "-6"),  # alpha = a * x
+        Figure("adjoint 1", "1"),
         Figure("loss", "-2"),
         Figure("gradient a", "3"),
         Figure("gradient x", "-2"),

@@ -50,8 +50,24 @@ GRAPH = Case(
     loss=graph_loss,
     params={"w1": 1, "w2": 0.5, "x1": 1, "x2": -1},
     figures=(
-        # The notebook goes on from roundings to 4 digits and prints 0.4740 and -0.1887; 3 digits of these are right.
+        # The notebook goes on from roundings to 4 digits; where it prints 0.4740, 0.6224 or -0.1887, 3 digits are right.
+        Figure("node 1", "1"),  # alpha = w1 * x1
+        Figure("node 2", "-0.5"),  # beta = w2 * x2
+        Figure("node 3", "0.5"),  # mu = alpha + beta
+        Figure("node 4", "-0.5"),  # nu = -mu
+        Figure("node 5", "0.6065"),  # xi = exp(nu)
+        Figure("node 6", "1.6065"),  # pi = 1 + xi
+        Figure("node 7", "0.6225"),  # rho = 1 / pi
+        Figure("node 8", "-0.474"),  # phi = log(rho)
         Figure("loss", "0.474"),
+        Figure("adjoint 8", "-1"),
+        Figure("adjoint 7", "-1.6065"),
+        Figure("adjoint 6", "0.622"),
+        Figure("adjoint 5", "0.622"),
+        Figure("adjoint 4", "0.3775"),
+        Figure("adjoint 3", "-0.3775"),
+        Figure("adjoint 2", "-0.3775"),
+        Figure("adjoint 1", "-0.3775"),
         Figure("gradient w1", "-0.3775"),
         Figure("gradient x1", "-0.3775"),
         Figure("gradient w2", "0.3775"),

@@ -14,6 +14,7 @@ from backends.exact import Exact
 from backends.numpy import Numpy
 from backends.tape import Array, Tensor
 from oracle.precision import rounding
+from oracle.trace import Node, trace
 from oracle.verdict import CONFORMS, DEVIATES, UNINFORMATIVE, Comparison, Judgement
 
 # Bounds need no more than this: their midpoints only have to be close to the truth.
@@ -167,6 +168,14 @@ def subjects(formula: Formula, point: Point, data: Point) -> set[str]:
     seen = _Subjects()
     _evaluated(seen, formula, point, data)
     return seen.used
+
+
+def graph(formula: Formula, point: Point, data: Point) -> list[Node]:
+    """Return the nodes of ``formula`` in the order of computation, with numpy's values."""
+    ops = Numpy()
+    inside = ({name: ops.tensor(array) for name, array in arrays.items()} for arrays in (point, data))
+    with np.errstate(all="ignore"):
+        return trace(formula, ops, *inside)[1]
 
 
 def _evaluated(ops: Numpy, formula: Formula, point: Point, data: Point) -> Tensor:

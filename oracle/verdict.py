@@ -30,7 +30,7 @@ class Judgement:
     largest fraction error / bound and ``used_median`` the median. ``blind`` entries have a bound that admits a wrong
     value of that entry alone; ``error_ulp`` is the worst error, in units in the last place, of the others. Of ``rows``
     points judged, ``uninformative`` gave no verdict. ``declared`` is the subject of the stated deviation that explains
-    a ``deviates``.
+    a ``deviates``, ``first`` the first row that does.
     """
 
     verdict: str
@@ -48,6 +48,7 @@ class Judgement:
     blind: int = 0
     rows: int = 0
     uninformative: int = 0
+    first: int | None = None
 
 
 class Comparison:
@@ -125,7 +126,7 @@ class Comparison:
             )
             if len(got) > 1:
                 message += f"; {len(self.outside)} of {len(got)} {self.row}s are outside, the first is {self.outside[0]}"
-            return dataclasses.replace(judgement, verdict=DEVIATES, message=message)
+            return dataclasses.replace(judgement, verdict=DEVIATES, message=message, first=self.outside[0])
         if not informative.any():
             reason = "a wrong result would be inside the bound too" if known.all(axis=1).any() else "no finite bound"
             return dataclasses.replace(judgement, verdict=UNINFORMATIVE, message=reason)

@@ -31,6 +31,7 @@ class Plan:
     missing: dict[str, str]
     random_starts: int
     seed: int
+    nodes: bool
     again: tuple[str, ...]  # further options that a message needs in order to say how to repeat a check
 
 
@@ -61,6 +62,7 @@ def add_options(parser: pytest.Parser) -> None:
         "--random-starts", type=int, default=0, metavar="N",
         help="also judge loss and gradient at N random starts of every case; slow",
     )  # fmt: skip
+    group.addoption("--nodes", action="store_true", help="also judge every node of the computation graph of every case; slow")
     group.addoption("--seed", type=int, default=1, help="seed of the random starts; default: %(default)s")
 
 
@@ -92,6 +94,7 @@ def make_plan(config: pytest.Config) -> Plan:
         missing={name: reason for name, reason in absent.items() if not asked or name in asked},
         random_starts=option("--random-starts"),
         seed=option("--seed"),
+        nodes=option("--nodes"),
         again=_again(option("--cases"), option("--random-starts"), option("--seed")),
     )
 

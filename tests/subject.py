@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import shlex
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,8 @@ from backends.base import Deviation, Formula, Path
 from backends.exact import Exact
 from backends.process import BackendError, Failed, Process
 from cases import Case
-from oracle.judge import Oracle, subjects
+from oracle.judge import Oracle, graph, subjects
+from oracle.trace import Node, Probed, ValueOf
 from oracle.verdict import CONFORMS, DEVIATES, UNINFORMATIVE, UNSUPPORTED, Judgement
 from report.document import Record
 from tests.plan import Plan
@@ -156,11 +157,63 @@ class Subject:
         columns |= {f"gradient {name}": [gradient[name] for _, gradient in results] for name in starts[0]}
         return self.oracle(self.case.loss, self.data).judge(starts, columns)
 
+    # Where it leaves.
+
+    def trace(self, formula: Formula, point: Arrays) -> list[tuple[Node, Judgement, Judgement]]:
+        """Judge every node of ``formula``: its value and its adjoint, in the backend's own numbers. Raises BackendError."""
+        nodes = graph(formula, point, self.data)
+        probed = self.with_probes(formula, point)
+        [(_, gradient)] = self.lab.call(self.backend, "gradients", Probed(formula), [probed], self.data)
+        adjoints = self.oracle(Probed(formula), self.data).judge(
+            [probed], {f"gradient {node.name}": [gradient[node.name]] for node in nodes}
+        )
+        judged = []
+        for index, node in enumerate(nodes):
+            value_of = ValueOf(formula, index)
+            value = self.lab.call(self.backend, "apply", value_of, dict(point), self.data)
+            value_judgement = self.oracle(value_of, self.data).judge([point], {"value": [value]})["value"]
+            judged.append((node, value_judgement, adjoints[f"gradient {node.name}"]))
+        return judged
+
+    def with_probes(self, formula: Formula, point: Arrays | None = None) -> dict[str, np.ndarray]:
+        """Return ``point``, by default the start, with a probe of value zero for every node of ``formula``."""
+        point = self.params if point is None else point
+        return dict(point) | {node.name: np.zeros(node.tensor.shape, self.dtype) for node in graph(formula, point, self.data)}
+
+    def locate(self, point: Arrays) -> str:
+        """Say which node of the case's loss is the first to leave its ball at ``point``, forward and then backward."""
+        try:
+            nodes = self.trace(self.case.loss, point)
+        except BackendError as error:
+            return f"no trace: {str(error).splitlines()[0]}"
+        for node, value, _ in nodes:
+            if value.verdict == DEVIATES and not value.declared:
+                return f"the first node outside its ball, forward: {node}: {value.message}"
+        for node, _, adjoint in reversed(nodes):
+            if adjoint.verdict == DEVIATES and not adjoint.declared:
+                users = "; ".join(str(user) for user, *_ in nodes if node.name in user.operands)
+                return f"all values are right; the first wrong adjoint is that of {node}, used by {users}: {adjoint.message}"
+        return "every node of the trace is inside its ball: look at the derivatives with respect to the leaves"
+
     # What becomes of it.
 
-    def conclude(self, judgements: Mapping[str, Judgement], **facts: Any) -> None:
-        """Record every judgement under its quantity, then end the test as the worst of them demands."""
+    def conclude(self, judgements: Mapping[str, Judgement], points: Sequence[Arrays] = (), **facts: Any) -> None:
+        """Record every judgement under its quantity, then end the test as the worst of them demands.
+
+        Where a loss or gradient of the case deviates at one of ``points``, the first of them is traced node by node.
+        """
         __tracebackhide__ = True
+        leaving = [
+            judgement.first for judgement in judgements.values() if not judgement.declared and judgement.first is not None
+        ]
+        if points and leaving:
+            where = self.locate(points[min(leaving)])
+            judgements = {
+                quantity: dataclasses.replace(judgement, message=f"{judgement.message}; {where}")
+                if judgement.first is not None and not judgement.declared and not quantity.startswith("updated")
+                else judgement
+                for quantity, judgement in judgements.items()
+            }
         self._record_all(judgements, facts)
         by_verdict: dict[str, list[str]] = {}
         for quantity, judgement in judgements.items():

@@ -12,7 +12,7 @@ def test_gradient(subject, case):
     results = subject.call("gradients", case.loss, [subject.params], subject.data)
     judgements = subject.judge_gradients([subject.params], results)
     del judgements["value"]
-    subject.conclude(judgements)
+    subject.conclude(judgements, [subject.params])
 
 
 @pytest.mark.sweep
@@ -28,5 +28,6 @@ def test_random_starts(subject, case):
     results = subject.call("gradients", case.loss, starts, subject.data)
     judgements = subject.judge_gradients(starts, results)
     subject.conclude(
-        {f"{'loss' if name == 'value' else name} at random starts": judgement for name, judgement in judgements.items()}
+        {f"{'loss' if name == 'value' else name} at random starts": judgement for name, judgement in judgements.items()},
+        starts,
     )

@@ -8,7 +8,7 @@ def test_loss(subject, case):
     """The loss is the exact one, to rounding, as a scalar of the dtype of the run."""
     value, _ = subject.call("gradients", case.loss, [subject.params], subject.data)[0]
     judgements = subject.oracle(case.loss, subject.data).judge([subject.params], {"value": [value]})
-    subject.conclude({"loss": judgements["value"]})
+    subject.conclude({"loss": judgements["value"]}, [subject.params])
 
 
 @pytest.mark.quantity("prediction")

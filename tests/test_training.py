@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from flint import arb
 
+from oracle.trace import PROBE, Probed, ValueOf
 from oracle.verdict import CONFORMS, DEVIATES, Comparison, Judgement
 from tests.plan import reference_goal
 
@@ -79,6 +80,11 @@ def printed_quantity(subject, case, quantity):
         return last[name] if name != "loss" else subject.call("apply", case.loss, last, subject.data)
     if kind == "prediction":
         return subject.call("apply", case.predict, subject.params, subject.data)
+    if kind == "node":
+        return subject.call("apply", ValueOf(case.loss, int(name) - 1), subject.params, subject.data)
+    if kind == "adjoint":
+        _, gradient = subject.call("gradients", Probed(case.loss), [subject.with_probes(case.loss)], subject.data)[0]
+        return gradient[f"{PROBE}{name}"]
     value, gradient = subject.call("gradients", case.loss, [subject.params], subject.data)[0]
     return value if kind == "loss" else gradient[name]
 

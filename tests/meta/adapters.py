@@ -35,6 +35,20 @@ class HalfPercent(Numpy):
         return Tensor(y.value, self, ((operand, lambda g: pullback(g) * self.constant(1.005, g)),))
 
 
+def _wrong_derivative(operation: str) -> type[Numpy]:
+    def wrong(self: Numpy, x: Tensor) -> Tensor:
+        y = getattr(Numpy, operation)(self, x)
+        if not y.operands:
+            return y
+        ((operand, pullback),) = y.operands
+        return Tensor(y.value, self, ((operand, lambda g: pullback(g) * self.constant(1 + 1e-6, g)),))
+
+    return type(f"Wrong{operation.capitalize()}", (Numpy,), {operation: wrong, "__doc__": "One derivative is off by 1e-6."})
+
+
+WrongExp, WrongLog, WrongTanh, WrongSigmoid, WrongRelu = map(_wrong_derivative, ("exp", "log", "tanh", "sigmoid", "relu"))
+
+
 class Clipped(Numpy):
     """Probabilities are clipped at 1e-7 before their logarithm."""
 

@@ -65,6 +65,35 @@ def test_a_parameter_without_gradient_is_named(faulty_run):
     assert "returned entries ['w1', 'w2'] for parameters ['b2', 'w1', 'w2']" in faulty_run.text
 
 
+FORWARD = "the first node outside its ball, forward: "
+BACKWARD = "all values are right; the first wrong adjoint is that of "
+LOCATED = (
+    ("HalfPercent", "gradient w1", BACKWARD + "node 4 = +(node 3, b2), used by node 5 = sigmoid(node 4)"),
+    ("LeaksFloat32", "loss", FORWARD + "node 2 = sigmoid(node 1)"),
+    ("MeanForSum", "loss", FORWARD + "node 12 = sum(node 11)"),
+)
+
+
+@pytest.mark.parametrize(("name", "quantity", "words"), LOCATED)
+def test_the_trace_names_the_operation(faulty_run, name, quantity, words):
+    """A message about a wrong loss or gradient says at which node of the graph it goes wrong."""
+    [check] = faulty_run.checks(backend=adapter(name), quantity=quantity)
+    assert words in check["message"]
+
+
+@pytest.mark.parametrize("operation", ["exp", "log", "tanh", "sigmoid", "relu"])
+def test_a_wrong_derivative_is_traced_to_its_operation(suite, operation):
+    """One derivative is off by a part in a million: every other node conforms, and its operand's adjoint does not."""
+    case = {"exp": "logistic-graph-generic", "tanh": "tanh-neuron-generic", "relu": "relu-generic"}.get(operation, "nand")
+    outcome = suite(
+        "--backend", adapter(f"Wrong{operation.capitalize()}"), "--case", case, "--dtype", "float64", "--nodes", "-k", "every_node"
+    )  # fmt: skip
+    [first, *_] = reversed(outcome.checks(verdict="deviates"))
+    culprit = next(check["quantity"] for check in outcome.checks() if f"= {operation}(" in check["quantity"])
+    operand = re.search(r"\((node \d+)\)", culprit)[1]
+    assert first["quantity"].startswith(f"adjoint of {operand} = ")
+
+
 def test_one_lacking_operation_excuses_no_other(faulty_run):
     """An exception is unsupported only where the formula uses what is stated to be lacking."""
     assert faulty_run.verdicts(backend=adapter("ExcusesItself"), quantity="gradient") == {"failed"}

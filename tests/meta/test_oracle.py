@@ -13,8 +13,9 @@ import cases
 from backends.base import Deviation, Engine
 from backends.exact import Exact
 from backends.numpy import Numpy
-from oracle.judge import Oracle
+from oracle.judge import Oracle, graph
 from oracle.precision import MEASURED_ULPS, rounding, ulp
+from oracle.trace import PROBE, Probed, trace
 from oracle.verdict import CONFORMS, DEVIATES, UNINFORMATIVE, Comparison
 from tests.plan import reference_goal
 from tests.test_training import printed
@@ -69,6 +70,13 @@ def test_printed_figures_are_true(case):
     if case.predict:
         with exact.precision():
             known["prediction"] = case.predict(exact, params, data)
+    start, rounded = case.at("float64")
+    with exact.precision():
+        _, nodes = trace(case.loss, exact, params, data)
+        known |= {f"node {index}": node.tensor for index, node in enumerate(nodes, start=1)}
+    zeros = {node.name: exact.tensor(np.zeros(node.tensor.shape)) for node in graph(case.loss, start, rounded)}
+    _, adjoints = exact.value_and_grad(Probed(case.loss), params | zeros, data)
+    known |= {f"adjoint {name.removeprefix(PROBE)}": adjoints[name] for name in zeros}
     for figure in case.figures:
         if figure.quantity.startswith("final"):
             continue  # the float64 runs print these, and each of their steps is judged

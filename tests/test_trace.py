@@ -1,0 +1,20 @@
+"""The computation graph of every case, node by node."""
+
+import pytest
+
+from backends.process import BackendError
+
+
+@pytest.mark.nodes
+@pytest.mark.quantity("trace")
+def test_every_node(subject, case):
+    """The value and the adjoint of every node are exact to rounding, in the backend's own numbers."""
+    try:
+        nodes = subject.trace(case.loss, subject.params)
+    except BackendError:
+        subject.call("gradients", case.loss, [subject.params], subject.data)  # which records what is wrong
+        raise
+    judgements = {}
+    for node, value, adjoint in nodes:
+        judgements |= {f"value of {node}": value, f"adjoint of {node}": adjoint}
+    subject.conclude(judgements)
