@@ -193,7 +193,10 @@ class Subject:
             if adjoint.verdict == DEVIATES and not adjoint.declared:
                 users = "; ".join(str(user) for user, *_ in nodes if node.name in user.operands)
                 return f"all values are right; the first wrong adjoint is that of {node}, used by {users}: {adjoint.message}"
-        return "every node of the trace is inside its ball: look at the derivatives with respect to the leaves"
+        return (
+            "evaluated by itself there, every node of the graph is inside its ball: "
+            "look at the derivatives by the leaves, and at what a training step carries over from the one before"
+        )
 
     # What becomes of it.
 

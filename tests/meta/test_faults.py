@@ -119,4 +119,5 @@ def test_a_forgotten_zero_grad_deviates(suite):
     [check] = outcome.checks(quantity="gradient w each step")
     assert check["verdict"] == "deviates"
     assert "99 of 100 steps are outside, the first is 1" in check["message"]
+    assert "look at the derivatives by the leaves, and at what a training step carries over" in check["message"]
     assert outcome.verdicts(quantity="gradient w") == {"conforms"}

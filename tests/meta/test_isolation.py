@@ -31,7 +31,7 @@ ENDS = {
 def deadly_run(suite, request):
     """Return a run of one sound backend among many that end badly."""
     options = [option for name in ENDS for option in ("--backend", f"tests.meta.adapters:{name}")]
-    return suite("--backend", "numpy", *options, *CASES, "--time-limit", "3", *request.param)
+    return suite("--backend", "numpy", *options, *CASES, "--time-limit", "6", *request.param)
 
 
 @pytest.mark.parametrize("name", ENDS)
