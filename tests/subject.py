@@ -206,14 +206,16 @@ class Subject:
         Where a loss or gradient of the case deviates at one of ``points``, the first of them is traced node by node.
         """
         __tracebackhide__ = True
-        leaving = [
-            judgement.first for judgement in judgements.values() if not judgement.declared and judgement.first is not None
-        ]
+        leaving = {
+            quantity: judgement.first
+            for quantity, judgement in judgements.items()
+            if judgement.first is not None and not judgement.declared and not quantity.startswith("updated")
+        }
         if points and leaving:
-            where = self.locate(points[min(leaving)])
+            where = self.locate(points[min(leaving.values())])
             judgements = {
                 quantity: dataclasses.replace(judgement, message=f"{judgement.message}; {where}")
-                if judgement.first is not None and not judgement.declared and not quantity.startswith("updated")
+                if quantity in leaving
                 else judgement
                 for quantity, judgement in judgements.items()
             }

@@ -26,7 +26,8 @@ def test_every_step(subject, case):
     results |= {f"gradient {name}": array for name, array in path.gradients.items()}
     results |= {f"updated {name}": array[1:] for name, array in path.params.items()}
     judgements = subject.oracle(case.loss, subject.data, case.rate).judge(points, results, row="step")
-    subject.conclude({f"{'loss' if name == 'value' else name} each step": judgement for name, judgement in judgements.items()})
+    steps = {f"{'loss' if name == 'value' else name} each step": judgement for name, judgement in judgements.items()}
+    subject.conclude(steps, points)
 
 
 @pytest.mark.quantity("goal")

@@ -85,9 +85,8 @@ def test_the_trace_names_the_operation(faulty_run, name, quantity, words):
 def test_a_wrong_derivative_is_traced_to_its_operation(suite, operation):
     """One derivative is off by a part in a million: every other node conforms, and its operand's adjoint does not."""
     case = {"exp": "logistic-graph-generic", "tanh": "tanh-neuron-generic", "relu": "relu-generic"}.get(operation, "nand")
-    outcome = suite(
-        "--backend", adapter(f"Wrong{operation.capitalize()}"), "--case", case, "--dtype", "float64", "--nodes", "-k", "every_node"
-    )  # fmt: skip
+    backend = adapter(f"Wrong{operation.capitalize()}")
+    outcome = suite("--backend", backend, "--case", case, "--dtype", "float64", "--nodes", "-k", "every_node")
     [first, *_] = reversed(outcome.checks(verdict="deviates"))
     culprit = next(check["quantity"] for check in outcome.checks() if f"= {operation}(" in check["quantity"])
     operand = re.search(r"\((node \d+)\)", culprit)[1]
