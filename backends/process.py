@@ -133,6 +133,7 @@ class Process:
             self._pipe.send_bytes(request)
             return pickle.loads(self._pipe.recv_bytes())
         except (EOFError, OSError) as error:
+            timer.cancel()  # it must not fire at what comes after this process
             how, words = self._ended()
             if expired.is_set():
                 failure: BackendError = TimedOut(f"{self.name} gave no answer to {method!r} within {self.limit:g} s{words}")
@@ -141,8 +142,8 @@ class Process:
             if expired.is_set() or not self._answered:
                 self._strikes.append(failure)
             raise failure from error
-        except BaseException as error:
-            # The answer to this call must not be taken for the answer to the next.
+        except BaseException as error:  # Ctrl-C too: the answer to this call must not be taken for that to the next
+            timer.cancel()
             self.stop()
             if isinstance(error, Exception):
                 raise Failed(*_failure(f"{self.name}: the answer to {method!r} cannot be read", error)) from error
@@ -151,9 +152,10 @@ class Process:
             timer.cancel()
 
     def _kill(self) -> None:
-        assert self._child is not None
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._child.pid, signal.SIGKILL)
+        child = self._child
+        if child is not None:
+            with contextlib.suppress(ProcessLookupError):  # it has ended by itself
+                os.killpg(child.pid, signal.SIGKILL)
 
     def _ended(self) -> tuple[str, str]:
         """Wait for the end of the process; return how it ended, and its last words."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -172,13 +173,11 @@ def subjects(formula: Formula, point: Point, data: Point) -> set[str]:
 
 def graph(formula: Formula, point: Point, data: Point) -> list[Node]:
     """Return the nodes of ``formula`` in the order of computation, with numpy's values."""
-    ops = Numpy()
-    inside = ({name: ops.tensor(array) for name, array in arrays.items()} for arrays in (point, data))
-    with np.errstate(all="ignore"):
-        return trace(formula, ops, *inside)[1]
+    nodes: list[Node] = _evaluated(Numpy(), partial(trace, formula), point, data)[1]
+    return nodes
 
 
-def _evaluated(ops: Numpy, formula: Formula, point: Point, data: Point) -> Tensor:
+def _evaluated(ops: Numpy, formula: Formula, point: Point, data: Point) -> Any:
     inside = ({name: ops.tensor(array) for name, array in arrays.items()} for arrays in (point, data))
     with np.errstate(all="ignore"):
         return formula(ops, *inside)

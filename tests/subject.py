@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -65,8 +66,8 @@ class Lab:
                 for kind in (0, 1)
             )
             points = [params]
-            for _, (_, _, after) in zip(range(case.steps), exact.train(case.loss, params, data, case.rate), strict=False):
-                points.append(after)
+            path = exact.train(case.loss, params, data, case.rate)
+            points.extend(after for _, _, after in itertools.islice(path, case.steps))
             runs = {name: np.stack([point[name].value.astype(float) for point in points], axis=1) for name in params}
             self._exact_paths[case.name] = {
                 dtype: {name: run[k] for name, run in runs.items()} for k, dtype in enumerate(dtypes)

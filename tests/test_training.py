@@ -1,14 +1,13 @@
 """Training runs: every step on its own, where the whole run ends, and what the sources print."""
 
 import dataclasses
-import math
 
 import numpy as np
 import pytest
-from flint import arb
 
 from oracle.trace import PROBE, Probed, ValueOf
 from oracle.verdict import CONFORMS, DEVIATES, Comparison, Judgement
+from tests.figures import printed
 from tests.plan import reference_goal
 
 
@@ -88,17 +87,3 @@ def printed_quantity(subject, case, quantity):
         return gradient[f"{PROBE}{name}"]
     value, gradient = subject.call("gradients", case.loss, [subject.params], subject.data)[0]
     return value if kind == "loss" else gradient[name]
-
-
-def printed(text, digits):
-    """Return printed numbers as exact values and as balls of half a unit in the last of at most ``digits`` digits."""
-    truth, balls = [], []
-    for number in text.split():
-        value = float(number)
-        decimals = digits - 1 - math.floor(math.log10(abs(value))) if value else digits
-        if "." in number:
-            decimals = min(decimals, len(number.partition(".")[2]))
-        half_unit = arb(10) ** -decimals / 2 if value or "." in number else arb(0)
-        truth.append(arb(number).mid())
-        balls.append(arb(arb(number).mid(), half_unit))
-    return truth, balls

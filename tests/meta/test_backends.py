@@ -9,6 +9,7 @@ import pytest
 import backends
 from backends.base import OPERATIONS, Backend
 from backends.numpy import Numpy
+from backends.probes import probe
 from tests.meta.conftest import ROOT
 
 
@@ -94,3 +95,26 @@ def test_gradients_of_unused_parameters_are_zero():
     params = {"w": numpy.tensor(np.ones(3)), "unused": numpy.tensor(np.ones((2, 2)))}
     _, gradient = numpy.value_and_grad(lambda ops, p, d: ops.sum(p["w"] * p["w"]), params, {})
     assert gradient["unused"].value.tolist() == [[0, 0], [0, 0]]
+
+
+class Coarse(Numpy):
+    """Multiplies matrices with 11 bits as TF32 does, flushes subnormal numbers, and keeps no float64."""
+
+    def tensor(self, array):
+        return super().tensor(array.astype(np.float32))
+
+    def round(self, x):
+        return np.where(np.abs(x) < np.finfo(np.float32).tiny, np.float32(0), x)
+
+    def product(self, a, b):
+        mantissa, exponent = np.frexp(a)
+        return np.ldexp(np.round(mantissa * 2**11) / 2**11, exponent).astype(np.float32) @ b
+
+
+def test_probes_see_what_is_computed():
+    """Low precision, flushing to zero and a missing float64 are seen, whatever the backend says of itself."""
+    assert probe(Coarse()) == {
+        "float64": "float32: float64 is not kept",
+        "float32 matmul": "11 bits",
+        "float32 subnormals": "flushed to zero",
+    }

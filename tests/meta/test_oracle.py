@@ -1,8 +1,6 @@
 """The oracle is right: its derivatives, its bounds, its guard and what it says of the sources."""
 
-import itertools
 
-import flint
 import numpy as np
 import pytest
 from flint import arb
@@ -11,93 +9,12 @@ from hypothesis import strategies as st
 
 import cases
 from backends.base import Deviation, Engine
-from backends.exact import Exact
 from backends.numpy import Numpy
-from oracle.judge import Oracle, graph
+from oracle.judge import Oracle
 from oracle.precision import MEASURED_ULPS, rounding, ulp
-from oracle.trace import PROBE, Probed, trace
 from oracle.verdict import CONFORMS, DEVIATES, UNINFORMATIVE, Comparison
-from tests.plan import reference_goal
-from tests.test_training import printed
 
-CASES = list(cases.builtin().values())
-TRAINED = [case for case in CASES if case.steps]
-every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 every_dtype = pytest.mark.parametrize("dtype", sorted(MEASURED_ULPS))
-
-
-def at_start(case, bits):
-    exact = Exact(bits)
-    params, data = ({name: exact.tensor(array) for name, array in arrays.items()} for arrays in (case.params, case.data))
-    return exact, params, data
-
-
-@every_case
-def test_gradient_is_the_central_difference(case):
-    """Exact gradients agree with central differences at 1000 bits, which trust no derivative rule."""
-    exact, params, data = at_start(case, 300)
-    _, gradient = exact.value_and_grad(case.loss, params, data)
-    for name, start in case.params.items():
-        for index in np.ndindex(start.shape):
-            fine, coarse = (central_difference(case, name, index, exponent) for exponent in (-301, -300))
-            # The error of a central difference is c h^2 + O(h^4): between h and h/2 it shrinks to a quarter.
-            truncation = abs(coarse - fine)
-            with flint.ctx.workprec(1000):
-                distance = abs(gradient[name].value[(0, *index)] - fine)
-                assert not distance > truncation, f"{case.name} {name}{index}"
-                assert truncation < arb(2) ** -200, "a difference that proves little"
-
-
-def central_difference(case, name, index, exponent):
-    exact, params, data = at_start(case, 1000)
-    with exact.precision():
-        values = []
-        for sign in (1, -1):
-            moved = dict(params)
-            array = params[name].value.copy()
-            array[(0, *index)] += sign * arb(2) ** exponent
-            moved[name] = type(params[name])(array, exact)
-            values.append(case.loss(exact, moved, data).value[0])
-        return (values[0] - values[1]) / (2 * arb(2) ** exponent)
-
-
-@every_case
-def test_printed_figures_are_true(case):
-    """What the sources print agrees with the exact answer to every digit that the printing dtype holds."""
-    exact, params, data = at_start(case, 300)
-    value, gradient = exact.value_and_grad(case.loss, params, data)
-    known = {"loss": value} | {f"gradient {name}": tensor for name, tensor in gradient.items()}
-    if case.predict:
-        with exact.precision():
-            known["prediction"] = case.predict(exact, params, data)
-    start, rounded = case.at("float64")
-    with exact.precision():
-        _, nodes = trace(case.loss, exact, params, data)
-        known |= {f"node {index}": node.tensor for index, node in enumerate(nodes, start=1)}
-    zeros = {node.name: exact.tensor(np.zeros(node.tensor.shape)) for node in graph(case.loss, start, rounded)}
-    _, adjoints = exact.value_and_grad(Probed(case.loss), params | zeros, data)
-    known |= {f"adjoint {name.removeprefix(PROBE)}": adjoints[name] for name in zeros}
-    for figure in case.figures:
-        if figure.quantity.startswith("final"):
-            continue  # the float64 runs print these, and each of their steps is judged
-        centres, balls = printed(figure.text, np.finfo(figure.printed_by).precision)
-        for truth, ball in zip(known[figure.quantity].value.ravel(), balls, strict=True):
-            assert ball.overlaps(truth), f"{case.name}: {figure} against {truth}"
-        assert len(centres) == known[figure.quantity].value.size
-
-
-@pytest.mark.parametrize("case", TRAINED, ids=lambda case: case.name)
-def test_goal_is_what_the_case_says(case):
-    """The exact run reaches its goal or not as the case states, and the start does not meet a goal to be reached."""
-    exact, params, data = at_start(case, 300)
-    path = exact.train(case.loss, params, data, case.rate)
-    *_, (_, _, params) = itertools.islice(path, case.steps)
-    end = {
-        name: tensor.value[0].astype(float) if tensor.shape else np.array(float(tensor.value[0]))
-        for name, tensor in params.items()
-    }
-    assert reference_goal(case, end, "float64") == case.reaches_goal
-    assert not reference_goal(case, dict(case.params), "float64")
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -1,0 +1,56 @@
+"""The table and the sentences below it say what the records say."""
+
+import pytest
+
+from report.table import agreement, counts, is_red, judged_share, slack, verdict_lines
+
+
+def check(backend, verdict="conforms", case="xor", **more):
+    return {"kind": "check", "backend": backend, "case": case, "dtype": "float64", "verdict": verdict, "declared": None} | more
+
+
+MEASURED = {"error_ulp": (7.0).hex(), "used": (0.5).hex(), "used_median": (0.25).hex()}
+
+
+def test_a_cell_shows_the_worst():
+    """The worst verdict, the worst error, the worst fraction of a bound and the least share judged are the cell's."""
+    small = {name: (0.125).hex() for name in MEASURED}
+    checks = [check("a", **MEASURED), check("a", **small, rows=10, uninformative=6), check("b", "crashed"), check("b")]
+    [table] = agreement(checks)
+    assert table.heading == ["case", "a", "b"]
+    assert table.rows == [["xor", "✓ 7 ulp 50%, 40% judged", "crashed"]]
+
+
+def test_what_was_not_run_is_said():
+    """A case that one backend lacks is no empty cell."""
+    [table] = agreement([check("a"), check("b", case="nand")])
+    assert table.rows == [["nand", "not run", "✓"], ["xor", "✓", "not run"]]
+
+
+@pytest.mark.parametrize("verdict", ["deviates", "failed", "crashed", "timed out", "missing"])
+def test_red_verdicts(verdict):
+    """Every word but four fails a run; a deviation that is declared does not."""
+    assert is_red(check("a", verdict))
+    assert not any(is_red(check("a", word)) for word in ("conforms", "uninformative", "unsupported"))
+    assert not is_red(check("a", "deviates", declared="sigmoid"))
+
+
+def test_agreement_is_claimed_only_where_all_conform():
+    """A pair of case and dtype is agreed on when every backend that ran conforms in each of its checks."""
+    checks = [check("a"), check("b"), check("a", case="nand"), check("b", case="nand"), check("b", "deviates", case="nand")]
+    assert verdict_lines(checks)[-1] == "agreement of all 2 backends (a, b) on 1 of 2 case and dtype pairs"
+    assert verdict_lines([check("a")])[-1] == "no agreement is claimed: 1 backend ran"
+    assert counts(checks) == {"conforms": 4, "deviates": 1}
+
+
+def test_slack_is_bound_over_error():
+    """The median is that of the checks' medians, the least that of their worst errors."""
+    assert slack([check("a", **MEASURED)]) == [
+        "float64: the bound is 4.0 times the error in the median check, 2.00 times in the tightest"
+    ]
+    assert slack([check("a", case="contract", **MEASURED)]) == []
+
+
+def test_share_of_a_check_without_rows():
+    """What is judged as a whole is judged wholly."""
+    assert judged_share(check("a")) == 1
