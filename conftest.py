@@ -13,7 +13,7 @@ import rich.console
 import rich.table
 
 import backends
-from backends.base import ALL_OPERATIONS, DTYPES
+from backends.base import ALL_OPERATIONS, AUTODIFF, DTYPES, LEVELS
 from oracle.verdict import FAILED, Judgement
 from report.document import Record, ResultsFile
 from report.table import Table, agreement, is_red, verdict_lines
@@ -62,24 +62,25 @@ def _with_version(name: str, plan: Plan) -> str:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     plan = metafunc.config.stash[PLAN]
-    names = [name for name in ("backend", "case", "operation", "dtype") if name in metafunc.fixturenames]
+    names = [name for name in ("backend", "case", "level", "operation", "dtype") if name in metafunc.fixturenames]
     if "backend" not in names:
         return
     only = metafunc.definition.get_closest_marker("only")
     values: dict[str, list[Any]] = {
         "backend": list(plan.backends),
         "case": [case for case in plan.cases.values() if only is None or only.kwargs["cases"](case)],
+        "level": list(plan.levels),
         "operation": list(ALL_OPERATIONS),
         "dtype": list(plan.dtypes),
     }
     rows: list[tuple[Any, ...]] = [()]
     for name in names:
-        rows = [(*row, value) for row in rows for value in values[name]]
+        rows = [(*row, value) for row in rows for value in values[name] if name != "level" or not row[-1].levels[value]]
     metafunc.parametrize(names, rows, ids=["-".join(getattr(value, "name", value) for value in row) for row in rows])
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Sort by backend, case and dtype: a backend is imported once, and tests of one training run stand together.
+    """Sort by backend, case, level and dtype: a backend is imported once, and tests of one training run stand together.
 
     Left out are the slow sweeps unless asked for, and the stand-ins that pytest makes of tests for which the
     plan holds no case.
@@ -97,12 +98,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = filter(wanted, items)
     cases = list(plan.cases)
 
-    def order(item: pytest.Item) -> tuple[int, int, int]:
+    def order(item: pytest.Item) -> tuple[int, ...]:
         params = getattr(getattr(item, "callspec", None), "params", {})
         if "backend" not in params:
-            return (-1, 0, 0)
-        case = params.get("case")
-        return plan.backends.index(params["backend"]), cases.index(case.name) if case else -1, DTYPES.index(params["dtype"])
+            return (-1,)
+        case, level = params.get("case"), params.get("level", AUTODIFF)
+        return (
+            plan.backends.index(params["backend"]),
+            cases.index(case.name) if case else -1,
+            LEVELS.index(level),
+            DTYPES.index(params["dtype"]),
+        )
 
     items.sort(key=order)
 
@@ -117,11 +123,12 @@ def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
 @pytest.fixture
 def subject(request: pytest.FixtureRequest, lab: Lab, backend: str, dtype: str) -> Subject:
     case = request.getfixturevalue("case") if "case" in request.fixturenames else None
+    level = request.getfixturevalue("level") if "level" in request.fixturenames else AUTODIFF
 
     def publish(record: Record) -> None:
         request.node.user_properties.append((RECORD, record))
 
-    return Subject(lab, backend, dtype, case, request.node, publish)
+    return Subject(lab, backend, dtype, case, level, request.node, publish)
 
 
 class Recorder:
@@ -143,6 +150,8 @@ class Recorder:
     def pytest_runtestloop(self, session: pytest.Session) -> None:
         if self.path and not session.config.option.collectonly:
             self.file = ResultsFile(self.path, describe_run())
+            for case in self.plan.cases.values():
+                self.add({"kind": "case", "name": case.name, "title": case.title, "source": case.source, "levels": case.levels})
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         records = [cast(Record, value) for name, value in report.user_properties if name == RECORD]
@@ -166,8 +175,10 @@ class Recorder:
             for dtype in self.plan.dtypes:
                 if words.startswith(f"{backend}-") and words.endswith(f"{dtype}]"):
                     middle = words[len(backend) + 1 : -len(dtype) - 2]
+                    level = next((level for level in self.plan.levels if middle.endswith(f"-{level}")), AUTODIFF)
+                    middle = middle.removesuffix(f"-{level}")
                     case = middle if middle in self.plan.cases else "contract"
-                    identity = {"backend": backend, "dtype": dtype, "case": case, "level": "autodiff", "mode": "eager"}
+                    identity = {"backend": backend, "dtype": dtype, "case": case, "level": level, "mode": "eager"}
                     judgement = Judgement(FAILED, report.longreprtext)
                     self.add(make_record(identity, test.rpartition("::")[2], judgement, report.duration))
 

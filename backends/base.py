@@ -1,7 +1,8 @@
 """The contract: what a framework brings to be judged.
 
 An adapter is a subclass of Backend in a file of its own. It says how the framework's users do five things:
-tensors in and out, the named operations, a loss with its gradient, and a training step. Arithmetic
+tensors in and out, the named operations, a loss with its gradient, and a training step; and, where the framework has
+them, how the same training run is written with its layers, its optimisers and as a model class. Arithmetic
 (``+ - * / @``) stays with the framework's own tensors.
 """
 
@@ -10,13 +11,14 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
 Tensor = Any
 Tensors = dict[str, Tensor]
+Model = Any  # of the framework, called with a batch of inputs
 Formula = Callable[[Any, Mapping[str, Tensor], Mapping[str, Tensor]], Tensor]
 
 # The named operations. An adapter defines every one, and each is measured against the truth on its own.
@@ -26,18 +28,29 @@ MATMUL = "@"
 ALL_OPERATIONS = (*OPERATIONS, MATMUL, "+", "-", "*", "/")
 # Precisions that a run may ask for, the default ones first.
 DTYPES = ("float32", "float64", "float16")
+# The ways to write a training run: by hand over automatic differentiation, with the framework's layers and loss, with its
+# optimiser as well, and as a model class of the user's own.
+AUTODIFF = "autodiff"
+LEVELS = (AUTODIFF, "modules", "optimizer", "class")
+OBJECTIVES = ("binary cross-entropy", "softmax cross-entropy", "squared error")
+REDUCTIONS = ("sum", "mean")
 # Clauses of the contract that a deviation may name, next to the named operations.
 SCALARS_KEEP_DTYPE = "scalars keep the dtype"
+HYPERPARAMETERS = "hyperparameters keep the dtype"
+OPTIMIZER_DTYPE = "optimizers keep the dtype"
+CLAUSES = (SCALARS_KEEP_DTYPE, HYPERPARAMETERS, OPTIMIZER_DTYPE)
 
 
 @dataclasses.dataclass(frozen=True)
 class Deviation:
     """A stated way in which a framework differs from the contract, tested to differ still.
 
-    ``subject`` is a named operation or a clause of the contract, ``dtypes`` where it shows, ``size`` what was
-    measured, ``link`` where upstream says so. ``absolute`` is, for an elementary function whose error does not shrink
-    with its value, the size of that error in units roundoff, to a factor of two; ``widens`` says that results come in a
-    wider dtype. Checks of formulas that use the subject, and that this explains, are reported as this deviation.
+    ``subject`` is a named operation, a clause of the contract or the name of a loss setting, ``dtypes`` where it shows,
+    ``size`` what was measured, ``link`` where upstream says so. ``absolute`` is, for an elementary function whose error
+    does not shrink with its value, the size of that error in units roundoff, to a factor of two; ``widens`` says that
+    results come in a wider dtype; ``through`` is a narrower dtype that the hyperparameters of an optimiser, or the weights
+    that it keeps, pass through; ``instead`` is what a loss setting computes in place of what it promises. Checks of what
+    uses the subject, and that this explains, are reported as this deviation.
     """
 
     subject: str
@@ -47,19 +60,84 @@ class Deviation:
     link: str
     absolute: float = 0.0
     widens: bool = False
+    through: str = ""
+    instead: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Layer:
+    """A dense layer at its start: activation(x @ kernel + bias). Shapes: kernel (inputs, units), bias (units,).
+
+    ``activation`` is ``sigmoid``, ``tanh``, ``relu`` or empty.
+    """
+
+    kernel: np.ndarray
+    bias: np.ndarray
+    activation: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Optimizer:
+    """An update rule by its published name and hyperparameters: ``sgd`` (w -= rate * gradient) or ``adam``.
+
+    Source of Adam and its defaults: D. P. Kingma and J. Ba, Adam: a method for stochastic optimization, ICLR 2015,
+    algorithm 1.
+    """
+
+    name: str
+    rate: float
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
+
+
+@dataclasses.dataclass(frozen=True)
+class Program:
+    """A training run above the level of autodiff, to be written in the framework's own terms.
+
+    ``layers`` map a batch of inputs, shape (n, inputs), to outputs (n, units); ``objective``, one of OBJECTIVES, is taken
+    of outputs without activation (logits, for the entropies) and targets of the same shape, and reduced over the examples
+    by ``reduction``. ``batches`` holds inputs and targets for every step. For frameworks with optimisers and no layers
+    there are ``loss``, ``params`` and ``data``, one mapping a step, as at the level of autodiff.
+    """
+
+    level: str
+    optimizer: Optimizer
+    layers: Sequence[Layer]
+    objective: str
+    reduction: str
+    batches: Iterable[tuple[Tensor, Tensor]]
+    loss: Formula
+    params: Tensors
+    data: Iterable[Tensors]
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """A loss of the framework under a setting whose name promises a reduction; ``compute`` takes logits and targets."""
+
+    name: str
+    objective: str
+    promises: str
+    compute: Callable[[Tensor, Tensor], Tensor]
 
 
 class Backend(ABC):
     """One framework behind tensor, grad and train step. Also the ``ops`` that a formula receives.
 
     ``name`` is what reports call it, ``version`` what runs. ``unsupported`` maps (dtype, operation) to the reason why
-    the framework lacks it; it has to raise there. ``modes`` says how gradients and training steps are executed.
+    the framework lacks it; it has to raise there. ``lacks`` does the same for levels. ``modes`` says how gradients and
+    training steps are executed. ``adam`` names the convention of the framework's Adam: ``epsilon`` is added to the square
+    root of the corrected second moment, or ``epsilon hat`` to that of the plain one.
     """
 
     name: ClassVar[str]
     modes: ClassVar[Mapping[str, str]] = {"gradient": "eager", "training": "eager"}
     unsupported: ClassVar[Mapping[tuple[str, str], str]] = {}
+    lacks: ClassVar[Mapping[str, str]] = dict.fromkeys(LEVELS[1:], "the adapter has autodiff only")
     deviations: ClassVar[tuple[Deviation, ...]] = ()
+    settings: ClassVar[tuple[Setting, ...]] = ()
+    adam: ClassVar[str] = "epsilon"
 
     @property
     @abstractmethod
@@ -107,23 +185,71 @@ class Backend(ABC):
         """Return loss(ops, params, data) and its gradient for every parameter, by the framework's own means."""
 
     @abstractmethod
-    def train(self, loss: Formula, params: Tensors, data: Tensors, rate: float) -> Iterator[tuple[Tensor, Tensors, Tensors]]:
-        """Prepare gradient descent once, then make one step ``w -= rate * gradient`` each time the iterator is advanced.
+    def train(
+        self, loss: Formula, params: Tensors, batches: Iterable[Tensors], rate: float
+    ) -> Iterator[tuple[Tensor, Tensors, Tensors]]:
+        """Prepare gradient descent once, then make one step ``w -= rate * gradient`` for each of ``batches`` of data.
 
         Yields, after the step, the loss and gradient before it and the parameters after it.
         """
 
+    def model(self, level: str, layers: Sequence[Layer]) -> Model:
+        """Return the framework's own model of ``layers``, their start loaded, as ``level`` writes it."""
+        raise NotImplementedError(f"{self.name} has no level {level!r}")
+
+    def objective(self, name: str, reduction: str) -> Callable[[Tensor, Tensor], Tensor]:
+        """Return the framework's own loss of outputs and targets, one of OBJECTIVES reduced by one of REDUCTIONS."""
+        raise NotImplementedError(f"{self.name} has no losses")
+
+    def fit(self, program: Program) -> Iterator[tuple[Tensor, Any, Any]]:
+        """Prepare the program in the framework's own terms, then make one step for each of its batches.
+
+        Yields, after the step, the loss and gradient before it and the parameters after it: kernel and bias of each layer
+        in turn, in their shapes as ``Layer`` has them, or, where ``program.params`` were trained, under their names.
+        """
+        raise NotImplementedError(f"{self.name} has no level {program.level!r}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """A training run to be made, in arrays.
+
+    ``batches`` holds, for each step, which examples of the data named in ``rows`` it sees, or is None where each step sees
+    all. ``keep`` are the steps to be returned, counted from 0. ``network`` says how parameters and data become those of
+    layers (cases/network.py); it is None where the run can be made at the level of autodiff alone.
+    """
+
+    loss: Formula
+    params: Mapping[str, np.ndarray]
+    data: Mapping[str, np.ndarray]
+    optimizer: Optimizer
+    steps: int
+    keep: np.ndarray
+    level: str = AUTODIFF
+    batches: Sequence[np.ndarray] | None = None
+    rows: tuple[str, ...] = ()
+    network: Any = None
+
+    def seen(self, step: int) -> dict[str, np.ndarray]:
+        """Return the data that ``step`` sees."""
+        if self.batches is None:
+            return dict(self.data)
+        chosen = self.batches[step]
+        return {name: array[chosen] if name in self.rows else array for name, array in self.data.items()}
+
 
 @dataclasses.dataclass(frozen=True)
 class Path:
-    """A training run in arrays: entry k of ``losses`` and ``gradients`` belongs to entry k of ``params``.
+    """The steps ``steps`` of a training run: losses and gradients of each, and the parameters before and after it.
 
-    Shapes: losses (n, ...), gradients[name] (n, ...), params[name] (n + 1, ...), for n steps.
+    Shapes: losses (n, ...), gradients[name], before[name] and after[name] (n, ...), for n steps.
     """
 
+    steps: np.ndarray
     losses: np.ndarray
     gradients: dict[str, np.ndarray]
-    params: dict[str, np.ndarray]
+    before: dict[str, np.ndarray]
+    after: dict[str, np.ndarray]
 
 
 class Engine:
@@ -141,6 +267,9 @@ class Engine:
             "version": str(self.backend.version),
             "modes": {stage: self.backend.modes[stage] for stage in ("gradient", "training")},
             "unsupported": [[*key, reason] for key, reason in self.backend.unsupported.items()],
+            "lacks": dict(self.backend.lacks),
+            "settings": [[setting.name, setting.objective, setting.promises] for setting in self.backend.settings],
+            "adam": self.backend.adam,
             "deviations": [dataclasses.asdict(deviation) for deviation in self.backend.deviations],
             "probed": probe(self.backend),
         }
@@ -169,7 +298,7 @@ class Engine:
             value, gradient = self.backend.value_and_grad(loss, params_in, data_in)
             results.append((self._out(value), self._all_out(gradient, params)))
         if rate:
-            for _ in itertools.islice(self.backend.train(loss, params_in, data_in, rate), 2):
+            for _ in self.backend.train(loss, params_in, [data_in, data_in], rate):
                 pass
         after = {f"params[{key!r}]": self._out(tensor) for key, tensor in params_in.items()}
         after |= {f"data[{key!r}]": self._out(tensor) for key, tensor in data_in.items()}
@@ -183,24 +312,94 @@ class Engine:
         array += 1
         return not np.array_equal(before, self._out(tensor))
 
-    def path(
-        self, loss: Formula, params: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray], rate: float, steps: int
-    ) -> Path:
-        """Train for ``steps`` steps and return every loss, gradient and parameter on the way."""
-        losses, gradients, weights = [], [], [{name: np.array(start) for name, start in params.items()}]
-        run = self.backend.train(loss, self._in(params), self._in(data), rate)
-        for value, gradient, after in itertools.islice(run, steps):
+    def path(self, training: Training) -> Path:
+        """Make the whole run and return the steps that it is to keep."""
+        weights = {name: np.array(start) for name, start in training.params.items()}
+        wanted = set(training.keep.tolist())
+        kept: list[tuple[np.ndarray, dict[str, np.ndarray], dict[str, np.ndarray], dict[str, np.ndarray]]] = []
+        done = 0
+        for value, gradient, after in self._run(training):
             # Copied at once: frameworks that train in place hand out the same memory every step.
-            losses.append(self._out(value))
-            gradients.append(self._all_out(gradient, params))
-            weights.append(self._all_out(after, params))
-        if len(losses) < steps:
-            raise ValueError(f"{self.backend.name}: training ended after {len(losses)} of {steps} steps")
+            if done + 1 in wanted or done in wanted:
+                before, weights = weights, self._named(after, training)
+                if done in wanted:
+                    kept.append((self._out(value), self._named(gradient, training), before, weights))
+            done += 1
+        if done != training.steps:
+            raise ValueError(f"{self.backend.name}: training ended after {done} of {training.steps} steps")
+        losses, *arrays = zip(*kept, strict=True)
         return Path(
+            training.keep,
             np.stack(losses),
-            {name: np.stack([step[name] for step in gradients]) for name in params},
-            {name: np.stack([step[name] for step in weights]) for name in params},
+            *({name: np.stack([step[name] for step in steps]) for name in training.params} for steps in arrays),
         )
+
+    def _run(self, training: Training) -> Iterator[tuple[Tensor, Any, Any]]:
+        backend, optimizer = self.backend, training.optimizer
+        if training.batches is None:
+            data: Iterable[Tensors] = itertools.repeat(self._in(training.data), training.steps)
+        else:
+            data = (self._in(training.seen(step)) for step in range(training.steps))
+        if training.level == AUTODIFF:
+            return backend.train(training.loss, self._in(training.params), data, optimizer.rate)
+        network = training.network
+        program = Program(
+            training.level,
+            optimizer,
+            self._layers(network, training.params),
+            network.objective,
+            network.reduction,
+            self._examples(training),
+            training.loss,
+            self._in(training.params),
+            data,
+        )
+        return backend.fit(program)
+
+    def _layers(self, network: Any, params: Mapping[str, np.ndarray]) -> list[Layer]:
+        return [Layer(*layer) for layer in network.unpacked(params)]
+
+    def _examples(self, training: Training) -> Iterator[tuple[Tensor, Tensor]]:
+        """Inputs and targets of every step, as tensors."""
+        every = None
+        for step in range(training.steps):
+            if every is None or training.batches is not None:
+                x, y = training.network.examples(training.seen(step))
+                every = self.backend.tensor(x), self.backend.tensor(y)
+            yield every
+
+    def evaluate(
+        self, training: Training, predict: Formula, points: Sequence[Mapping[str, np.ndarray]], data: Mapping[str, np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return losses and scores of ``data`` at each of ``points``, by the framework's own model and loss above autodiff.
+
+        Scores are what ``predict`` gives, or the model's outputs, before any last activation. Shapes: (n,) and
+        (n, examples, units).
+        """
+        losses, scores = [], []
+        for params in points:
+            if training.level == AUTODIFF or "modules" in self.backend.lacks:
+                losses.append(self.apply(training.loss, params, data))
+                scores.append(self.apply(predict, params, data))
+            else:
+                network = training.network
+                x, y = map(self.backend.tensor, network.examples(data))
+                z = self.backend.model(training.level, self._layers(network, params))(x)
+                losses.append(self._out(self.backend.objective(network.objective, network.reduction)(z, y)))
+                scores.append(self._out(z))
+        return np.stack(losses), np.stack(scores)
+
+    def setting(self, name: str, outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        """Return the loss under the setting ``name``."""
+        [setting] = (setting for setting in self.backend.settings if setting.name == name)
+        return self._out(setting.compute(self.backend.tensor(outputs), self.backend.tensor(targets)))
+
+    def _named(self, tensors: Any, training: Training) -> dict[str, np.ndarray]:
+        """Return parameters or gradients as arrays under the names that they have in the case."""
+        if isinstance(tensors, Mapping):
+            return self._all_out(dict(tensors), training.params)
+        named: dict[str, np.ndarray] = training.network.packed([self._out(tensor) for tensor in tensors], training.params)
+        return named
 
     def _in(self, arrays: Mapping[str, np.ndarray]) -> Tensors:
         return {name: self.backend.tensor(array) for name, array in arrays.items()}

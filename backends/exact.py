@@ -21,12 +21,14 @@ from typing import Any
 
 import flint
 import numpy as np
-from flint import arb
+from flint import arb, arb_mat
 
-from backends.base import Formula, Tensors
+from backends.base import HYPERPARAMETERS, Formula, Tensors
 from backends.tape import TapeBackend, Tensor
 
 TRUTH_BITS = 300
+# Products of so many terms are made in one piece.
+LARGE = 500
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,10 +65,30 @@ def _elementwise(function: Any, x: np.ndarray) -> np.ndarray:
 
 
 _union = np.frompyfunc(arb.union, 2, 1)
+_largest = np.frompyfunc(arb.max, 2, 1)
+
+
+def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The matrix product of balls; that of large matrices by Arb's own."""
+    if a.shape[-2] * a.shape[-1] * b.shape[-1] < LARGE:
+        return a @ b
+    lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    result = np.empty((*lead, a.shape[-2], b.shape[-1]), dtype=object)
+    for point in np.ndindex(lead):
+        x, y = (m[tuple(i if n > 1 else 0 for i, n in zip(point, m.shape, strict=False))] for m in (a, b))
+        rows, inner = x.shape
+        product = arb_mat(rows, inner, x.ravel().tolist()) * arb_mat(inner, y.shape[1], y.ravel().tolist())
+        result[point] = _filled(product.entries(), result.shape[-2:])
+    return result
 
 
 def _sigmoid(x: arb) -> arb:
     return 1 / (1 + (-x).exp())  # x stands once, so the ball is as narrow as can be
+
+
+def _root(x: arb) -> arb:
+    # A second moment is no less than zero, whatever its ball says.
+    return x.sqrt() if x > 0 or x.is_zero() else arb(0).union(x.abs_upper().sqrt())
 
 
 def _relu(x: arb) -> arb:
@@ -87,6 +109,8 @@ _FUNCTIONS = {
     "log": arb.log,
     "tanh": arb.tanh,
     "sigmoid": _sigmoid,
+    "softplus": lambda x: x.exp().log1p(),
+    "log1p": arb.log1p,
     "sech2": lambda x: 1 / x.cosh() ** 2,
     "reciprocal": lambda x: 1 / x,
 }
@@ -99,9 +123,13 @@ class Exact(TapeBackend):
     name = "exact"
     lead = 1
 
+    _one = balls(np.ones(1))
+
     def __init__(self, bits: int = TRUTH_BITS, rounding: Rounding | None = None) -> None:
         self.bits = bits
         self.rounding = rounding
+        # Relative errors of what passes through a narrower dtype: clauses of declared deviations.
+        self.lost: dict[str, float] = {}
         if rounding:
             unit = arb(rounding.unit)
             self._once = self._near_one(unit)
@@ -184,6 +212,29 @@ class Exact(TapeBackend):
         third = self.round(product * self.round(self.constant(1, y) / square))
         return _union(_union(first, self.round(product / square)), third)
 
+    def logistic_loss(self, z: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """max(z, 0) - y z + log1p(exp(-|z|)) or, as PyTorch has it, (1 - y) z - min(z, 0) + log1p(exp(-|z|))."""
+        if self.rounding is None:
+            return super().logistic_loss(z, y)
+        soft = self.function("log1p", self.function("exp", -np.abs(z)))
+        first = self.round(self.round(self.maximum0(z) - self.round(y * z)) + soft)
+        log_sigmoid = self.round(-self.maximum0(-z) - soft)
+        return _union(first, self.round(self.round(self.round(1 - y) * z) - log_sigmoid))
+
+    def softmax_loss(self, z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The probabilities are exp(z) / sum exp(z) or the exponentials of their logarithms: the ball holds both."""
+        if self.rounding is None:
+            powers = self.function("exp", z)
+            total = powers.sum(axis=-1, keepdims=True)
+            return (y * (self.function("log", total) - z)).sum(axis=-1), powers / total
+        largest = _largest.reduce(z, axis=-1)[..., np.newaxis]
+        shifted = self.round(z - largest)
+        powers = self.function("exp", shifted)
+        total = self.summed(powers, (-1,))[..., np.newaxis]
+        logs = self.round(shifted - self.function("log", total))
+        loss = self.summed(self.round(-y * logs), (-1,))
+        return loss, _union(self.round(powers / total), self.function("exp", logs))
+
     # Sums in p bits. Each of n terms takes part in at most n - 1 additions, in whatever order, and may be flushed to zero
     # where it is subnormal; a partial sum may leave the range although the sum does not.
 
@@ -195,9 +246,9 @@ class Exact(TapeBackend):
 
     def product(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
         if self.rounding is None:
-            return a @ b
+            return _product(a, b)
         n = a.shape[-1]
-        return self._settled((a * self._gamma(n)) @ b, 2 * n, lambda: np.abs(a) @ np.abs(b))
+        return self._settled(_product(a * self._gamma(n), b), 2 * n, lambda: _product(np.abs(a), np.abs(b)))
 
     def _gamma(self, roundings: int) -> np.ndarray:
         """Return the factor 1 + [-gamma, gamma] with gamma = n u / (1 - n u)."""
@@ -236,15 +287,30 @@ class Exact(TapeBackend):
             return _UNBOUNDED
         return x + self._underflow if abs(float(x)) < self._small and not x.is_zero() else x
 
+    def midpoints(self, x: np.ndarray) -> np.ndarray:
+        return _elementwise(arb.mid, x)
+
+    # For the update rules of optimisers.
+
+    def parameter(self, value: float) -> np.ndarray:
+        """Return a number of the user's as a framework holds it: rounded once, or as its optimiser passes it on."""
+        return self.passed(self.round(self.constant(value, self._one)), HYPERPARAMETERS)
+
+    def passed(self, x: np.ndarray, clause: str) -> np.ndarray:
+        """Return ``x`` with what it loses where the backend declares a deviation from ``clause``."""
+        return x * self._near_one(arb(self.lost[clause])) if clause in self.lost else x
+
+    def root(self, x: np.ndarray) -> np.ndarray:
+        """Square root of every element, correctly rounded as IEEE 754 has it; what rounding puts below zero is no root."""
+        return self.round(_elementwise(_root, x))
+
+    def slack(self, sizes: np.ndarray, roundings: int) -> np.ndarray:
+        """Return balls around zero for so many roundings of numbers of these sizes."""
+        return sizes * (self._gamma(roundings) - 1) if self.rounding and roundings else sizes * 0
+
+    def updated(self, w: np.ndarray, gradient: np.ndarray, rate: float) -> np.ndarray:
+        return self.round(w - self.round(self.parameter(rate) * gradient))
+
     def value_and_grad(self, loss: Formula, params: Tensors, data: Tensors) -> tuple[Tensor, Tensors]:
         with self.precision():
             return super().value_and_grad(loss, params, data)
-
-    def train(self, loss: Formula, params: Tensors, data: Tensors, rate: float) -> Iterator[tuple[Tensor, Tensors, Tensors]]:
-        """The path of the midpoints. Balls would grow with every step, whether or not errors do."""
-        while True:
-            value, gradient = self.value_and_grad(loss, params, data)
-            with self.precision():
-                moved = {name: self.updated(w.value, gradient[name].value, rate) for name, w in params.items()}
-                params = {name: Tensor(_elementwise(arb.mid, w), self) for name, w in moved.items()}
-            yield value, gradient, params

@@ -1,16 +1,58 @@
-"""JAX: pure functions, value_and_grad under jit."""
+"""JAX: pure functions, value_and_grad under jit; Equinox for layers and Optax for losses and optimisers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache, partial
 from typing import ClassVar
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 
-from backends.base import Backend, Formula, Tensor, Tensors
+from backends.base import Backend, Formula, Layer, Model, Program, Setting, Tensor, Tensors
+
+ACTIVATIONS = {"sigmoid": jax.nn.sigmoid, "tanh": jnp.tanh, "relu": jax.nn.relu, "": lambda x: x}
+OBJECTIVES = {
+    "binary cross-entropy": optax.sigmoid_binary_cross_entropy,
+    "softmax cross-entropy": optax.softmax_cross_entropy,
+    "squared error": optax.squared_error,
+}
+REDUCTIONS = {"sum": jnp.sum, "mean": jnp.mean}
+
+
+def _linear(layer: Layer) -> eqx.nn.Linear:
+    inputs, units = layer.kernel.shape
+    linear = eqx.nn.Linear(inputs, units, key=jax.random.key(0))
+    return eqx.tree_at(lambda each: (each.weight, each.bias), linear, (jnp.array(layer.kernel.T), jnp.array(layer.bias)))
+
+
+def _reduced(loss: Callable[[Tensor, Tensor], Tensor], reduction: Callable[[Tensor], Tensor], z: Tensor, y: Tensor) -> Tensor:
+    return reduction(loss(z, y))
+
+
+class Net(eqx.Module):
+    """A model class as a user of Equinox writes it, for one example."""
+
+    linears: list[eqx.nn.Linear]
+    activations: list[Callable[[Tensor], Tensor]] = eqx.field(static=True)
+
+    def __init__(self, layers: Sequence[Layer]) -> None:
+        self.linears = [_linear(layer) for layer in layers]
+        self.activations = [ACTIVATIONS[layer.activation] for layer in layers]
+
+    def __call__(self, x: Tensor) -> Tensor:
+        for linear, activation in zip(self.linears, self.activations, strict=True):
+            x = activation(linear(x))
+        return x
+
+
+def _linears(tree: eqx.Module) -> list[Tensor]:
+    """Kernel and bias of each layer, of a model or of its gradient."""
+    layers = jax.tree.leaves(tree, is_leaf=lambda node: isinstance(node, eqx.nn.Linear))
+    return [array for layer in layers if isinstance(layer, eqx.nn.Linear) for array in (layer.weight.T, layer.bias)]
 
 
 @lru_cache(maxsize=16)
@@ -20,6 +62,12 @@ def _compiled(ops: Backend, loss: Formula) -> Callable[[Tensors, Tensors], tuple
 
 class Jax(Backend):
     name = "jax"
+    lacks: ClassVar = {}
+    settings = tuple(
+        Setting(f"{reduction} of optax.{loss.__name__}", objective, reduction, partial(_reduced, loss, to))
+        for objective, loss in OBJECTIVES.items()
+        for reduction, to in REDUCTIONS.items()
+    )
     modes: ClassVar = {"gradient": "compiled", "training": "compiled"}
 
     exp = staticmethod(jnp.exp)
@@ -43,12 +91,46 @@ class Jax(Backend):
     def value_and_grad(self, loss: Formula, params: Tensors, data: Tensors) -> tuple[Tensor, Tensors]:
         return _compiled(self, loss)(params, data)
 
-    def train(self, loss: Formula, params: Tensors, data: Tensors, rate: float) -> Iterator[tuple[Tensor, Tensors, Tensors]]:
+    def train(
+        self, loss: Formula, params: Tensors, batches: Iterable[Tensors], rate: float
+    ) -> Iterator[tuple[Tensor, Tensors, Tensors]]:
         @jax.jit
         def step(params: Tensors, data: Tensors) -> tuple[Tensor, Tensors, Tensors]:
             value, gradient = jax.value_and_grad(lambda leaves: loss(self, leaves, data))(params)
             return value, gradient, jax.tree.map(lambda w, g: w - rate * g, params, gradient)
 
-        while True:
+        for data in batches:
             value, gradient, params = step(params, data)
             yield value, gradient, params
+
+    def model(self, level: str, layers: Sequence[Layer]) -> Model:
+        return jax.vmap(self.module(level, layers))
+
+    def module(self, level: str, layers: Sequence[Layer]) -> eqx.Module:
+        if level == "class":
+            return Net(layers)
+        parts = [part for layer in layers for part in (_linear(layer), eqx.nn.Lambda(ACTIVATIONS[layer.activation]))]
+        return eqx.nn.Sequential(parts)
+
+    def objective(self, name: str, reduction: str) -> Callable[[Tensor, Tensor], Tensor]:
+        return partial(_reduced, OBJECTIVES[name], REDUCTIONS[reduction])
+
+    def fit(self, program: Program) -> Iterator[tuple[Tensor, list[Tensor], list[Tensor]]]:
+        model = self.module(program.level, program.layers)
+        objective, rule = self.objective(program.objective, program.reduction), program.optimizer
+        adam = rule.name == "adam"
+        optimizer = optax.adam(rule.rate, rule.beta1, rule.beta2, rule.epsilon) if adam else optax.sgd(rule.rate)
+        state = optimizer.init(eqx.filter(model, eqx.is_array))
+
+        @eqx.filter_jit
+        def step(model: eqx.Module, state: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, eqx.Module, eqx.Module, Tensor]:
+            value, gradient = eqx.filter_value_and_grad(lambda model: objective(jax.vmap(model)(x), y))(model)
+            if program.level == "modules":
+                updates = jax.tree.map(lambda g: -rule.rate * g, gradient)
+            else:
+                updates, state = optimizer.update(gradient, state)
+            return value, gradient, eqx.apply_updates(model, updates), state
+
+        for x, y in program.batches:
+            value, gradient, model, state = step(model, state, x, y)
+            yield value, _linears(gradient), _linears(model)

@@ -1,24 +1,97 @@
-"""MXNet 1.9, its numpy interface: attach_grad, record, backward."""
+"""MXNet 1.9, its numpy interface: attach_grad, record, backward; Gluon's Sequential, Block, losses and Trainer."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import ClassVar
 
 import numpy
 
-from backends.base import MATMUL, Backend, Formula, Tensor, Tensors
+from backends.base import HYPERPARAMETERS, MATMUL, Backend, Deviation, Formula, Layer, Model, Program, Setting, Tensor, Tensors
 from backends.legacy import removed_numpy_names
 
 with removed_numpy_names():
     import mxnet
-    from mxnet import autograd, np, npx
+    from mxnet import autograd, gluon, np, npx
 
 npx.set_np()  # scalars of shape (), as everywhere else
+
+# One loss an example. L2Loss is half the squared error unless it is weighted by 2.
+OBJECTIVES = {
+    "binary cross-entropy": gluon.loss.SigmoidBinaryCrossEntropyLoss(),
+    "softmax cross-entropy": gluon.loss.SoftmaxCrossEntropyLoss(sparse_label=False),
+    "squared error": gluon.loss.L2Loss(weight=2.0),
+}
+
+
+def _reduced(loss: Callable[[Tensor, Tensor], Tensor], reduction: str, z: Tensor, y: Tensor) -> Tensor:
+    return getattr(loss(z, y), reduction)()
+
+
+def _dense(layer: Layer) -> Tensor:
+    inputs, units = layer.kernel.shape
+    dense = gluon.nn.Dense(units, activation=layer.activation or None, in_units=inputs, dtype=layer.kernel.dtype.name)
+    dense.initialize(mxnet.init.Zero())  # the default one raises in float64
+    dense.weight.set_data(np.array(layer.kernel.T, dtype=layer.kernel.dtype))
+    dense.bias.set_data(np.array(layer.bias, dtype=layer.bias.dtype))
+    return dense
+
+
+class Net(gluon.Block):
+    """A model class as a user of Gluon writes it."""
+
+    def __init__(self, layers: Sequence[Layer]) -> None:
+        super().__init__()
+        self.names = [f"dense{number}" for number, _ in enumerate(layers)]
+        for name, layer in zip(self.names, layers, strict=True):
+            setattr(self, name, _dense(layer))
+
+    def forward(self, x: Tensor) -> Tensor:
+        for name in self.names:
+            x = getattr(self, name)(x)
+        return x
 
 
 class Mxnet(Backend):
     name = "mxnet"
+    lacks: ClassVar = {}
+    adam = "epsilon hat"
+    deviations = (
+        Deviation(
+            HYPERPARAMETERS,
+            ("float64",),
+            reason="the operators sgd_update and adam_update take learning rate, betas and epsilon as float",
+            size="a rate of 0.003 is off by 4.7e-9 of its size, the first step of Adam by 6e-6 of its size",
+            link="https://github.com/apache/mxnet/blob/1.9.1/src/operator/optimizer_op-inl.h",
+            through="float32",
+        ),
+        Deviation(
+            "L2Loss().mean()",
+            ("float32", "float64", "float16"),
+            reason="L2Loss is half the squared error",
+            size="1/2",
+            link="https://mxnet.apache.org/versions/1.9.1/api/python/docs/api/gluon/loss/index.html",
+            instead="half the mean",
+        ),
+        Deviation(
+            "L2Loss().sum()",
+            ("float32", "float64", "float16"),
+            reason="L2Loss is half the squared error",
+            size="1/2",
+            link="https://mxnet.apache.org/versions/1.9.1/api/python/docs/api/gluon/loss/index.html",
+            instead="half the sum",
+        ),
+    )
+    settings = tuple(
+        Setting(f"{words}.{reduction}()", objective, reduction, partial(_reduced, loss, reduction))
+        for words, objective, loss in (
+            ("SigmoidBinaryCrossEntropyLoss()", "binary cross-entropy", OBJECTIVES["binary cross-entropy"]),
+            ("SoftmaxCrossEntropyLoss(sparse_label=False)", "softmax cross-entropy", OBJECTIVES["softmax cross-entropy"]),
+            ("L2Loss()", "squared error", gluon.loss.L2Loss()),
+        )
+        for reduction in ("sum", "mean")
+    )
     unsupported: ClassVar = {("float16", MATMUL): "the CPU build multiplies matrices in float32 and float64 only"}
 
     exp = staticmethod(np.exp)
@@ -52,12 +125,43 @@ class Mxnet(Backend):
         value.backward()
         return value, {name: leaf.grad for name, leaf in leaves.items()}
 
-    def train(self, loss: Formula, params: Tensors, data: Tensors, rate: float) -> Iterator[tuple[Tensor, Tensors, Tensors]]:
+    def train(
+        self, loss: Formula, params: Tensors, batches: Iterable[Tensors], rate: float
+    ) -> Iterator[tuple[Tensor, Tensors, Tensors]]:
         weights = self.leaves(params)
-        while True:
+        for data in batches:
             with autograd.record():
                 value = loss(self, weights, data)
             value.backward()
             for w in weights.values():
                 w -= rate * w.grad
             yield value, {name: w.grad for name, w in weights.items()}, weights
+
+    def model(self, level: str, layers: Sequence[Layer]) -> Model:
+        if level == "class":
+            return Net(layers)
+        model = gluon.nn.Sequential()
+        model.add(*map(_dense, layers))
+        return model
+
+    def objective(self, name: str, reduction: str) -> Callable[[Tensor, Tensor], Tensor]:
+        return partial(_reduced, OBJECTIVES[name], reduction)
+
+    def fit(self, program: Program) -> Iterator[tuple[Tensor, list[Tensor], list[Tensor]]]:
+        model = self.model(program.level, program.layers)
+        params = list(model.collect_params().values())  # weight and bias of each layer, in order
+        objective, rule = self.objective(program.objective, program.reduction), program.optimizer
+        options = {"learning_rate": rule.rate}
+        if rule.name == "adam":
+            options |= {"beta1": rule.beta1, "beta2": rule.beta2, "epsilon": rule.epsilon}
+        trainer = gluon.Trainer(params, rule.name, options, kvstore=None)
+        for x, y in program.batches:
+            with autograd.record():
+                value = objective(model(x), y)
+            value.backward()
+            if program.level == "modules":
+                for p in params:
+                    p.set_data(p.data() - rule.rate * p.grad())
+            else:
+                trainer.step(1)  # not the batch's size: the loss is reduced already
+            yield value, [p.grad().T for p in params], [p.data().T for p in params]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -13,6 +13,11 @@ class Numpy(TapeBackend):
     """Reverse mode over numpy arrays; sigmoid is 1 / (1 + exp(-x)), which overflows quietly to its limit 0."""
 
     name = "numpy"
+    lacks: ClassVar = {
+        "modules": "numpy has no layers",
+        "optimizer": "numpy has no optimisers",
+        "class": "numpy has no base class for models",
+    }
 
     @property
     def version(self) -> str:
@@ -33,6 +38,8 @@ class Numpy(TapeBackend):
             if name == "sigmoid":
                 one = self.constant(1, x)
                 return one / (one + np.exp(-x))
+            if name == "softplus":
+                return np.logaddexp(self.constant(0, x), x)
             return getattr(np, name)(x)
 
     def step(self, x: np.ndarray) -> np.ndarray:

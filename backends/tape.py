@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -199,6 +199,30 @@ class TapeBackend(Backend):
     def relu(self, x: Tensor) -> Tensor:
         return self.record(self.maximum0(x.value), (x, lambda g: g * self.step(x.value)))
 
+    # The objectives of layers, one value an example: what the frameworks' own losses reduce.
+
+    def binary_cross_entropy(self, z: Tensor, y: Tensor) -> Tensor:
+        """log(1 + exp(z)) - y z, elementwise, of logits z and labels y."""
+        return self.record(
+            self.logistic_loss(z.value, y.value),
+            (z, lambda g: self.round(g * self.round(self.function("sigmoid", z.value) - y.value))),
+        )
+
+    def logistic_loss(self, z: Array, y: Array) -> Array:
+        return self.function("softplus", z) - y * z
+
+    def softmax_cross_entropy(self, z: Tensor, y: Tensor) -> Tensor:
+        """log sum_j exp(z_j) - sum_j y_j z_j over the last axis, of logits z and one-hot labels y."""
+        loss, p = self.softmax_loss(z.value, y.value)
+        return self.record(loss, (z, lambda g: self.round(g[..., np.newaxis] * self.round(p - y.value))))
+
+    def softmax_loss(self, z: Array, y: Array) -> tuple[Array, Array]:
+        """Return the loss of each row and its probabilities."""
+        shifted = z - z.max(axis=-1, keepdims=True)
+        powers = self.function("exp", shifted)
+        total = self.summed(powers, (-1,))[..., np.newaxis]
+        return self.summed(y * (self.function("log", total) - shifted), (-1,)), powers / total
+
     def sum(self, x: Tensor) -> Tensor:
         return self.record(self.total(x), (x, lambda g: self.broadcast(g, x)))
 
@@ -273,8 +297,10 @@ class TapeBackend(Backend):
                 parts.setdefault(id(operand), []).append(self.boxed(pullback(adjoint)))
         return done
 
-    def train(self, loss: Formula, params: Tensors, data: Tensors, rate: float) -> Iterator[tuple[Tensor, Tensors, Tensors]]:
-        while True:
+    def train(
+        self, loss: Formula, params: Tensors, batches: Iterable[Tensors], rate: float
+    ) -> Iterator[tuple[Tensor, Tensors, Tensors]]:
+        for data in batches:
             value, gradient = self.value_and_grad(loss, params, data)
             params = {name: Tensor(self.updated(w.value, gradient[name].value, rate), self) for name, w in params.items()}
             yield value, gradient, params

@@ -1,17 +1,52 @@
-"""PyTorch: eager tensors, backward() into .grad."""
+"""PyTorch: eager tensors, backward() into .grad; torch.nn.Sequential, torch.nn.Module and torch.optim."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import ClassVar
 
 import numpy as np
 import torch
 
-from backends.base import Backend, Formula, Tensor, Tensors
+from backends.base import Backend, Formula, Layer, Model, Program, Setting, Tensor, Tensors
+
+ACTIVATIONS = {"sigmoid": torch.nn.Sigmoid, "tanh": torch.nn.Tanh, "relu": torch.nn.ReLU, "": torch.nn.Identity}
+OBJECTIVES = {
+    "binary cross-entropy": torch.nn.BCEWithLogitsLoss,
+    "softmax cross-entropy": torch.nn.CrossEntropyLoss,
+    "squared error": torch.nn.MSELoss,
+}
+
+
+def _linear(layer: Layer) -> torch.nn.Linear:
+    kernel, bias = torch.tensor(layer.kernel), torch.tensor(layer.bias)
+    linear = torch.nn.Linear(*kernel.shape, dtype=kernel.dtype)
+    linear.load_state_dict({"weight": kernel.T, "bias": bias})
+    return linear
+
+
+class Net(torch.nn.Module):
+    """A model class as a user of PyTorch writes it."""
+
+    def __init__(self, layers: Sequence[Layer]) -> None:
+        super().__init__()
+        self.linears = torch.nn.ModuleList(map(_linear, layers))
+        self.activations = [ACTIVATIONS[layer.activation]() for layer in layers]
+
+    def forward(self, x: Tensor) -> Tensor:
+        for linear, activation in zip(self.linears, self.activations, strict=True):
+            x = activation(linear(x))
+        return x
 
 
 class Torch(Backend):
     name = "torch"
+    lacks: ClassVar = {}
+    settings = tuple(
+        Setting(f"{loss.__name__}(reduction={reduction!r})", objective, reduction, loss(reduction=reduction))
+        for objective, loss in OBJECTIVES.items()
+        for reduction in ("sum", "mean")
+    )
 
     exp = staticmethod(torch.exp)
     log = staticmethod(torch.log)
@@ -40,9 +75,11 @@ class Torch(Backend):
         value.backward()
         return value, {name: leaf.grad for name, leaf in leaves.items()}
 
-    def train(self, loss: Formula, params: Tensors, data: Tensors, rate: float) -> Iterator[tuple[Tensor, Tensors, Tensors]]:
+    def train(
+        self, loss: Formula, params: Tensors, batches: Iterable[Tensors], rate: float
+    ) -> Iterator[tuple[Tensor, Tensors, Tensors]]:
         weights = self.leaves(params)
-        while True:
+        for data in batches:
             for w in weights.values():
                 w.grad = None
             value = loss(self, weights, data)
@@ -51,3 +88,38 @@ class Torch(Backend):
                 for w in weights.values():
                     w -= rate * w.grad
             yield value, {name: w.grad for name, w in weights.items()}, weights
+
+    def model(self, level: str, layers: Sequence[Layer]) -> Model:
+        if level == "class":
+            return Net(layers)
+        parts = [part for layer in layers for part in (_linear(layer), ACTIVATIONS[layer.activation]())]
+        return torch.nn.Sequential(*parts)
+
+    def objective(self, name: str, reduction: str) -> Callable[[Tensor, Tensor], Tensor]:
+        return OBJECTIVES[name](reduction=reduction)
+
+    def fit(self, program: Program) -> Iterator[tuple[Tensor, list[Tensor], list[Tensor]]]:
+        model = self.model(program.level, program.layers)
+        linears = [part for part in model.modules() if isinstance(part, torch.nn.Linear)]
+        objective = self.objective(program.objective, program.reduction)
+        rate = program.optimizer.rate
+        if program.optimizer.name == "adam":
+            betas = program.optimizer.beta1, program.optimizer.beta2
+            optimizer = torch.optim.Adam(model.parameters(), lr=rate, betas=betas, eps=program.optimizer.epsilon)
+        else:
+            optimizer = torch.optim.SGD(model.parameters(), lr=rate)
+        for x, y in program.batches:
+            optimizer.zero_grad()
+            value = objective(model(x), y)
+            value.backward()
+            if program.level == "modules":
+                with torch.no_grad():
+                    for p in model.parameters():
+                        p -= rate * p.grad
+            else:
+                optimizer.step()
+            yield (
+                value,
+                [g for linear in linears for g in (linear.weight.grad.T, linear.bias.grad)],
+                [p for linear in linears for p in (linear.weight.T, linear.bias)],
+            )

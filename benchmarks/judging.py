@@ -5,16 +5,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 import time
 from pathlib import Path
 
+import numpy as np
+
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import cases
-from backends.base import Engine
+from backends.base import AUTODIFF, Engine
 from backends.numpy import Numpy
-from oracle.judge import Oracle
+from oracle.judge import Oracle, Steps
+from tests.subject import training
 
 STEPS = 200
 
@@ -22,17 +26,17 @@ STEPS = 200
 def main() -> None:
     print(f"{'case':24} {'dtype':8} numpy step   judged step   ratio")
     for case in cases.builtin().values():
-        if not case.steps:
+        if case.levels[AUTODIFF] or not case.steps:
             continue
         for dtype in ("float32", "float64"):
-            params, data = case.at(dtype)
+            run = dataclasses.replace(training(case, dtype), steps=STEPS, keep=np.arange(STEPS))
             begun = time.perf_counter()
-            path = Engine(Numpy()).path(case.loss, params, data, case.rate, STEPS)
+            path = Engine(Numpy()).path(run)
             trained = time.perf_counter()
-            points = [{name: array[step] for name, array in path.params.items()} for step in range(STEPS)]
+            points = [{name: array[step] for name, array in path.before.items()} for step in range(STEPS)]
             results = {"value": path.losses} | {f"gradient {name}": array for name, array in path.gradients.items()}
-            results |= {f"updated {name}": array[1:] for name, array in path.params.items()}
-            Oracle(case.loss, data, dtype, rate=case.rate).judge(points, results, row="step")
+            results |= {f"updated {name}": array for name, array in path.after.items()}
+            Oracle(case.loss, run.data, dtype, steps=Steps.of(run, "epsilon")).judge(points, results, row="step")
             step, judged = ((after - before) / STEPS for before, after in ((begun, trained), (trained, time.perf_counter())))
             print(f"{case.name:24} {dtype:8} {step * 1e6:7.0f} µs  {judged * 1e6:9.0f} µs  {judged / step:6.1f}")
 

@@ -9,9 +9,21 @@ from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 
-from cases.case import Case, CaseError, Figure
+from cases.case import Batches, Case, CaseError, Figure, shuffled
+from cases.network import Dense, Network
 
-__all__ = ["Case", "CaseError", "Figure", "builtin", "from_file", "unique"]
+__all__ = [
+    "Batches",
+    "Case",
+    "CaseError",
+    "Dense",
+    "Figure",
+    "Network",
+    "builtin",
+    "from_file",
+    "shuffled",
+    "unique",
+]
 
 
 def builtin() -> dict[str, Case]:

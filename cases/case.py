@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
+
+from cases.network import Network
 
 # A tensor of whichever framework evaluates the formula, and that framework's named operations.
 Tensor = Any
@@ -35,6 +37,60 @@ class Figure:
     text: str
     printed_by: str = "float64"
     runs: tuple[str, ...] = ("float32", "float64")
+
+
+OPTIMIZERS = ("sgd", "adam")
+# So many steps of a run in mini-batches are judged at least, evenly on a logarithmic scale; the run is made in full.
+JUDGED = 200
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Batches:
+    """Mini-batches: in epoch k, the examples ``order[k]``, ``size`` at a time; the last batch of an epoch may be shorter.
+
+    The loss of a batch is the loss of the case on its examples: a sum weighs a short batch by its examples, a mean as
+    much as a full one. ``rows`` are the data that have one row an example.
+    """
+
+    size: int
+    order: Any
+    rows: tuple[str, ...] = ("X", "y")
+
+    def fault(self, data: Mapping[str, np.ndarray]) -> str:
+        """Return what keeps ``data`` from being dealt out in these batches, or nothing."""
+        if not isinstance(self.size, int) or self.size < 1:
+            return f"a batch has at least one example, got the size {self.size!r}"
+        missing = [name for name in self.rows if name not in data]
+        if missing or not self.rows:
+            return f"its batches are rows of {list(self.rows)}, its data are {sorted(data)}"
+        lengths = {name: len(data[name]) if data[name].ndim else 0 for name in self.rows}
+        examples = lengths[self.rows[0]]
+        if len(set(lengths.values())) > 1 or not examples:
+            return f"its batches are ragged or empty: the data have {lengths} rows"
+        try:
+            order = np.array(self.order, dtype=int)
+        except (TypeError, ValueError) as error:
+            return f"the order of its batches is ragged: {error}"
+        if order.ndim != 2 or not len(order) or not (np.sort(order, axis=1) == np.arange(examples)).all():
+            return f"every row of the order of its batches must hold each of the {examples} examples once"
+        return ""
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        """Yield the examples of each step."""
+        for epoch in self.order:
+            for start in range(0, len(epoch), self.size):
+                yield np.asarray(epoch[start : start + self.size])
+
+    @property
+    def an_epoch(self) -> int:
+        """Steps in an epoch."""
+        return -(-len(self.order[0]) // self.size)
+
+
+def shuffled(examples: int, epochs: int, seed: int) -> np.ndarray:
+    """Return an order of the examples for each epoch, shape (epochs, examples)."""
+    random = np.random.RandomState(seed)  # whose stream is frozen, where that of a Generator may change (NEP 19)
+    return np.stack([random.permutation(examples) for _ in range(epochs)])
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -65,15 +121,27 @@ class Case:
     goal: Goal | None = None
     reaches_goal: bool = True
     figures: tuple[Figure, ...] = ()
+    optimizer: str = "sgd"
+    batches: Batches | None = None
+    held_out: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    network: Network | None = None
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", self.name):
             raise CaseError(f"case {self.name!r}: a name is lower-case words and digits joined by '-'")
         if not self.params:
             raise CaseError(f"case {self.name!r} has no parameters: there is no gradient to judge")
-        for field in ("params", "data"):
+        for field in ("params", "data", "held_out"):
             arrays = {key: self._frozen(f"{field}[{key!r}]", value) for key, value in getattr(self, field).items()}
             object.__setattr__(self, field, arrays)
+        for part in filter(None, (self.batches and self.batches.fault(self.data), self._network_fault())):
+            raise CaseError(f"case {self.name!r}: {part}")
+        if self.held_out and (set(self.held_out) != set(self.data) or not self.batches):
+            raise CaseError(f"case {self.name!r} has the data {sorted(self.data)}, held out are {sorted(self.held_out)}")
+        if self.batches:
+            object.__setattr__(self, "steps", len(list(self.batches)))
+        if self.optimizer not in OPTIMIZERS:
+            raise CaseError(f"case {self.name!r} has the optimizer {self.optimizer!r}; known: {', '.join(OPTIMIZERS)}")
         if not isinstance(self.steps, int) or self.steps < 0:
             raise CaseError(f"case {self.name!r}: steps are counted from 0 up, got {self.steps!r}")
         if self.steps and (self.goal is None or not np.isfinite(self.rate) or self.rate <= 0):
@@ -87,6 +155,35 @@ class Case:
                 raise CaseError(f"case {self.name!r} has no quantity {figure.quantity!r} to print; it has {sorted(known)}")
             if not re.fullmatch(r"\s*(-?\d+(\.\d*)?\s*)+", figure.text):
                 raise CaseError(f"case {self.name!r}: a figure is decimal numbers and blanks, got {figure.text!r}")
+
+    def _network_fault(self) -> str:
+        return self.network.fault(self.params, self.data) if self.network else ""
+
+    @property
+    def levels(self) -> dict[str, str]:
+        """Map each level to why the case cannot be written at it; an empty reason where it can."""
+        layers = "" if self.network and self.steps else "not trained" if not self.steps else "a formula without layers"
+        step = "the step of an optimiser is not written by hand" if self.optimizer != "sgd" else ""
+        return {"autodiff": step, "modules": layers or step, "optimizer": layers, "class": layers}
+
+    @property
+    def judged(self) -> np.ndarray:
+        """The steps to be judged, counted from 0: all, or of a run in mini-batches at least JUDGED, evenly on a log scale.
+
+        Where there are held-out data, the last step of every epoch is among them.
+        """
+        if self.batches is None or self.steps <= JUDGED:
+            return np.arange(self.steps)
+        count = JUDGED
+        while len(steps := np.unique(np.geomspace(1, self.steps, count).round().astype(int))) < JUDGED:
+            count += 1
+        return np.union1d(steps - 1, self.epoch_ends) if self.held_out else steps - 1
+
+    @property
+    def epoch_ends(self) -> np.ndarray:
+        """The last step of every epoch of a run in mini-batches, counted from 0."""
+        assert self.batches is not None
+        return np.arange(self.batches.an_epoch, self.steps + 1, self.batches.an_epoch) - 1
 
     def _frozen(self, where: str, value: Any) -> np.ndarray:
         try:

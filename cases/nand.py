@@ -1,6 +1,7 @@
 """NAND by one sigmoid unit: p = sigmoid(X w), loss = -sum log(y p + (1 - y)(1 - p))."""
 
 from cases.case import Case, Figure
+from cases.network import Dense, Network
 
 
 def predict(ops, params, data):
@@ -28,7 +29,10 @@ NAND = Case(
     rate=0.5,
     steps=100,
     goal=separates,
+    network=Network((Dense("w"),), "binary cross-entropy", "sum"),
 )
+TENTH = NAND.but("nand-tenth", title="NAND with the learning rate 0.1", rate=0.1, steps=300)
+ADAM = NAND.but("nand-adam", title="NAND by Adam, the notebooks' one-word change", optimizer="adam", rate=0.1)
 GOLDEN = NAND.but(
     "nand-golden",
     title="NAND from the draw that MXNet makes unseeded",

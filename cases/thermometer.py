@@ -3,6 +3,7 @@
 import numpy as np
 
 from cases.case import Case, Figure
+from cases.network import Dense, Network
 
 
 def predict(ops, params, data):
@@ -38,6 +39,7 @@ SCALED = Case(
     rate=1e-2,
     steps=5000,
     goal=fits,
+    network=Network((Dense("w", "b"),), "squared error", "mean", inputs="t_u", targets="t_c"),
     figures=(
         Figure("final w", "5.36709", runs=("float64",)),
         Figure("final b", "-17.30122", runs=("float64",)),
@@ -45,6 +47,7 @@ SCALED = Case(
     ),
 )
 SCALED_GENERIC = SCALED.but("thermometer-generic", params={"w": 5.1371, "b": -15.9173}, steps=400)
+SLOW = SCALED_GENERIC.but("thermometer-slow", title="thermometers with the learning rate 0.003", rate=0.003, steps=1000)
 RAW = SCALED.but(
     "thermometer-raw",
     title="thermometers, raw inputs: diverges to overflow",

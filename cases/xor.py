@@ -2,6 +2,7 @@
 
 from cases.case import Case, Figure
 from cases.nand import separates
+from cases.network import Dense, Network
 
 
 def predict(ops, params, data):
@@ -28,7 +29,9 @@ XOR = Case(
     rate=0.5,
     steps=1000,
     goal=separates,
+    network=Network((Dense("w1", activation="sigmoid"), Dense("w2", "b2")), "binary cross-entropy", "sum"),
 )
+ADAM = XOR.but("xor-adam", title="XOR by Adam with the learning rate 0.003", optimizer="adam", rate=0.003, steps=1500)
 STUCK = XOR.but(
     "xor-stuck",
     title="XOR from a start that ends in a local optimum",

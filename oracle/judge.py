@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 from flint import arb
 
-from backends.base import MATMUL, OPERATIONS, SCALARS_KEEP_DTYPE, Deviation, Formula
+from backends.base import (
+    HYPERPARAMETERS,
+    MATMUL,
+    OPERATIONS,
+    OPTIMIZER_DTYPE,
+    SCALARS_KEEP_DTYPE,
+    Deviation,
+    Formula,
+    Optimizer,
+    Training,
+)
 from backends.exact import Exact
 from backends.numpy import Numpy
 from backends.tape import Array, Tensor
 from oracle.precision import rounding
+from oracle.rules import Rule, rule
 from oracle.trace import Node, trace
 from oracle.verdict import CONFORMS, DEVIATES, UNINFORMATIVE, Comparison, Judgement
 
@@ -22,16 +34,40 @@ from oracle.verdict import CONFORMS, DEVIATES, UNINFORMATIVE, Comparison, Judgem
 BOUND_BITS = 128
 # Points computed at once: enough to pay for numpy's overhead, few enough to stay in the cache.
 BATCH = 64
+# Numbers of data that are computed with at once.
+LARGEST = 20_000
 
 Point = Mapping[str, np.ndarray]
 Results = Mapping[str, Sequence[np.ndarray]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Steps:
+    """What a training run adds to a formula: its update rule, the data of each judged step, and the names of those steps.
+
+    ``convention`` is that of the backend's Adam, ``native`` whether the framework's own optimiser makes the step. Without
+    ``data`` every step sees that of the oracle. ``numbers`` are the steps judged, counted from 0.
+    """
+
+    optimizer: Optimizer
+    convention: str = "epsilon"
+    native: bool = False
+    data: Sequence[Point] | None = None
+    numbers: Sequence[int] | None = None
+
+    @classmethod
+    def of(cls, training: Training, convention: str) -> Steps:
+        """Return the judged steps of ``training``."""
+        data = None if training.batches is None else [training.seen(step) for step in training.keep.tolist()]
+        native = training.level in ("optimizer", "class")
+        return cls(training.optimizer, convention, native, data, training.keep.tolist())
 
 
 class Oracle:
     """Judges one formula over its data in one dtype, with the deviations that the judged backend declares.
 
     Quantities are called ``value`` (of the formula), ``gradient NAME`` and ``updated NAME``, the last being the parameter
-    after a step ``w - rate * gradient``. A formula that is judged by ``value`` alone need not be a scalar. ``direct`` holds
+    after a step of ``steps.optimizer``. A formula that is judged by ``value`` alone need not be a scalar. ``direct`` holds
     elementary functions to the table of their accuracy and no more.
     """
 
@@ -41,14 +77,14 @@ class Oracle:
         data: Mapping[str, np.ndarray],
         dtype: str,
         deviations: Iterable[Deviation] = (),
-        rate: float = 0.0,
+        steps: Steps | None = None,
         *,
         direct: bool = False,
     ) -> None:
         self.formula = formula
         self.data = data
         self.dtype = dtype
-        self.rate = rate
+        self.steps = steps
         self.deviations = [deviation for deviation in deviations if dtype in deviation.dtypes]
         self.truth = Exact()
         self.direct = direct
@@ -71,7 +107,8 @@ class Oracle:
         }
         results = {quantity: arrays for quantity, arrays in results.items() if quantity not in judgements}
         comparisons = {
-            quantity: Comparison(quantity, self.dtype, shapes[quantity], row if len(points) > 1 else "") for quantity in results
+            quantity: Comparison(quantity, self.dtype, shapes[quantity], row if len(points) > 1 else "", self._numbers)
+            for quantity in results
         }
         self._compare(comparisons, self.bounds, list(enumerate(points)), results)
         declared = self._relevant(points[0])
@@ -81,7 +118,7 @@ class Oracle:
             if judgement.verdict == DEVIATES:
                 judgement = self._explained(judgement, comparison, declared, points, results)
             elif widened:
-                subjects = [deviation.subject for deviation in declared if deviation.widens and quantity == "value"]
+                subjects = [d.subject for d in declared if d.widens and (quantity == "value" or d.subject == OPTIMIZER_DTYPE)]
                 judgement = dataclasses.replace(
                     judgement, verdict=DEVIATES, message=widened, declared=", ".join(subjects) or None
                 )
@@ -101,13 +138,17 @@ class Oracle:
         They have to conform then; where the wider bound cannot tell right from wrong, there is no verdict.
         """
         absolute = {deviation.subject: deviation.absolute for deviation in declared if deviation.absolute}
-        if not absolute:
+        through = {d.subject: d.through for d in declared if d.through and comparison.quantity.startswith("updated")}
+        if not absolute and not through:
             return judgement
+        bounds = self._bounds(absolute)
+        bounds.lost = {clause: float(np.finfo(dtype).eps) / 2 for clause, dtype in through.items()}
         again = comparison.empty()
-        rows = [(index, points[index]) for index in comparison.outside]
-        self._compare({comparison.quantity: again}, self._bounds(absolute), rows, results)
+        # What a rule remembers needs every row.
+        indices = range(len(points)) if comparison.quantity.startswith("updated") else comparison.outside
+        self._compare({comparison.quantity: again}, bounds, [(index, points[index]) for index in indices], results)
         wider = again.judge()
-        names = ", ".join(absolute)
+        names = ", ".join([*absolute, *through])
         if wider.verdict == CONFORMS:
             return dataclasses.replace(judgement, declared=names)
         if wider.verdict == UNINFORMATIVE:
@@ -115,14 +156,21 @@ class Oracle:
             return dataclasses.replace(judgement, verdict=UNINFORMATIVE, message=message)
         return judgement
 
+    @property
+    def _numbers(self) -> Sequence[int] | None:
+        return self.steps.numbers if self.steps else None
+
     def _compare(
         self, comparisons: Mapping[str, Comparison], bounds: Exact, points: Sequence[tuple[int, Point]], results: Results
     ) -> None:
         """Put the results at ``points``, given with their indices, beside the truth and its balls."""
-        for batch in _batches(points):
+        pair = [(numbers, self._rule(numbers)) for numbers in (self.truth, bounds)]
+        for batch in _batches(points, self._seen):
             stacked = {name: np.stack([point[name] for _, point in batch]) for name in batch[0][1]}
+            data = [self._seen(index) for index, _ in batch] if self.steps and self.steps.data else [self.data]
+            seen = {name: np.stack([point[name] for point in data]) for name in data[0]}
             finite = np.all([np.isfinite(array.reshape(len(batch), -1)).all(axis=1) for array in stacked.values()], axis=0)
-            truth, balls = (self._expect(backend, stacked, results) for backend in (self.truth, bounds))
+            truth, balls = (self._expect(numbers, rule, stacked, seen, results) for numbers, rule in pair)
             for quantity, comparison in comparisons.items():
                 name = quantity.removeprefix("updated ")
                 for k, (index, point) in enumerate(batch):
@@ -133,11 +181,23 @@ class Oracle:
                     origin = point[name].ravel().tolist() if quantity != name else None
                     comparison.add(index, got, truth[quantity][k], balls[quantity][k], origin)
 
-    def _expect(self, backend: Exact, points: Point, quantities: Iterable[str]) -> dict[str, list[list[arb]]]:
+    def _rule(self, numbers: Exact) -> Rule | None:
+        if self.steps is None:
+            return None
+        with numbers.precision():
+            return rule(numbers, self.steps.optimizer, self.steps.convention)
+
+    def _seen(self, index: int) -> Point:
+        """The data that belong to a point."""
+        return self.steps.data[index] if self.steps and self.steps.data else self.data
+
+    def _expect(
+        self, backend: Exact, rule: Rule | None, points: Point, seen: Point, quantities: Iterable[str]
+    ) -> dict[str, list[list[arb]]]:
         """Return every quantity as balls, a flat list for each point along the first axis of ``points``."""
         weights = {name: backend.points(arrays) for name, arrays in points.items()}
         n = len(next(iter(points.values())))
-        data = {name: backend.tensor(array) for name, array in self.data.items()}
+        data = {name: backend.points(arrays) for name, arrays in seen.items()}
         with backend.precision():
             if list(quantities) == ["value"]:
                 return {"value": _flat(self.formula(backend, weights, data), n)}
@@ -145,22 +205,23 @@ class Oracle:
             expected = {"value": _flat(value, n)}
             for name, g in gradient.items():
                 expected[f"gradient {name}"] = _flat(g, n)
-                if self.rate:
-                    after = Tensor(backend.updated(weights[name].value, g.value, self.rate), backend)
+                if rule:
+                    after = Tensor(rule.updated(name, backend.passed(weights[name].value, OPTIMIZER_DTYPE), g.value), backend)
                     expected[f"updated {name}"] = _flat(after, n)
             return expected
 
     def _shapes(self, point: Point, results: Results) -> dict[str, tuple[int, ...]]:
         shapes: dict[str, tuple[int, ...]] = {"value": ()}
         if list(results) == ["value"]:
-            shapes["value"] = _evaluated(Numpy(), self.formula, point, self.data).shape
+            shapes["value"] = _evaluated(Numpy(), self.formula, point, self._seen(0)).shape
         for name, array in point.items():
             shapes[f"gradient {name}"] = shapes[f"updated {name}"] = array.shape
         return shapes
 
     def _relevant(self, point: Point) -> list[Deviation]:
         """Return the declared deviations of what the formula uses."""
-        used = subjects(self.formula, point, self.data) if self.deviations else set()
+        used = subjects(self.formula, point, self._seen(0)) if self.deviations else set()
+        used |= {HYPERPARAMETERS, OPTIMIZER_DTYPE} if self.steps and self.steps.native else set()
         return [deviation for deviation in self.deviations if deviation.subject in used]
 
 
@@ -192,6 +253,8 @@ class _Subjects(Numpy):
     def __getattribute__(self, name: str) -> Any:
         if name in OPERATIONS:
             self.used.add(name)
+        if name == "binary_cross_entropy":  # its derivative is made of it
+            self.used.add("sigmoid")
         return super().__getattribute__(name)
 
     def lift(self, value: Any, like: Array) -> Array:
@@ -221,5 +284,18 @@ def _flat(tensor: Tensor, points: int) -> list[list[arb]]:
     return np.broadcast_to(value, (points, value.shape[1])).tolist()
 
 
-def _batches(points: Sequence[tuple[int, Point]]) -> Iterator[Sequence[tuple[int, Point]]]:
-    return (points[start : start + BATCH] for start in range(0, len(points), BATCH))
+def _batches(points: Sequence[tuple[int, Point]], seen: Callable[[int], Point]) -> Iterator[Sequence[tuple[int, Point]]]:
+    """Consecutive points whose data have the same shapes, up to BATCH at once, or fewer where they are large."""
+    start = 0
+    while start < len(points):
+        shapes = _shapes_of(seen(points[start][0]))
+        size = max(1, min(BATCH, LARGEST // max(1, sum(map(math.prod, shapes.values())))))
+        end = start + 1
+        while end < min(start + size, len(points)) and _shapes_of(seen(points[end][0])) == shapes:
+            end += 1
+        yield points[start:end]
+        start = end
+
+
+def _shapes_of(arrays: Point) -> dict[str, tuple[int, ...]]:
+    return {name: array.shape for name, array in arrays.items()}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from flint import arb
@@ -52,19 +53,25 @@ class Judgement:
 
 
 class Comparison:
-    """Rows of results beside the truth and the bound of one quantity; ``row`` names a row in messages."""
+    """Rows of results beside the truth and the bound of one quantity.
 
-    def __init__(self, quantity: str, dtype: str, shape: tuple[int, ...], row: str = "") -> None:
+    ``row`` is what messages call a row; ``numbers``, where rows are not counted from 0, are the numbers they have there.
+    """
+
+    def __init__(
+        self, quantity: str, dtype: str, shape: tuple[int, ...], row: str = "", numbers: Sequence[int] | None = None
+    ) -> None:
         self.quantity = quantity
         self.dtype = dtype
         self.shape = shape
         self.row = row
+        self.numbers = numbers
         self._indices: list[int] = []
         self._rows: list[tuple[list[float], list[float], list[float], list[float], list[float]]] = []
 
     def empty(self) -> Comparison:
         """Return a comparison of the same quantity without rows."""
-        return Comparison(self.quantity, self.dtype, self.shape, self.row)
+        return Comparison(self.quantity, self.dtype, self.shape, self.row, self.numbers)
 
     def add(self, index: int, got: list[float], truth: list[arb], balls: list[arb], origin: list[float] | None = None) -> None:
         """Append a row: results, exact values, and the balls that hold all that rounding may make of them.
@@ -125,7 +132,9 @@ class Comparison:
                 f"allowed {bound[row, entry]:.3g}; the error is {used[row, entry]:.3g} times the bound"
             )
             if len(got) > 1:
-                message += f"; {len(self.outside)} of {len(got)} {self.row}s are outside, the first is {self.outside[0]}"
+                message += (
+                    f"; {len(self.outside)} of {len(got)} {self.row}s are outside, the first is {self._number(self.outside[0])}"
+                )
             return dataclasses.replace(judgement, verdict=DEVIATES, message=message, first=self.outside[0])
         if not informative.any():
             reason = "a wrong result would be inside the bound too" if known.all(axis=1).any() else "no finite bound"
@@ -135,7 +144,10 @@ class Comparison:
     def _where(self, row: int, entry: int) -> str:
         index = [int(i) for i in np.unravel_index(entry, self.shape)] if self.shape else ""
         place = f"{self.quantity}{index}"
-        return f"{place} at {self.row} {self._indices[row]}" if self.row else place
+        return f"{place} at {self.row} {self._number(self._indices[row])}" if self.row else place
+
+    def _number(self, index: int) -> int:
+        return self.numbers[index] if self.numbers else index
 
 
 def _upper(ball: arb) -> float:

@@ -8,7 +8,7 @@ from pathlib import Path
 import jinja2
 
 from report.document import Record, of_kind, read
-from report.table import Table, agreement, judged_share, verdict_lines
+from report.table import Table, agreement, empty_cells, judged_share, program, verdict_lines
 
 
 def build(paths: Sequence[str | Path], directory: str | Path) -> Path:
@@ -38,6 +38,7 @@ def _run(path: str | Path) -> Record:
         "lines": verdict_lines(document["records"]),
         "backends": list(of_kind(document["records"], "backend")),
         "tables": agreement(checks),
+        "empty": empty_cells(document["records"]),
         "drift": _drift(checks),
         "partly": [check for check in checks if judged_share(check) < 1],
         "others": [check for check in checks if check["verdict"] != "conforms"],
@@ -51,7 +52,7 @@ def _drift(checks: list[Record]) -> Table:
     for check in measured:
         end, worst = (float.fromhex(check["drift"][key]) for key in ("end", "worst"))
         text = f"{end:.1f}, worst {worst:.1f} at step {check['drift']['worst_step']}"
-        rows.setdefault(f"{check['case']} {check['dtype']}", {})[check["backend"]] = text
+        rows.setdefault(f"{program(check)} {check['dtype']}", {})[check["backend"]] = text
     return Table(
         "drift", ["case", *backends], [[name, *(row.get(backend, "-") for backend in backends)] for name, row in rows.items()]
     )

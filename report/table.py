@@ -13,6 +13,8 @@ from report.document import Record
 # The best first: a cell shows the worst verdict that occurs in it.
 ORDER = ("conforms", "declared", "unsupported", "uninformative", "deviates", "missing", "failed", "timed out", "crashed")
 
+LEVELS = ("autodiff", "modules", "optimizer", "class")
+
 
 @dataclasses.dataclass(frozen=True)
 class Table:
@@ -34,22 +36,32 @@ def is_red(check: Record) -> bool:
 
 
 def agreement(checks: Sequence[Record]) -> list[Table]:
-    """Backend by case, one table a dtype: the verdict, the worst error in ulp, the worst error / bound."""
+    """Backend by case and level, one table a dtype: the verdict, the worst error in ulp, the worst error / bound."""
     backends = sorted({check["backend"] for check in checks})
     tables = []
     for dtype in dict.fromkeys(check["dtype"] for check in checks):
         here = [check for check in checks if check["dtype"] == dtype]
         cells: dict[tuple[str, str], list[Record]] = {}
         for check in here:
-            cells.setdefault((check["case"], check["backend"]), []).append(check)
+            cells.setdefault((program(check), check["backend"]), []).append(check)
         rows = [
-            [case, *(_cell(cells.get((case, backend), [])) for backend in backends)]
-            for case in sorted({check["case"] for check in here}, key=lambda case: (case != "contract", case))
+            [name, *(_cell(cells.get((name, backend), [])) for backend in backends)]
+            for name in sorted({program(check) for check in here}, key=_place)
         ]
         tables.append(
             Table(f"{dtype}: worst error in ulp, and how much of its bound the worst error uses", ["case", *backends], rows)
         )
     return tables
+
+
+def program(check: Record) -> str:
+    """The case and, above autodiff, the level of a check."""
+    return str(check["case"]) if check["level"] == LEVELS[0] else f"{check['case']} {check['level']}"
+
+
+def _place(name: str) -> tuple[bool, str, int]:
+    case, _, level = name.partition(" ")
+    return case != "contract", case, LEVELS.index(level or LEVELS[0])
 
 
 def _cell(checks: list[Record]) -> str:
@@ -120,19 +132,33 @@ def verdict_lines(records: Sequence[Record]) -> list[str]:
     )
     lines.extend(slack(checks))
     ran = {check["backend"] for check in checks if verdict(check) in ("conforms", "declared", "deviates")}
-    pairs: dict[tuple[str, str], set[str]] = {}
+    cells: dict[tuple[str, str], dict[str, set[str]]] = {}
     for check in checks:
-        if check["verdict"] == "conforms":
-            pairs.setdefault((check["case"], check["dtype"]), set()).add(check["backend"])
-    for check in checks:
-        if check["verdict"] != "conforms":
-            pairs.get((check["case"], check["dtype"]), set()).discard(check["backend"])
-    cells = {(check["case"], check["dtype"]) for check in checks if check["case"] != "contract"}
+        if check["case"] != "contract":
+            cells.setdefault((program(check), check["dtype"]), {}).setdefault(check["backend"], set()).add(check["verdict"])
     if len(ran) < 2:
         lines.append(f"no agreement is claimed: {len(ran)} backend ran")
-    else:
-        agreed = sum(pairs.get(cell, set()) == ran for cell in cells)
-        lines.append(
-            f"agreement of all {len(ran)} backends ({', '.join(sorted(ran))}) on {agreed} of {len(cells)} case and dtype pairs"
-        )
+        return lines
+    # Whoever lacks the level takes no part.
+    parts = [{name: found for name, found in cell.items() if found != {"unsupported"}} for cell in cells.values()]
+    agreed = sum(len(part) > 1 and all(found == {"conforms"} for found in part.values()) for part in parts)
+    lines.append(
+        f"agreement of all {len(ran)} backends ({', '.join(sorted(ran))}), as far as they have the level, on {agreed} of "
+        f"{len(parts)} programs (case, level and dtype)"
+    )
+    real, empty = sum(map(len, parts)), sum(len(cell) for cell in cells.values()) - sum(map(len, parts))
+    lines.append(f"{real} cells of backend and program are real, {empty} are unsupported")
+    return lines
+
+
+def empty_cells(records: Sequence[Record]) -> list[str]:
+    """Why a program has no cell: levels that a framework lacks, and levels at which a case cannot be written."""
+    lines = []
+    for record in records:
+        lacking = record["lacks"] if record["kind"] == "backend" else record["levels"] if record["kind"] == "case" else {}
+        reasons: dict[str, list[str]] = {}
+        for level, reason in lacking.items():
+            if reason:
+                reasons.setdefault(reason, []).append(level)
+        lines += [f"{record['name']}, {', '.join(levels)}: {reason}" for reason, levels in reasons.items()]
     return lines

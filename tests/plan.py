@@ -12,7 +12,7 @@ import pytest
 
 import backends
 import cases
-from backends.base import DTYPES, Engine
+from backends.base import DTYPES, LEVELS, Engine
 from backends.numpy import Numpy
 from cases import Case, CaseError
 
@@ -26,6 +26,7 @@ class Plan:
 
     backends: tuple[str, ...]
     cases: dict[str, Case]
+    levels: tuple[str, ...]
     dtypes: tuple[str, ...]
     limit: float
     missing: dict[str, str]
@@ -44,6 +45,10 @@ def add_options(parser: pytest.Parser) -> None:
         "or 'all' of them; repeatable; default: all that are installed",
     )  # fmt: skip
     group.addoption("--case", action="append", default=[], metavar="NAME", help="judge this case; repeatable; default: all")
+    group.addoption(
+        "--level", action="append", default=[], metavar="NAME",
+        help=f"judge training runs written at this level ({', '.join(LEVELS)}); repeatable; default: all",
+    )  # fmt: skip
     group.addoption(
         "--cases", action="append", default=[], metavar="FILE.py", help="add the cases of a Python file; repeatable"
     )
@@ -89,6 +94,7 @@ def make_plan(config: pytest.Config) -> Plan:
     return Plan(
         backends=asked or tuple(name for name in backends.FRAMEWORKS if name not in absent),
         cases=chosen or known,
+        levels=tuple(_known("level", option("--level"), LEVELS, LEVELS)),
         dtypes=dtypes,
         limit=option("--time-limit"),
         missing={name: reason for name, reason in absent.items() if not asked or name in asked},

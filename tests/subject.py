@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -12,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backends.base import Deviation, Formula, Path
-from backends.exact import Exact
+from backends.base import AUTODIFF, REDUCTIONS, Deviation, Formula, Optimizer, Path, Training
 from backends.process import BackendError, Failed, Process
 from cases import Case
-from oracle.judge import Oracle, graph, subjects
+from oracle.judge import Oracle, Steps, graph, subjects
+from oracle.run import exact_run
 from oracle.trace import Node, Probed, ValueOf
 from oracle.verdict import CONFORMS, DEVIATES, UNINFORMATIVE, UNSUPPORTED, Judgement
 from report.document import Record
@@ -33,8 +32,8 @@ class Lab:
         self.plan = plan
         self._processes: dict[str, Process] = {}
         self.descriptions: dict[str, Record] = {}
-        self._paths: dict[tuple[str, str, str], Path] = {}
-        self._exact_paths: dict[str, dict[str, dict[str, np.ndarray]]] = {}
+        self._paths: dict[tuple[str, ...], Path] = {}
+        self._exact_paths: dict[tuple[str, str], dict[str, dict[str, np.ndarray]]] = {}
 
     def process(self, backend: str) -> Process:
         if backend not in self._processes:
@@ -49,48 +48,53 @@ class Lab:
         return process.call(method, *arguments) if method != "describe" else self.descriptions[backend]
 
     def path(self, subject: Subject) -> Path:
-        case, params, data = subject.case, subject.params, subject.data
-        key = subject.backend, case.name, subject.dtype
+        key = subject.backend, subject.case.name, subject.level, subject.dtype
         if key not in self._paths:
             self._paths.clear()  # tests come sorted by subject
-            self._paths[key] = subject.call("path", case.loss, params, data, case.rate, case.steps)
+            self._paths[key] = subject.call("path", subject.training)
         return self._paths[key]
 
-    def exact_path(self, case: Case, dtype: str) -> dict[str, np.ndarray]:
-        """Return the parameters of the exact run from the start as rounded to ``dtype``, as float64."""
-        if case.name not in self._exact_paths:
-            exact, dtypes = Exact(), self.plan.dtypes
-            starts = [case.at(dtype) for dtype in dtypes]
-            params, data = (
-                {name: exact.points(np.stack([start[kind][name] for start in starts])) for name in starts[0][kind]}
-                for kind in (0, 1)
-            )
-            points = [params]
-            path = exact.train(case.loss, params, data, case.rate)
-            points.extend(after for _, _, after in itertools.islice(path, case.steps))
-            runs = {name: np.stack([point[name].value.astype(float) for point in points], axis=1) for name in params}
-            self._exact_paths[case.name] = {
-                dtype: {name: run[k] for name, run in runs.items()} for k, dtype in enumerate(dtypes)
-            }
-        return self._exact_paths[case.name][dtype]
+    def exact_path(self, case: Case, dtype: str, convention: str) -> dict[str, np.ndarray]:
+        """Return the parameters of the exact run after the judged steps, from the start as rounded to ``dtype``."""
+        key = case.name, convention if case.optimizer == "adam" else ""
+        if key not in self._exact_paths:
+            runs = exact_run([training(case, dtype) for dtype in self.plan.dtypes], convention)
+            self._exact_paths[key] = dict(zip(self.plan.dtypes, runs, strict=True))
+        return self._exact_paths[key][dtype]
 
     def close(self) -> None:
         for process in self._processes.values():
             process.stop()
 
 
+def training(case: Case, dtype: str, level: str = AUTODIFF) -> Training:
+    """Return the training run of ``case``."""
+    params, data = case.at(dtype)
+    batches, rows = (list(case.batches), case.batches.rows) if case.batches else (None, ())
+    optimizer = Optimizer(case.optimizer, case.rate)
+    return Training(case.loss, params, data, optimizer, case.steps, case.judged, level, batches, rows, case.network)
+
+
 class Subject:
-    """One backend and dtype, with a case or, for the contract itself, without.
+    """One backend, level and dtype, with a case or, for the contract itself, without.
 
     Whatever a test finds is recorded first and turned into the test's outcome by ``conclude``.
     """
 
     def __init__(
-        self, lab: Lab, backend: str, dtype: str, case: Case | None, test: pytest.Item, publish: Callable[[Record], None]
+        self,
+        lab: Lab,
+        backend: str,
+        dtype: str,
+        case: Case | None,
+        level: str,
+        test: pytest.Item,
+        publish: Callable[[Record], None],
     ) -> None:
         self.lab = lab
         self.backend = backend
         self.dtype = dtype
+        self.level = level
         marker = test.get_closest_marker("quantity")
         self.quantity = marker.args[0] if marker else test.name
         self._test = test.nodeid
@@ -117,16 +121,30 @@ class Subject:
             return self.lab.call(self.backend, method, *arguments)
         except BackendError as error:
             judgement = Judgement(error.verdict, str(error))
-            if isinstance(error, Failed) and method not in ("describe", "follows") and (reason := self._lacks(*arguments[:3])):
+            if isinstance(error, Failed) and (reason := self._lacks(method, arguments)):
                 judgement = Judgement(UNSUPPORTED, f"{reason}; it raises {error.kind}")
         self.conclude({self.quantity: judgement})
         raise AssertionError("a verdict that conclude lets pass")
 
-    def _lacks(self, formula: Formula, points: Any, data: Arrays) -> str | None:
-        """Return why the backend is stated to lack something that ``formula`` uses in this dtype."""
-        lacking = {operation: why for dtype, operation, why in self.describe()["unsupported"] if dtype == self.dtype}
+    def _lacks(self, method: str, arguments: tuple[Any, ...]) -> str | None:
+        """Return why the backend is stated to lack the level, or something that the formula uses in this dtype."""
+        if self.level != AUTODIFF:
+            return self.lacking
+        if method == "path":
+            arguments = (arguments[0].loss, arguments[0].params, arguments[0].seen(0))
+        elif method not in ("apply", "gradients", "gradients_twice"):
+            return None
+        formula, points, data = arguments[:3]
+        reasons = {operation: why for dtype, operation, why in self.describe()["unsupported"] if dtype == self.dtype}
         point = points[0] if isinstance(points, list) else points
-        return next((lacking[name] for name in sorted(subjects(formula, point, data)) if name in lacking), None)
+        return next((reasons[name] for name in sorted(subjects(formula, point, data)) if name in reasons), None)
+
+    @property
+    def lacking(self) -> str | None:
+        """Why the backend is stated to lack this level."""
+        __tracebackhide__ = True
+        reason: str | None = self.describe()["lacks"].get(self.level)
+        return reason
 
     def describe(self) -> Record:
         """Return what the backend says of itself."""
@@ -139,18 +157,55 @@ class Subject:
         __tracebackhide__ = True
         return [Deviation(**fields) for fields in self.describe()["deviations"]]
 
+    @property
+    def training(self) -> Training:
+        return training(self.case, self.dtype, self.level)
+
+    @property
+    def formula(self) -> Formula:
+        """The loss as the backend computes it at this level: the case's formula, or that of its layers."""
+        __tracebackhide__ = True
+        if self.level == AUTODIFF or "modules" in self.describe()["lacks"]:
+            return self.case.loss
+        assert self.case.network is not None
+        return self.case.network.loss
+
+    @property
+    def scores(self) -> Formula:
+        """What the backend predicts at this level: the case's prediction, or the outputs of its layers."""
+        __tracebackhide__ = True
+        if self.formula == self.case.loss:
+            assert self.case.predict is not None
+            return self.case.predict
+        assert self.case.network is not None
+        return self.case.network.outputs
+
     def path(self) -> Path:
         __tracebackhide__ = True
         path = self.lab.path(self)
+        if self.lacking:
+            message = f"the level {self.level} is declared to be lacking and works: delete the line in {self.backend}"
+            self.conclude({self.quantity: Judgement(DEVIATES, message)})
         self._stage = "training"
         return path
 
     # How it is judged.
 
-    def oracle(self, formula: Formula, data: Arrays, rate: float = 0.0, *, excuse: float = 1.0, direct: bool = False) -> Oracle:
+    def oracle(
+        self, formula: Formula, data: Arrays, steps: Steps | None = None, *, excuse: float = 1.0, direct: bool = False
+    ) -> Oracle:
         """Return the oracle for a formula of this subject; ``excuse`` scales what the backend declares."""
         declared = [dataclasses.replace(d, absolute=excuse * d.absolute) for d in self.deviations] if excuse else []
-        return Oracle(formula, data, self.dtype, declared, rate, direct=direct)
+        return Oracle(formula, data, self.dtype, declared, steps, direct=direct)
+
+    def judge_path(self, path: Path, formula: Formula, program: Training, *, adam: str = "") -> dict[str, Judgement]:
+        """Judge every kept step of ``path`` from the parameters before it; ``adam`` is a convention to judge by."""
+        points = [{name: array[k] for name, array in path.before.items()} for k in range(len(path.steps))]
+        results = {"value": list(path.losses)}
+        results |= {f"gradient {name}": list(array) for name, array in path.gradients.items()}
+        results |= {f"updated {name}": list(array) for name, array in path.after.items()}
+        steps = Steps.of(program, adam or self.describe()["adam"])
+        return self.oracle(formula, program.data, steps).judge(points, results, row="step")
 
     def judge_gradients(self, starts: list[Arrays], results: list[tuple[np.ndarray, Arrays]]) -> dict[str, Judgement]:
         """Judge ``value`` and ``gradient NAME`` at every start."""
@@ -160,31 +215,30 @@ class Subject:
 
     # Where it leaves.
 
-    def trace(self, formula: Formula, point: Arrays) -> list[tuple[Node, Judgement, Judgement]]:
+    def trace(self, formula: Formula, point: Arrays, data: Arrays) -> list[tuple[Node, Judgement, Judgement]]:
         """Judge every node of ``formula``: its value and its adjoint, in the backend's own numbers. Raises BackendError."""
-        nodes = graph(formula, point, self.data)
-        probed = self.with_probes(formula, point)
-        [(_, gradient)] = self.lab.call(self.backend, "gradients", Probed(formula), [probed], self.data)
-        adjoints = self.oracle(Probed(formula), self.data).judge(
+        nodes = graph(formula, point, data)
+        probed = self.with_probes(formula, point, data)
+        [(_, gradient)] = self.lab.call(self.backend, "gradients", Probed(formula), [probed], data)
+        adjoints = self.oracle(Probed(formula), data).judge(
             [probed], {f"gradient {node.name}": [gradient[node.name]] for node in nodes}
         )
         judged = []
         for index, node in enumerate(nodes):
             value_of = ValueOf(formula, index)
-            value = self.lab.call(self.backend, "apply", value_of, dict(point), self.data)
-            value_judgement = self.oracle(value_of, self.data).judge([point], {"value": [value]})["value"]
+            value = self.lab.call(self.backend, "apply", value_of, dict(point), data)
+            value_judgement = self.oracle(value_of, data).judge([point], {"value": [value]})["value"]
             judged.append((node, value_judgement, adjoints[f"gradient {node.name}"]))
         return judged
 
-    def with_probes(self, formula: Formula, point: Arrays | None = None) -> dict[str, np.ndarray]:
-        """Return ``point``, by default the start, with a probe of value zero for every node of ``formula``."""
-        point = self.params if point is None else point
-        return dict(point) | {node.name: np.zeros(node.tensor.shape, self.dtype) for node in graph(formula, point, self.data)}
+    def with_probes(self, formula: Formula, point: Arrays, data: Arrays) -> dict[str, np.ndarray]:
+        """Return ``point`` with a probe of value zero for every node of ``formula``."""
+        return dict(point) | {node.name: np.zeros(node.tensor.shape, self.dtype) for node in graph(formula, point, data)}
 
-    def locate(self, point: Arrays) -> str:
+    def locate(self, point: Arrays, data: Arrays) -> str:
         """Say which node of the case's loss is the first to leave its ball at ``point``, forward and then backward."""
         try:
-            nodes = self.trace(self.case.loss, point)
+            nodes = self.trace(self.case.loss, point, data)
         except BackendError as error:
             return f"no trace: {str(error).splitlines()[0]}"
         for node, value, _ in nodes:
@@ -194,17 +248,41 @@ class Subject:
             if adjoint.verdict == DEVIATES and not adjoint.declared:
                 users = "; ".join(str(user) for user, *_ in nodes if node.name in user.operands)
                 return f"all values are right; the first wrong adjoint is that of {node}, used by {users}: {adjoint.message}"
+        if self.level != AUTODIFF:
+            return (
+                "by automatic differentiation every node of the graph is inside its ball there: "
+                f"look at what the level {self.level} adds, the framework's own layers, loss and optimiser"
+            )
         return (
             "evaluated by itself there, every node of the graph is inside its ball: "
             "look at the derivatives by the leaves, and at what a training step carries over from the one before"
         )
 
+    def other_reduction(self, path: Path, step: int) -> str:
+        """Say whether loss and gradient of a kept step are those of another reduction than the case asks for."""
+        network = self.case.network
+        if network is None or self.level == AUTODIFF:
+            return ""
+        point = {name: array[step] for name, array in path.before.items()}
+        results = {"value": [path.losses[step]]} | {f"gradient {k}": [array[step]] for k, array in path.gradients.items()}
+        data = self.training.seen(int(path.steps[step]))
+        for reduction in REDUCTIONS:
+            other = dataclasses.replace(network, reduction=reduction)
+            judgements = self.oracle(other.loss, data).judge([point], results)
+            if reduction != network.reduction and {j.verdict for j in judgements.values()} == {CONFORMS}:
+                n = len(network.examples(data)[0])
+                return f"it is the {reduction} over the {n} examples, where the case has the {network.reduction}; "
+        return ""
+
     # What becomes of it.
 
-    def conclude(self, judgements: Mapping[str, Judgement], points: Sequence[Arrays] = (), **facts: Any) -> None:
+    def conclude(
+        self, judgements: Mapping[str, Judgement], points: Sequence[Arrays] = (), path: Path | None = None, **facts: Any
+    ) -> None:
         """Record every judgement under its quantity, then end the test as the worst of them demands.
 
-        Where a loss or gradient of the case deviates at one of ``points``, the first of them is traced node by node.
+        Where a loss or gradient of the case deviates at one of ``points``, or in ``path``, the first of them is traced node
+        by node.
         """
         __tracebackhide__ = True
         leaving = {
@@ -212,8 +290,14 @@ class Subject:
             for quantity, judgement in judgements.items()
             if judgement.first is not None and not judgement.declared and not quantity.startswith("updated")
         }
-        if points and leaving:
-            where = self.locate(points[min(leaving.values())])
+        if leaving and path is not None:
+            first = min(leaving.values())
+            data = self.training.seen(int(path.steps[first]))
+            where = self.other_reduction(path, first)
+            where += self.locate({name: array[first] for name, array in path.before.items()}, data)
+        elif leaving and points:
+            where = self.locate(points[min(leaving.values())], self.data)
+        if leaving and (points or path is not None):
             judgements = {
                 quantity: dataclasses.replace(judgement, message=f"{judgement.message}; {where}")
                 if quantity in leaving
@@ -224,7 +308,9 @@ class Subject:
         by_verdict: dict[str, list[str]] = {}
         for quantity, judgement in judgements.items():
             word = "declared" if judgement.declared and judgement.verdict == DEVIATES else judgement.verdict
-            message = f"{self.backend} {self.dtype} {self._identity['case']}, {quantity}: {word}: {judgement.message}"
+            level = "" if self.level == AUTODIFF else f" {self.level}"
+            what = f"{self.backend}{level} {self.dtype} {self._identity['case']}"
+            message = f"{what}, {quantity}: {word}: {judgement.message}"
             by_verdict.setdefault(word, []).append(message)
         declared, mild = by_verdict.pop("declared", []), by_verdict.pop(UNINFORMATIVE, [])
         unsupported = by_verdict.pop(UNSUPPORTED, [])
@@ -244,14 +330,15 @@ class Subject:
 
     @property
     def _identity(self) -> Record:
-        return {"backend": self.backend, "dtype": self.dtype, "case": self._case.name if self._case else "contract"}
+        case = self._case.name if self._case else "contract"
+        return {"backend": self.backend, "level": self.level, "dtype": self.dtype, "case": case}
 
     def _record_all(self, judgements: Mapping[str, Judgement], facts: Mapping[str, Any]) -> None:
         description = self.lab.descriptions.get(self.backend)
         if description:
             self._publish({"kind": "backend", **description})
         mode = description["modes"].get(self._stage, "eager") if description else "eager"
-        identity = self._identity | {"level": "autodiff", "mode": mode}
+        identity = self._identity | {"mode": mode}
         duration = time.perf_counter() - self._started
         for quantity, judgement in judgements.items():
             self._publish(record(identity, quantity, judgement, duration / len(judgements)) | dict(facts))

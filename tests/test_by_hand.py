@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import cases
-from backends.base import Engine
+from backends.base import Engine, Optimizer, Training
 from backends.numpy import Numpy
 from cases.by_hand import (
     heaviside,
@@ -63,7 +63,8 @@ def test_logistic_gradient_is_that_of_autodiff():
 
 def test_logistic_regression_is_autodiff_training():
     """Trained by automatic differentiation from zero, NAND ends on the same print."""
-    end = Engine(Numpy()).path(NAND_CASE.loss, {"w": np.zeros((3, 1))}, NAND_CASE.data, 1.0, 100).params["w"][-1]
+    run = Training(NAND_CASE.loss, {"w": np.zeros((3, 1))}, NAND_CASE.data, Optimizer("sgd", 1.0), 100, np.arange(100))
+    end = Engine(Numpy()).path(run).after["w"][-1]
     assert prints(end, "-5.59504346 -5.59504346 8.57206068")
 
 

@@ -1,13 +1,17 @@
 """The contract of backends/base.py, clause by clause."""
 
+import dataclasses
 import operator
 
 import numpy as np
 import pytest
 
-from backends.base import ALL_OPERATIONS, DTYPES, FUNCTIONS, MATMUL, SCALARS_KEEP_DTYPE
+from backends.base import ALL_OPERATIONS, CLAUSES, DTYPES, FUNCTIONS, MATMUL, SCALARS_KEEP_DTYPE, Optimizer
 from backends.process import Failed
+from cases import nand, thermometer
 from oracle.verdict import CONFORMS, DEVIATES, UNSUPPORTED, Judgement
+from tests import losses
+from tests.subject import training
 
 ARITHMETIC = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
 
@@ -187,10 +191,68 @@ def numbers(operation, dtype, random, half):
     return np.concatenate([random.uniform(-reach, reach, half), random.uniform(-turn, turn, half), sizes, limits])
 
 
+@pytest.mark.quantity("losses")
+def test_loss_settings(subject):
+    """Each loss of the framework computes what the name of its setting promises, or what is declared in its place."""
+    judgements = {}
+    for name, objective, promise in subject.describe()["settings"]:
+        params, data = losses.sweep(objective, subject.dtype, subject.lab.plan.seed)
+        value = subject.call("setting", name, params["z"], data["y"])
+        declared = {d.subject: d.instead for d in subject.deviations if subject.dtype in d.dtypes and d.instead}
+
+        def judged(words, objective=objective, params=params, data=data, value=value):
+            return subject.oracle(losses.formula(words, objective), data).judge([params], {"value": [value]})["value"]
+
+        judgement = judged(promise)
+        if name in declared and judgement.verdict != DEVIATES:
+            message = f"{name} is the {promise}, as it promises: delete its Deviation in the adapter of {subject.backend}"
+            judgement = Judgement(DEVIATES, message)
+        elif judgement.verdict == DEVIATES:
+            binary = objective == "binary cross-entropy"
+            known = [words for words in losses.KNOWN if words != promise and (binary or words != losses.CLIPPED)]
+            found = [words for words in known if judged(words).verdict == CONFORMS]
+            message = f"{name} promises the {promise} of the {objective} and is the {' or '.join(found) or 'something else'}: "
+            stated = name if declared.get(name) in found else None
+            judgement = dataclasses.replace(judgement, message=message + judgement.message, declared=stated)
+        judgements[name] = judgement
+    subject.conclude(judgements)
+
+
+@pytest.mark.quantity("optimizer")
+def test_optimizer(subject):
+    """What is declared of the framework's optimisers is so, and its Adam follows the declared convention and no other."""
+    declared = {d.subject for d in subject.deviations if subject.dtype in d.dtypes and d.through}
+    if "optimizer" in subject.describe()["lacks"]:  # and raises, in every training run at that level
+        message = f"declares deviations of optimisers, {declared}, and has none"
+        subject.conclude({"declared of optimizers": clause(not declared, message)})
+        return
+    shown, judgements = set(), {}
+    coarse = dataclasses.replace(
+        training(nand.ADAM, subject.dtype, "optimizer"), optimizer=Optimizer("adam", 0.1, epsilon=0.01)
+    )
+    for words, case, program in (
+        ("sgd", thermometer.SLOW, training(thermometer.SLOW, subject.dtype, "optimizer")),
+        ("adam", nand.ADAM, training(nand.ADAM, subject.dtype, "optimizer")),
+        ("adam, epsilon 0.01", nand.ADAM, coarse),
+    ):
+        path = subject.call("path", program)
+        formula = case.loss if "modules" in subject.describe()["lacks"] else case.network.loss
+        for name, judgement in subject.judge_path(path, formula, program).items():
+            judgements[f"{name} of {words}"] = judgement
+            shown |= set((judgement.declared or "").split(", "))
+    [other] = {"epsilon", "epsilon hat"} - {subject.describe()["adam"]}
+    wrong = subject.judge_path(path, formula, program, adam=other)["updated w"]
+    told_apart = wrong.verdict == DEVIATES and not wrong.declared
+    judgements["convention of adam"] = clause(told_apart, f"its Adam adds {other} as well as what is declared")
+    stale = declared - shown
+    judgements["declared of optimizers"] = clause(not stale, f"{stale} in {subject.dtype}: conforms, delete the Deviation")
+    subject.conclude(judgements)
+
+
 @pytest.mark.quantity("declarations")
 def test_declarations(subject):
     """Every declared deviation and unsupported operation names things that exist."""
-    subjects = (*ALL_OPERATIONS, SCALARS_KEEP_DTYPE)
+    subjects = (*ALL_OPERATIONS, *CLAUSES, *(name for name, *_ in subject.describe()["settings"]))
     named = [(deviation.subject, dtype) for deviation in subject.deviations for dtype in deviation.dtypes]
     named += [(operation, dtype) for dtype, operation, _ in subject.describe()["unsupported"]]
     named += [(f"absolute {d.subject}", "") for d in subject.deviations if d.absolute and d.subject not in FUNCTIONS]

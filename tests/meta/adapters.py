@@ -68,9 +68,9 @@ class LeaksFloat32(Numpy):
 class Stale(Numpy):
     """Training uses the gradient of the step before."""
 
-    def train(self, loss: Any, params: Any, data: Any, rate: float) -> Any:
+    def train(self, loss: Any, params: Any, batches: Any, rate: float) -> Any:
         last = {name: Tensor(np.zeros_like(tensor.value), self) for name, tensor in params.items()}
-        while True:
+        for data in batches:
             value, gradient = self.value_and_grad(loss, params, data)
             params = {name: Tensor(self.updated(w.value, last[name].value, rate), self) for name, w in params.items()}
             last = gradient
@@ -161,10 +161,12 @@ class Short(Numpy):
 class TrainWritesData(Numpy):
     """Training writes into the data that it was given."""
 
-    def train(self, loss: Any, params: Any, data: Any, rate: float) -> Any:
-        for step in super().train(loss, params, data, rate):
-            data["y"].value[...] += 1
-            yield step
+    def train(self, loss: Any, params: Any, batches: Any, rate: float) -> Any:
+        for data in batches:
+            for step in super().train(loss, params, [data], rate):
+                data["y"].value[...] += 1
+                params = step[2]
+                yield step
 
 
 class ZeroNumerator(Numpy):

@@ -10,9 +10,9 @@ from backends.torch import Torch
 
 
 class ForgetfulTorch(Torch):
-    def train(self, loss: Any, params: Any, data: Any, rate: float) -> Any:
+    def train(self, loss: Any, params: Any, batches: Any, rate: float) -> Any:
         weights = self.leaves(params)
-        while True:
+        for data in batches:
             value = loss(self, weights, data)
             value.backward()
             with torch.no_grad():

@@ -45,7 +45,8 @@ def test_a_sound_adapter_from_outside_conforms(suite):
     """The adapter from which the faulty ones are made has no fault; a single engine claims no agreement."""
     outcome = suite("--backend", adapter("Sound"), "--case", "xor")
     assert outcome.status == 0, outcome.text
-    assert outcome.verdicts() == {"conforms"}
+    assert outcome.verdicts(level="autodiff") == {"conforms"}
+    assert outcome.verdicts(level="class") == {"unsupported"}
     assert "no agreement is claimed: 1 backend ran" in outcome.text
 
 
@@ -100,7 +101,7 @@ def test_one_lacking_operation_excuses_no_other(faulty_run):
 
 def test_training_that_ends_early_fails(faulty_run):
     """A run of five steps is not a run of a thousand."""
-    assert faulty_run.verdicts(backend=adapter("Short"), quantity="each step") == {"failed"}
+    assert faulty_run.verdicts(backend=adapter("Short"), quantity="each step", level="autodiff") == {"failed"}
     assert "training ended after 5 of 1000 steps" in faulty_run.text
 
 
@@ -115,7 +116,7 @@ def test_a_forgotten_zero_grad_deviates(suite):
     """PyTorch without zero_grad: the first step conforms, the second is outside, and the message says so."""
     outcome = suite("--backend", "tests.meta.forgetful_torch:ForgetfulTorch", "--case", "nand", "--dtype", "float32")
     assert outcome.status == 1
-    [check] = outcome.checks(quantity="gradient w each step")
+    [check] = outcome.checks(quantity="gradient w each step", level="autodiff")
     assert check["verdict"] == "deviates"
     assert "99 of 100 steps are outside, the first is 1" in check["message"]
     assert "look at the derivatives by the leaves, and at what a training step carries over" in check["message"]

@@ -1,6 +1,5 @@
 """The oracle is right: its derivatives, its bounds, its guard and what it says of the sources."""
 
-
 import numpy as np
 import pytest
 from flint import arb

@@ -6,7 +6,15 @@ from report.table import agreement, counts, is_red, judged_share, slack, verdict
 
 
 def check(backend, verdict="conforms", case="xor", **more):
-    return {"kind": "check", "backend": backend, "case": case, "dtype": "float64", "verdict": verdict, "declared": None} | more
+    return {
+        "kind": "check",
+        "backend": backend,
+        "case": case,
+        "level": "autodiff",
+        "dtype": "float64",
+        "verdict": verdict,
+        "declared": None,
+    } | more
 
 
 MEASURED = {"error_ulp": (7.0).hex(), "used": (0.5).hex(), "used_median": (0.25).hex()}
@@ -38,9 +46,13 @@ def test_red_verdicts(verdict):
 def test_agreement_is_claimed_only_where_all_conform():
     """A pair of case and dtype is agreed on when every backend that ran conforms in each of its checks."""
     checks = [check("a"), check("b"), check("a", case="nand"), check("b", case="nand"), check("b", "deviates", case="nand")]
-    assert verdict_lines(checks)[-1] == "agreement of all 2 backends (a, b) on 1 of 2 case and dtype pairs"
+    checks += [check("a", level="class"), check("b", "unsupported", level="class")]
+    assert verdict_lines(checks)[-2:] == [
+        "agreement of all 2 backends (a, b), as far as they have the level, on 1 of 3 programs (case, level and dtype)",
+        "5 cells of backend and program are real, 1 are unsupported",
+    ]
     assert verdict_lines([check("a")])[-1] == "no agreement is claimed: 1 backend ran"
-    assert counts(checks) == {"conforms": 4, "deviates": 1}
+    assert counts(checks) == {"conforms": 5, "deviates": 1, "unsupported": 1}
 
 
 def test_slack_is_bound_over_error():

@@ -1,7 +1,5 @@
 """The truth is true: exact derivatives, what the sources print, and where the exact runs end."""
 
-import itertools
-
 import flint
 import numpy as np
 import pytest
@@ -10,9 +8,11 @@ from flint import arb
 import cases
 from backends.exact import Exact
 from oracle.judge import graph
+from oracle.run import exact_run
 from oracle.trace import PROBE, Probed, trace
 from tests.figures import printed
 from tests.plan import reference_goal
+from tests.subject import training
 from tests.test_training import drift
 
 CASES = list(cases.builtin().values())
@@ -83,22 +83,33 @@ def test_printed_figures_are_true(case):
 @pytest.mark.parametrize("case", TRAINED, ids=lambda case: case.name)
 def test_goal_is_what_the_case_says(case):
     """The exact run reaches its goal or not as the case states, and the start does not meet a goal to be reached."""
-    exact, params, data = at_start(case, 300)
-    path = exact.train(case.loss, params, data, case.rate)
-    *_, (_, _, params) = itertools.islice(path, case.steps)
-    end = {
-        name: tensor.value[0].astype(float) if tensor.shape else np.array(float(tensor.value[0]))
-        for name, tensor in params.items()
-    }
-    assert reference_goal(case, end, "float64") == case.reaches_goal
+    [run] = exact_run([training(case, "float64")])
+    assert reference_goal(case, {name: array[-1] for name, array in run.items()}, "float64") == case.reaches_goal
     assert not reference_goal(case, dict(case.params), "float64")
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case.network], ids=lambda case: case.name)
+def test_layers_are_the_formula(case):
+    """The layers of a case and its formula have the same exact loss and gradient, at the start and elsewhere."""
+    random = np.random.default_rng(3)
+    for shift in (0, 1):
+        point = {name: array + shift * random.normal(size=array.shape) for name, array in case.params.items()}
+        exact = Exact(300)
+        params, data = ({name: exact.tensor(array) for name, array in arrays.items()} for arrays in (point, case.data))
+        (one, gradient), (other, same) = (exact.value_and_grad(loss, params, data) for loss in (case.loss, case.network.loss))
+        pairs = [(one, other), *((gradient[name], same[name]) for name in gradient)]
+        with exact.precision():
+            for a, b in pairs:
+                for x, y in zip(a.value.ravel(), b.value.ravel(), strict=True):
+                    assert x.overlaps(y)
+                    assert abs(x - y) < arb(2) ** -200
 
 
 def test_drift_counts_the_digits_that_agree():
     """Digits are those of the largest distance over the largest parameter; steps that are not finite do not count."""
     truth = {"w": np.array([[1.0, 10.0], [1.0, 10.0], [1.0, 10.0], [1.0, 10.0]]), "b": np.zeros(4)}
     path = {"w": np.array([[1.0, 10.0], [1.0, 10.1], [1.01, 10.0], [np.inf, 10.0]]), "b": np.zeros(4)}
-    measured = drift(path, truth)
+    measured = drift(path, truth, np.arange(4))
     assert measured["worst_step"] == 1
     assert round(float.fromhex(measured["worst"]), 6) == 2
     assert round(float.fromhex(measured["end"]), 6) == 3

@@ -1,0 +1,131 @@
+"""A case as layers: what a framework's own layers and losses are asked to compute, and the same as a formula."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+ACTIVATIONS = ("sigmoid", "tanh", "relu")
+OBJECTIVES = ("binary cross-entropy", "softmax cross-entropy", "squared error")
+REDUCTIONS = ("sum", "mean")
+Arrays = Mapping[str, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True)
+class Dense:
+    """activation(x W + b), with W and b under their names in the case.
+
+    Without ``bias``, the last row of the weight is the bias, and the last column of the inputs is 1. ``activation`` is one
+    of ACTIVATIONS or empty.
+    """
+
+    weight: str
+    bias: str = ""
+    activation: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """Dense layers and an objective that is reduced over the examples by ``sum`` or ``mean``.
+
+    ``inputs`` and ``targets`` are names of data, one example a row; scalars per example may stand without a second axis, and
+    a scalar weight is a matrix of one entry. Both entropies are taken of logits: the last layer then has no activation.
+    """
+
+    layers: tuple[Dense, ...]
+    objective: str
+    reduction: str
+    inputs: str = "X"
+    targets: str = "y"
+
+    def fault(self, params: Arrays, data: Arrays) -> str:
+        """Return what keeps ``params`` and ``data`` from fitting the layers, or nothing."""
+        for what, value, known in (
+            ("objective", self.objective, OBJECTIVES),
+            ("reduction", self.reduction, REDUCTIONS),
+            *(("activation", layer.activation, ("", *ACTIVATIONS)) for layer in self.layers),
+        ):
+            if value not in known:
+                return f"its network has the {what} {value!r}; known: {', '.join(filter(None, known))}"
+        names = [name for layer in self.layers for name in (layer.weight, layer.bias) if name]
+        if sorted(names) != sorted(params):
+            return f"its layers are made of the parameters {sorted(names)}, it has {sorted(params)}"
+        if not {self.inputs, self.targets} <= set(data):
+            return f"its layers take the data {[self.inputs, self.targets]}, it has {sorted(data)}"
+        n, inputs = _matrix(data[self.inputs]).shape
+        for number, layer in enumerate(self.layers, start=1):
+            weight = params[layer.weight]
+            if weight.ndim not in (0, 2):
+                return f"layer {number} needs a matrix, params[{layer.weight!r}] has shape {weight.shape}"
+            rows, units = _matrix(weight).shape
+            if not layer.bias and (number > 1 or not (_matrix(data[self.inputs])[:, -1] == 1).all()):
+                return f"layer {number} has no bias, and its inputs no last column of ones"
+            if rows != inputs:
+                return f"layer {number} takes {inputs} inputs, params[{layer.weight!r}] has shape {weight.shape}"
+            if layer.bias and params[layer.bias].size != units:
+                return f"layer {number} has {units} units, params[{layer.bias!r}] has shape {params[layer.bias].shape}"
+            inputs = units
+        if _matrix(data[self.targets]).shape != (n, inputs):
+            return f"its layers give the shape {(n, inputs)}, data[{self.targets!r}] has shape {data[self.targets].shape}"
+        return ""
+
+    def unpacked(self, params: Arrays) -> list[tuple[np.ndarray, np.ndarray, str]]:
+        """Return (kernel, bias, activation) of each layer; shapes (inputs, units) and (units,)."""
+        layers = []
+        for layer in self.layers:
+            weight = _matrix(params[layer.weight])
+            kernel, bias = (weight, params[layer.bias].reshape(-1)) if layer.bias else (weight[:-1], weight[-1])
+            layers.append((kernel, bias, layer.activation))
+        return layers
+
+    def packed(self, arrays: Sequence[np.ndarray], like: Arrays) -> dict[str, np.ndarray]:
+        """Return kernel and bias of each layer in turn as parameters of the case, in the shapes that ``like`` has.
+
+        Raises ValueError, with both, where shapes do not fit.
+        """
+        got = [np.shape(array) for array in arrays]
+        expected = [part.shape for kernel, bias, _ in self.unpacked(like) for part in (kernel, bias)]
+        if got != expected:
+            raise ValueError(f"the layers hold parameters of shapes {got}; those of the case have {expected}")
+        params = {}
+        for layer, kernel, bias in zip(self.layers, arrays[::2], arrays[1::2], strict=True):
+            if layer.bias:
+                params[layer.weight] = kernel.reshape(like[layer.weight].shape)
+                params[layer.bias] = bias.reshape(like[layer.bias].shape)
+            else:
+                params[layer.weight] = np.concatenate([kernel, bias[np.newaxis]])
+        return params
+
+    def examples(self, data: Arrays) -> tuple[np.ndarray, np.ndarray]:
+        """Return inputs and targets as matrices, one example a row, without the column of ones."""
+        inputs = _matrix(data[self.inputs])
+        return (inputs if self.layers[0].bias else inputs[:, :-1]), _matrix(data[self.targets])
+
+    def outputs(self, ops: Any, params: Mapping[str, Any], data: Mapping[str, Any]) -> Any:
+        """The layers as a formula."""
+        x = data[self.inputs]
+        for layer in self.layers:
+            weight = params[layer.weight]
+            x = x @ weight if weight.shape else x * weight
+            x = x + params[layer.bias] if layer.bias else x
+            x = getattr(ops, layer.activation)(x) if layer.activation else x
+        return x
+
+    def loss(self, ops: Any, params: Mapping[str, Any], data: Mapping[str, Any]) -> Any:
+        """The objective of the layers as a formula, in terms that only the exact backends and numpy know."""
+        return objective(ops, self.objective, self.reduction, self.outputs(ops, params, data), data[self.targets])
+
+
+def objective(ops: Any, name: str, reduction: str, outputs: Any, targets: Any) -> Any:
+    """The sum or mean over the examples of an objective, where a squared error is also summed over the outputs."""
+    if name == "squared error":
+        residual = outputs - targets
+        return getattr(ops, reduction)(residual * residual)
+    return getattr(ops, reduction)(getattr(ops, name.replace("-", "_").replace(" ", "_"))(outputs, targets))
+
+
+def _matrix(array: np.ndarray) -> np.ndarray:
+    return array if array.ndim == 2 else array.reshape(-1, 1)

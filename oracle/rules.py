@@ -1,0 +1,95 @@
+"""Published update rules of optimisers, over numbers with or without rounding.
+
+A rule is told the parameters and gradients of consecutive steps, many at once along the first axis, and returns the
+parameters after each of them. What it remembers from step to step (the moments of Adam) it works out itself from the
+gradients, so that the state of no framework has to be trusted.
+
+Source: D. P. Kingma and J. Ba, Adam: a method for stochastic optimization, ICLR 2015, algorithm 1 ("epsilon") and the
+reordering of its section 2 ("epsilon hat"), which adds epsilon to the square root of the uncorrected moment.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+
+from backends.base import Optimizer
+from backends.exact import Exact, balls
+from backends.tape import Array
+
+
+class Rule(Protocol):
+    """What turns the gradients ``g`` at the points ``w`` into the points after them, for the parameter ``name``."""
+
+    def updated(self, name: str, w: Array, g: Array) -> Array: ...
+
+
+class Sgd:
+    """w - rate g."""
+
+    def __init__(self, numbers: Exact, optimizer: Optimizer) -> None:
+        self.numbers = numbers
+        self.rate = optimizer.rate
+
+    def updated(self, name: str, w: Array, g: Array) -> Array:
+        return self.numbers.updated(w, g, self.rate)
+
+
+class Adam:
+    """m = b1 m + (1 - b1) g, v = b2 v + (1 - b2) g^2, and w - rate m' / (sqrt(v') + epsilon) with corrected m', v'.
+
+    With the convention ``epsilon hat``, w - rate sqrt(1 - b2^t) / (1 - b1^t) m / (sqrt(v) + epsilon).
+    """
+
+    def __init__(self, numbers: Exact, optimizer: Optimizer, convention: str) -> None:
+        self.numbers = numbers
+        self.convention = convention
+        self.rate, self.beta1, self.beta2, self.epsilon = (
+            numbers.parameter(value) for value in (optimizer.rate, optimizer.beta1, optimizer.beta2, optimizer.epsilon)
+        )
+        self.moments: dict[str, tuple[int, Array, Array]] = {}
+
+    def updated(self, name: str, w: Array, g: Array) -> Array:
+        step, m, v = self.moments.get(name, (0, balls(np.zeros(g.shape[1:])), balls(np.zeros(g.shape[1:]))))
+        after = np.empty(np.broadcast_shapes(w.shape, g.shape), dtype=object)
+        for k in range(len(after)):
+            step += 1
+            gradient = g[k] if len(g) > 1 else g[0]
+            m = self._averaged(m, gradient, self.beta1)
+            v = self._averaged(v, self.numbers.round(gradient * gradient), self.beta2)
+            after[k] = self.numbers.round(w[k] - self._change(m, v, step))
+        self.moments[name] = step, m, v
+        return after
+
+    def _averaged(self, mean: Array, new: Array, beta: Any) -> Array:
+        """beta mean + (1 - beta) new, which some write as mean + (1 - beta) (new - mean): the ball holds both."""
+        numbers, rest = self.numbers, self._one_less(beta)
+        plain = numbers.round(numbers.round(beta * mean) + numbers.round(rest * new))
+        if numbers.rounding is None:
+            return plain
+        # What the difference and its product are rounded by; the same ball, kept from growing with mean standing twice.
+        return plain + numbers.slack(rest * (np.abs(new) + np.abs(mean)), 3)
+
+    def _one_less(self, x: Any) -> Array:
+        return self.numbers.round(1 - x)
+
+    def _power(self, beta: Any, step: int) -> Array:
+        # Taken to be as accurate as exp, or as the product of so many factors.
+        accuracy = step + int(self.numbers.rounding.functions["exp"]) if self.numbers.rounding else 0
+        power: Array = beta**step
+        return power + self.numbers.slack(power, accuracy)
+
+    def _change(self, m: Array, v: Array, step: int) -> Array:
+        numbers = self.numbers
+        one, two = (self._one_less(self._power(beta, step)) for beta in (self.beta1, self.beta2))
+        if self.convention == "epsilon hat":
+            rate = numbers.round(self.rate * numbers.round(numbers.root(two) / one))
+            return numbers.round(numbers.round(rate * m) / numbers.round(numbers.root(v) + self.epsilon))
+        denominator = numbers.round(numbers.root(numbers.round(v / two)) + self.epsilon)
+        return numbers.round(self.rate * numbers.round(numbers.round(m / one) / denominator))
+
+
+def rule(numbers: Exact, optimizer: Optimizer, convention: str) -> Rule:
+    """Return the rule of ``optimizer``; ``convention`` says which Adam."""
+    return Adam(numbers, optimizer, convention) if optimizer.name == "adam" else Sgd(numbers, optimizer)

@@ -1,0 +1,44 @@
+"""The exact training run: the path that no rounding disturbs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from backends.base import Training
+from backends.exact import Exact
+from backends.tape import Tensor
+from oracle.rules import rule
+
+
+def exact_run(trainings: Sequence[Training], convention: str = "epsilon") -> list[dict[str, np.ndarray]]:
+    """Return the exact parameters after each kept step of runs that differ in their starts and data alone, as float64.
+
+    Shapes: (n, ...) for n kept steps. Midpoints go on from step to step: balls would grow with every step, whether or not
+    errors do.
+    """
+    exact, first = Exact(), trainings[0]
+    wanted = set(first.keep.tolist())
+    params = {name: exact.points(np.stack([run.params[name] for run in trainings])) for name in first.params}
+    data: dict[str, Tensor] = {}
+    points = []
+    with exact.precision():
+        step_rule = rule(exact, first.optimizer, convention)
+        for step in range(first.steps):
+            if first.batches is not None or not data:
+                seen = [run.seen(step) for run in trainings]
+                data = {name: exact.points(np.stack([one[name] for one in seen])) for name in seen[0]}
+            _, gradient = exact.value_and_grad(first.loss, params, data)
+            after = {name: step_rule.updated(name, w.value, gradient[name].value) for name, w in params.items()}
+            params = {name: Tensor(exact.midpoints(w), exact) for name, w in after.items()}
+            if step in wanted:
+                points.append(params)
+    return [
+        {name: np.stack([_floats(point[name].value[k]) for point in points]) for name in first.params}
+        for k in range(len(trainings))
+    ]
+
+
+def _floats(balls: np.ndarray) -> np.ndarray:
+    return np.asarray(balls, dtype=object).astype(float)

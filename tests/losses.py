@@ -1,0 +1,44 @@
+"""What a loss of a framework may compute, whatever its name promises."""
+
+import numpy as np
+
+from cases.network import objective
+
+# Keras' epsilon(), in the dtype of the run.
+CLIP = 1e-7
+
+
+def _clipped(ops, z, y, limit):
+    p = ops.sigmoid(z)
+    p = ops.relu(p - limit) + limit  # max(p, limit)
+    p = (1 - limit) - ops.relu((1 - limit) - p)  # min(p, 1 - limit)
+    return -(y * ops.log(p) + (1 - y) * ops.log(1 - p))
+
+
+def formula(words, name):
+    """Return the objective ``name`` as ``words`` say, of params["z"], outputs of layers, and data["y"], targets."""
+
+    def loss(ops, params, data):
+        z, y = params["z"], data["y"]
+        if words == CLIPPED:
+            return ops.mean(_clipped(ops, z, y, data["limit"]))
+        value = objective(ops, name, words.split()[-1], z, y)
+        return value * 0.5 if words.startswith("half") else value
+
+    return loss
+
+
+CLIPPED = f"mean with probabilities clipped at {CLIP}"
+KNOWN = ("sum", "mean", "half the sum", "half the mean", CLIPPED)
+
+
+def sweep(name, dtype, seed):
+    """Return params and data: outputs of all sizes, saturated ones included, and targets."""
+    random = np.random.default_rng([seed, *name.encode()])
+    examples, units = (16, 5) if name == "softmax cross-entropy" else (16, 1)
+    z = np.linspace(-25, 25, examples)[:, np.newaxis] if units == 1 else random.uniform(-25, 25, (examples, units))
+    y = np.eye(units)[random.integers(units, size=examples)] if units > 1 else random.integers(2, size=(examples, 1))
+    if units == 1 and dtype != "float64":
+        y[np.abs(z) > 10] = 1  # close to 1, narrow dtypes cannot tell a clipped probability from a rounded one
+    data = {"y": y} | ({"limit": CLIP} if name == "binary cross-entropy" else {})
+    return {"z": np.asarray(z, dtype)}, {key: np.asarray(array, dtype) for key, array in data.items()}
