@@ -45,7 +45,12 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     names = [_with_version(name, plan) for name in plan.backends]
     lines = [f"backends: {', '.join(names) or 'none'}"]
     lines += [f"missing: {name} ({reason})" for name, reason in plan.missing.items()]
-    return [*lines, f"cases: {len(plan.cases)}, dtypes: {', '.join(plan.dtypes)}"]
+    lines.append(f"cases: {len(plan.cases)}, levels: {', '.join(plan.levels)}, dtypes: {', '.join(plan.dtypes)}")
+    return [*lines, *_left_out(plan)]
+
+
+def _left_out(plan: Plan) -> list[str]:
+    return [f"left out without --long: {', '.join(plan.left_out)}"] if plan.left_out else []
 
 
 def _with_version(name: str, plan: Plan) -> str:
@@ -198,6 +203,8 @@ class Recorder:
             "✓ conforms: inside its rounding bound, which shuts out a zero, flipped, 1.5-fold or permuted result"
         )
         for line in verdict_lines(self.records):
+            terminalreporter.write_line(line)
+        for line in _left_out(self.plan):
             terminalreporter.write_line(line)
         for name, reason in self.plan.missing.items():
             terminalreporter.write_line(f"not judged: {name}, {reason}")

@@ -20,6 +20,7 @@ BLOBS = Case(
     data={"X": np.column_stack([POINTS, np.ones(50)]), "y": LABELS[:, np.newaxis]},
     rate=0.01,
     batches=Batches(4, shuffled(50, epochs=1000, seed=129)),
+    long=True,
     goal=nand.separates,
     network=Network((Dense("w"),), "binary cross-entropy", "sum"),
 )

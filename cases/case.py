@@ -102,11 +102,13 @@ class Case:
     dtype of the run. Arrays are copied, made float64 and read-only.
 
     ``predict`` is the model inside the loss where the two differ; ``goal(loss, prediction, data)`` says
-    what having converged means and ``reaches_goal`` whether this start gets there in ``steps`` updates
-    ``w -= rate * gradient``.
+    what having converged means and ``reaches_goal`` whether this start gets there in ``steps`` updates of
+    ``optimizer``, for ``sgd`` ``w -= rate * gradient``. ``batches`` deals out the data and determines the steps;
+    ``held_out`` are further data, under the same names, to evaluate a classifier on. ``network`` says the same as
+    ``loss`` in layers, for the levels above autodiff. A ``long`` case is left out unless asked for.
 
-    Raises CaseError for arrays that are not finite, numbers that are not numeric, bad names or a
-    training run without a rate or a goal.
+    Raises CaseError for arrays that are not finite, numbers that are not numeric, bad names, a training run
+    without a rate or a goal, batches that do not deal out the data, and layers that the parameters do not fit.
     """
 
     name: str
@@ -125,6 +127,7 @@ class Case:
     batches: Batches | None = None
     held_out: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     network: Network | None = None
+    long: bool = False
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", self.name):

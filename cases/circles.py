@@ -24,6 +24,7 @@ CIRCLES = Case(
     data={"X": np.column_stack([POINTS, np.ones(100)]), "y": LABELS[:, np.newaxis]},
     rate=0.5,
     batches=Batches(4, shuffled(100, epochs=1000, seed=9)),
+    long=True,
     goal=nand.separates,
     network=Network((Dense("w1", activation="sigmoid"), Dense("w2", "b2")), "binary cross-entropy", "mean"),
 )

@@ -10,7 +10,7 @@ from cases.network import Dense, Network
 
 IMAGES, DIGITS = load_digits(return_X_y=True)
 TRAINING, HELD_OUT = train_test_split(np.arange(len(IMAGES)), test_size=0.3, stratify=DIGITS, random_state=10)
-EPOCHS = 20
+EPOCHS = 12
 
 
 def classifies(loss, prediction, data):
@@ -37,8 +37,9 @@ SINGLE = Case(
     params={"W": start(64, 10), "b": start(10)},
     data=images(TRAINING),
     held_out=images(HELD_OUT),
-    rate=0.1,
+    rate=0.5,
     batches=Batches(16, shuffled(len(TRAINING), EPOCHS, seed=10)),
+    long=True,
     goal=classifies,
     network=Network((Dense("W", "b"),), "softmax cross-entropy", "mean"),
 )

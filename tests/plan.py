@@ -26,6 +26,7 @@ class Plan:
 
     backends: tuple[str, ...]
     cases: dict[str, Case]
+    left_out: tuple[str, ...]  # long cases that were not asked for
     levels: tuple[str, ...]
     dtypes: tuple[str, ...]
     limit: float
@@ -67,6 +68,7 @@ def add_options(parser: pytest.Parser) -> None:
         "--random-starts", type=int, default=0, metavar="N",
         help="also judge loss and gradient at N random starts of every case; slow",
     )  # fmt: skip
+    group.addoption("--long", action="store_true", help="also judge the long cases: 1000 epochs of mini-batches, digits")
     group.addoption("--nodes", action="store_true", help="also judge every node of the computation graph of every case; slow")
     group.addoption("--seed", type=int, default=1, help="seed of the random starts; default: %(default)s")
 
@@ -78,8 +80,9 @@ def make_plan(config: pytest.Config) -> Plan:
         outside = [case for path in option("--cases") for case in cases.from_file(path)]
         known = cases.unique([*cases.builtin().values(), *outside])
         chosen = {name: known[name] for name in _known("case", option("--case"), known)}
+        usual = {name: case for name, case in known.items() if option("--long") or not case.long}
         dtypes = tuple(_known("dtype", option("--dtype"), DTYPES, DEFAULT_DTYPES))
-        for case in (chosen or known).values():
+        for case in (chosen or usual).values():
             for dtype in dtypes:
                 validate(case, dtype)
     except CaseError as error:
@@ -93,7 +96,8 @@ def make_plan(config: pytest.Config) -> Plan:
     asked = _asked_backends(option("--backend"))
     return Plan(
         backends=asked or tuple(name for name in backends.FRAMEWORKS if name not in absent),
-        cases=chosen or known,
+        cases=chosen or usual,
+        left_out=tuple(name for name in known if not chosen and name not in usual),
         levels=tuple(_known("level", option("--level"), LEVELS, LEVELS)),
         dtypes=dtypes,
         limit=option("--time-limit"),
