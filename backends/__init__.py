@@ -16,6 +16,9 @@ from backends.base import Backend
 # The order is that of import in one process: TensorFlow before MXNet ends in a segmentation fault.
 FRAMEWORKS = ("numpy", "chainer", "mxnet", "autograd", "torch", "jax", "tensorflow")
 
+# Packages that a framework's users take for layers, losses and optimisers, where it brings none.
+LAYERS = {"jax": ("equinox", "optax"), "tensorflow": ("keras",)}
+
 # Settings that the frameworks read when they are imported. They keep them quiet, on the CPU and on one thread;
 # TensorFlow's oneDNN changes results. A value already in the environment wins; the results file records what holds.
 SETTINGS = {
@@ -36,9 +39,10 @@ def is_external(name: str) -> bool:
 
 def missing(name: str) -> str | None:
     """Return why backend ``name`` cannot be loaded because a package is absent, or None. Imports no framework."""
-    package = name.partition(":")[0].partition(".")[0] if is_external(name) else name
-    if importlib.util.find_spec(package) is None:
-        return f"package {package!r} is not installed in this environment"
+    packages = (name.partition(":")[0].partition(".")[0],) if is_external(name) else (name, *LAYERS.get(name, ()))
+    for package in packages:
+        if importlib.util.find_spec(package) is None:
+            return f"package {package!r} is not installed in this environment"
     return None
 
 

@@ -212,13 +212,14 @@ class Exact(TapeBackend):
         third = self.round(product * self.round(self.constant(1, y) / square))
         return _union(_union(first, self.round(product / square)), third)
 
-    def logistic(self, z: np.ndarray) -> np.ndarray:
-        """sigmoid(z) or, as JAX derives it from logaddexp, exp(z - log(1 + exp(z))): the ball holds both."""
-        y = super().logistic(z)
+    def logistic_slope(self, z: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """sigmoid(z) - y or, as JAX derives it from logaddexp, (1 - y) p(z) - y p(-z) with p(z) = exp(z - log(1 + exp(z)))."""
+        slope = super().logistic_slope(z, y)
         if self.rounding is None:
-            return y
-        soft = self.round(self.maximum0(z) + self.function("log1p", self.function("exp", -np.abs(z))))
-        return _union(y, self.function("exp", self.round(z - soft)))
+            return slope
+        log1p = self.function("log1p", self.function("exp", -np.abs(z)))
+        one, other = (self.function("exp", self.round(x - self.round(self.maximum0(x) + log1p))) for x in (z, -z))
+        return _union(slope, self.round(self.round(self.round(1 - y) * one) - self.round(y * other)))
 
     def logistic_loss(self, z: np.ndarray, y: np.ndarray) -> np.ndarray:
         """max(z, 0) - y z + log1p(exp(-|z|)) or, as PyTorch has it, (1 - y) z - min(z, 0) + log1p(exp(-|z|))."""

@@ -100,9 +100,9 @@ class Process:
         return answer
 
     def stop(self) -> None:
-        """End the process."""
+        """End the process: let it go home, where frameworks tidy up their files, and kill it if it does not go."""
         if self._child is not None:
-            self._kill()
+            self._pipe.close()
             self._ended()
 
     def _start(self) -> None:

@@ -205,11 +205,11 @@ class TapeBackend(Backend):
         """log(1 + exp(z)) - y z, elementwise, of logits z and labels y."""
         return self.record(
             self.logistic_loss(z.value, y.value),
-            (z, lambda g: self.round(g * self.round(self.logistic(z.value) - y.value))),
+            (z, lambda g: self.round(g * self.logistic_slope(z.value, y.value))),
         )
 
-    def logistic(self, z: Array) -> Array:
-        return self.function("sigmoid", z)
+    def logistic_slope(self, z: Array, y: Array) -> Array:
+        return self.round(self.function("sigmoid", z) - y)
 
     def logistic_loss(self, z: Array, y: Array) -> Array:
         return self.function("softplus", z) - y * z

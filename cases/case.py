@@ -71,7 +71,7 @@ class Batches:
             order = np.array(self.order, dtype=int)
         except (TypeError, ValueError) as error:
             return f"the order of its batches is ragged: {error}"
-        if order.ndim != 2 or not len(order) or not (np.sort(order, axis=1) == np.arange(examples)).all():
+        if order.shape[1:] != (examples,) or not len(order) or (np.sort(order, axis=1) != np.arange(examples)).any():
             return f"every row of the order of its batches must hold each of the {examples} examples once"
         return ""
 

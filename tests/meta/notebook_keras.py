@@ -1,0 +1,24 @@
+"""Keras as the notebooks have it: ``binary_crossentropy`` of probabilities, which is a mean and clips them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from backends.tensorflow import Tensorflow
+
+
+class NotebookKeras(Tensorflow):
+    def objective(self, name: str, reduction: str) -> Any:
+        loss = keras.losses.BinaryCrossentropy()
+        return lambda z, y: loss(y, tf.sigmoid(z))
+
+
+class ClippedKeras(Tensorflow):
+    """Keras with the right reduction, of probabilities."""
+
+    def objective(self, name: str, reduction: str) -> Any:
+        loss = keras.losses.BinaryCrossentropy(reduction="sum")
+        return lambda z, y: loss(y, tf.sigmoid(z))

@@ -1,0 +1,108 @@
+"""Cases that cannot be dealt out, or do not fit their layers, are refused with their name and both shapes."""
+
+import numpy as np
+import pytest
+
+import cases
+from cases import Batches, CaseError, Dense, Network, shuffled
+from cases.nand import NAND
+from cases.xor import XOR
+
+
+def layers(*parts, objective="binary cross-entropy", reduction="sum"):
+    return {"network": Network(parts, objective, reduction)}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (layers(Dense("w1"), Dense("w2", "b2")), ""),
+        (layers(Dense("w1"), Dense("w2")), r"made of the parameters \['w1', 'w2'\], it has \['b2', 'w1', 'w2'\]"),
+        (layers(Dense("w2", "b2"), Dense("w1")), r"layer 1 takes 3 inputs, params\['w2'\] has shape \(2, 1\)"),
+        (layers(Dense("w1", "b2"), Dense("w2")), r"layer 1 has 2 units, params\['b2'\] has shape \(1, 1\)"),
+        (layers(Dense("w2", "b2")), r"made of the parameters \['b2', 'w2'\]"),
+        (layers(Dense("w1"), Dense("w2", "b2"), objective="hinge"), "objective 'hinge'; known: binary cross-entropy"),
+        (layers(Dense("w1"), Dense("w2", "b2"), reduction="max"), "reduction 'max'; known: sum, mean"),
+        (layers(Dense("w1", activation="swish"), Dense("w2", "b2")), "activation 'swish'; known: sigmoid, tanh, relu"),
+    ],
+)
+def test_layers_that_do_not_fit(changes, words):
+    """The error names the case, and what it has beside what the layers need."""
+    if not words:
+        assert XOR.but("mine", **changes).network
+        return
+    with pytest.raises(CaseError, match=rf"case 'mine': .*{words}"):
+        XOR.but("mine", **changes)
+
+
+def test_targets_that_do_not_fit():
+    """Outputs and targets of other shapes would broadcast: they are refused."""
+    data = NAND.data | {"y": np.ones((4, 2))}
+    with pytest.raises(CaseError, match=r"its layers give the shape \(4, 1\), data\['y'\] has shape \(4, 2\)"):
+        NAND.but("mine", data=data)
+
+
+@pytest.mark.parametrize(
+    ("batches", "words"),
+    [
+        (Batches(0, shuffled(4, 2, 1)), "at least one example, got the size 0"),
+        (Batches(2.5, shuffled(4, 2, 1)), "at least one example, got the size 2.5"),
+        (Batches(2, [[0, 1, 2, 3], [0, 1]]), "the order of its batches is ragged"),
+        (Batches(2, [[0, 1, 2, 2]]), "must hold each of the 4 examples once"),
+        (Batches(2, np.zeros((0, 4), int)), "must hold each of the 4 examples once"),
+        (Batches(2, shuffled(5, 2, 1)), "must hold each of the 4 examples once"),
+        (Batches(2, shuffled(4, 2, 1), rows=("X", "z")), r"its batches are rows of \['X', 'z'\], its data are \['X', 'y'\]"),
+    ],
+)
+def test_batches_that_do_not_deal_out_the_data(batches, words):
+    """Empty and ragged batches, and orders that repeat or lack an example, are refused."""
+    with pytest.raises(CaseError, match=f"case 'mine': .*{words}"):
+        NAND.but("mine", batches=batches)
+
+
+def test_ragged_data_are_refused():
+    """Data of different lengths cannot be dealt out together."""
+    data = NAND.data | {"y": np.ones((3, 1))}
+    with pytest.raises(CaseError, match=r"ragged or empty: the data have \{'X': 4, 'y': 3\} rows"):
+        NAND.but("mine", data=data, network=None, batches=Batches(2, shuffled(4, 1, 1)))
+
+
+def test_every_epoch_sees_every_example():
+    """Fifty points in fours make twelve batches of four and one of two, each point once an epoch, in another order."""
+    case = cases.builtin()["blobs"]
+    seen = list(case.batches)[: 2 * case.batches.an_epoch]
+    assert [len(rows) for rows in seen[:13]] == [4] * 12 + [2]
+    first, second = np.concatenate(seen[:13]), np.concatenate(seen[13:])
+    assert sorted(first) == sorted(second) == list(range(50))
+    assert first.tolist() != second.tolist()
+    assert case.steps == 13_000
+
+
+def test_judged_steps_are_spread_on_a_logarithmic_scale():
+    """At least 200 steps are judged, the first and the last among them, and as many in the first tenth as elsewhere."""
+    case = cases.builtin()["circles"]
+    steps = case.judged
+    assert len(steps) >= 200
+    assert (steps[0], steps[-1]) == (0, case.steps - 1)
+    assert (steps < case.steps / 10).sum() > len(steps) / 2
+
+
+def test_an_unknown_optimizer_is_refused():
+    """There are SGD and Adam."""
+    with pytest.raises(CaseError, match="case 'mine' has the optimizer 'lbfgs'; known: sgd, adam"):
+        NAND.but("mine", optimizer="lbfgs")
+
+
+def test_held_out_data_have_the_names_of_the_data():
+    """A classifier is evaluated on the same quantities that it is trained on."""
+    digits = cases.builtin()["digits"]
+    with pytest.raises(CaseError, match=r"has the data \['X', 'ones', 'y'\], held out are \['X'\]"):
+        digits.but("mine", held_out={"X": digits.held_out["X"]})
+
+
+def test_blobs_are_those_of_the_source():
+    """The first points and labels are the ones that the source prints, in float32."""
+    data = cases.builtin()["blobs"].data
+    printed = [["2.4885", "-7.4323"], ["1.4338", "-8.7279"], ["2.1874", "-8.8029"], ["1.1995", "-4.6490"]]
+    assert [[f"{np.float32(x):.4f}" for x in row[:2]] for row in data["X"][:4]] == printed
+    assert data["y"][:4, 0].tolist() == [1, 1, 1, 0]

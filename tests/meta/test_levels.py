@@ -1,0 +1,91 @@
+"""Faults that only a level can have are found there, and said to be what they are."""
+
+import pytest
+
+import backends
+
+LAYERED = "tests.meta.layered:"
+FAULTS = (
+    ("MeanObjective", "loss each step", "modules", "nand"),
+    ("MeanObjective", "gradient w each step", "optimizer", "nand"),
+    ("ShortBatchAsFull", "loss each step", "modules", "batches"),
+    ("FrozenBias", "updated b2 each step", "class", "xor-short"),
+    ("WrongStart", "loss each step", "modules", "xor-short"),
+    ("Uncorrected", "updated w of adam", "autodiff", "contract"),
+    ("Uncorrected", "updated w each step", "optimizer", "nand-adam"),
+    ("EpsilonHat", "updated w each step", "optimizer", "nand-adam"),
+    ("EpsilonHat", "convention of adam", "autodiff", "contract"),
+    ("EpsilonInside", "updated w each step", "class", "nand-adam"),
+    ("SwappedBetas", "updated w each step", "optimizer", "nand-adam"),
+    ("RateInFloat32", "updated w each step", "optimizer", "nand-adam"),
+    ("RateInFloat32", "updated w of sgd", "autodiff", "contract"),
+    ("StaleOptimizer", "declared of optimizers", "autodiff", "contract"),
+    ("MeanSetting", "sum of entropies", "autodiff", "contract"),
+    ("StaleSetting", "sum of entropies", "autodiff", "contract"),
+    ("FalselyLacking", "each step", "class", "nand"),
+)
+TESTS = "every_step or optimizer or settings"
+BATCHES = """
+from cases import Batches, nand, shuffled, xor
+
+SHORT = xor.XOR.but("xor-short", steps=50)
+MINE = nand.NAND.but("batches", batches=Batches(3, shuffled(4, epochs=20, seed=1)))
+"""
+
+
+@pytest.fixture(scope="module")
+def run(suite, tmp_path_factory):
+    """Return a run over all of them, and the sound one."""
+    file = tmp_path_factory.mktemp("cases") / "batches.py"
+    file.write_text(BATCHES)
+    names = ["Layered", "MissingLayer", *dict.fromkeys(name for name, *_ in FAULTS)]
+    options = [option for name in names for option in ("--backend", LAYERED + name)]
+    chosen = [option for name in ("nand", "nand-adam", "xor-short", "batches") for option in ("--case", name)]
+    return suite(*options, *chosen, "--cases", str(file), "--dtype", "float64", "-k", TESTS)
+
+
+def test_a_sound_adapter_conforms_at_every_level(run):
+    """Layers, optimisers and batches of the adapter that the faulty ones are made of have no fault."""
+    assert run.verdicts(backend=LAYERED + "Layered") == {"conforms"}
+    assert {check["level"] for check in run.checks(backend=LAYERED + "Layered")} == {
+        "autodiff",
+        "modules",
+        "optimizer",
+        "class",
+    }
+
+
+@pytest.mark.parametrize(("name", "quantity", "level", "case"), FAULTS)
+def test_a_fault_of_a_level_deviates(run, name, quantity, level, case):
+    """The fault fails the run in the quantity, at the level and in the case that show it, undeclared."""
+    [check] = run.checks(backend=LAYERED + name, quantity=quantity, level=level, case=case)
+    assert (check["verdict"], check["declared"]) == ("deviates", None)
+
+
+def test_a_short_batch_is_named_by_its_step(run):
+    """Of batches of three and one, the second deviates first: its one example weighs as four."""
+    [check] = run.checks(backend=LAYERED + "ShortBatchAsFull", quantity="loss each step", level="modules", case="batches")
+    assert "20 of 40 steps are outside" in check["message"]
+
+
+def test_parameters_that_do_not_fit_are_both_printed(run):
+    """Layers that hold other parameters than the case fail, with the shapes of both."""
+    [check] = run.checks(backend=LAYERED + "MissingLayer", quantity="each step", level="modules", case="xor-short")
+    assert check["verdict"] == "failed"
+    assert "hold parameters of shapes [(2, 2), (2,)]; those of the case have [(2, 2), (2,), (2, 1), (1,)]" in check["message"]
+
+
+@pytest.mark.parametrize(
+    ("package", "adapter"),
+    [("chainer", "tests.meta.notebook_chainer:NotebookChainer"), ("keras", "tests.meta.notebook_keras:NotebookKeras")],
+)
+def test_a_silent_mean_is_called_by_its_name(suite, package, adapter):
+    """A loss that is the mean where the sum is asked for is reported as just that, at every level that uses it."""
+    if reason := backends.missing(package):
+        pytest.skip(reason)
+    outcome = suite("--backend", adapter, "--case", "nand", "--dtype", "float64", "-k", "every_step")
+    for level in ("modules", "optimizer", "class"):
+        [check] = outcome.checks(quantity="gradient w each step", level=level)
+        assert (check["verdict"], check["declared"]) == ("deviates", None)
+        assert "it is the mean over the 4 examples, where the case has the sum" in check["message"]
+    assert outcome.verdicts(level="autodiff") == {"conforms"}
