@@ -7,8 +7,9 @@ from pathlib import Path
 
 import jinja2
 
+from report.classifiers import classifiers
 from report.document import Record, of_kind, read
-from report.table import Table, agreement, empty_cells, judged_share, program, verdict_lines
+from report.table import Table, agreement, empty_cells, judged_share, program, times, verdict_lines
 
 
 def build(paths: Sequence[str | Path], directory: str | Path) -> Path:
@@ -39,6 +40,8 @@ def _run(path: str | Path) -> Record:
         "backends": list(of_kind(document["records"], "backend")),
         "tables": agreement(checks),
         "empty": empty_cells(document["records"]),
+        "classifiers": classifiers(document["records"]),
+        "times": times(checks),
         "drift": _drift(checks),
         "partly": [check for check in checks if judged_share(check) < 1],
         "others": [check for check in checks if check["verdict"] != "conforms"],

@@ -162,3 +162,21 @@ def empty_cells(records: Sequence[Record]) -> list[str]:
                 reasons.setdefault(reason, []).append(level)
         lines += [f"{record['name']}, {', '.join(levels)}: {reason}" for reason, levels in reasons.items()]
     return lines
+
+
+def times(checks: Sequence[Record], slowest: int = 10) -> list[str]:
+    """Seconds of computing and judging per level, summed over processes, and the slowest tests."""
+    levels: Counter[str] = Counter()
+    tests: Counter[tuple[str, ...]] = Counter()
+    for check in checks:
+        levels[check["level"]] += check["duration"]
+        # The checks of one test share its time.
+        tests[check["backend"], program(check), check["dtype"], _kind(check["quantity"])] += check["duration"]
+    lines = [f"{level}: {levels[level]:.0f} s" for level in LEVELS if level in levels]
+    return [*lines, *(f"{' '.join(words)}: {seconds:.1f} s" for words, seconds in tests.most_common(slowest))]
+
+
+def _kind(quantity: str) -> str:
+    """What the checks of one test have in common."""
+    words = ("each step", "held out", "training")
+    return next(("classification" if word != "each step" else word for word in words if word in quantity), quantity)

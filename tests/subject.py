@@ -333,6 +333,10 @@ class Subject:
         case = self._case.name if self._case else "contract"
         return {"backend": self.backend, "level": self.level, "dtype": self.dtype, "case": case}
 
+    def publish(self, kind: str, **facts: Any) -> None:
+        """Record what belongs to this subject beside its checks."""
+        self._publish({"kind": kind, **self._identity, **facts})
+
     def _record_all(self, judgements: Mapping[str, Judgement], facts: Mapping[str, Any]) -> None:
         description = self.lab.descriptions.get(self.backend)
         if description:

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
-from backends.base import AUTODIFF
 from backends.numpy import Numpy
 from oracle.verdict import CONFORMS, DEVIATES, Judgement
 
@@ -21,7 +20,7 @@ def test_classification(subject, case, level):
     exact = subject.lab.exact_path(case, subject.dtype, subject.describe()["adam"])
     truths = [{name: array[k] for name, array in exact.items()} for k in ends]
     formula, predict = subject.formula, subject.scores
-    judgements, found, expected = {}, {}, {}
+    judgements, found, expected, learned, p = {}, {}, {}, {}, {}
     for words, data in (("training", subject.data), ("held out", case.rounded(case.held_out, subject.dtype))):
         losses, scores = subject.call("evaluate", subject.training, case.predict, points, data)
         judged = subject.oracle(formula, data).judge(points, {"value": list(losses)}, row="epoch")["value"]
@@ -30,14 +29,20 @@ def test_classification(subject, case, level):
         judgements[f"{words} scores at the end"] = last
         labels = data["y"].argmax(axis=1)
         reference = [reference_scores(predict, point, data) for point in truths]
-        found |= counted(words, scores, labels, probabilities(scores[-1], level))
-        expected |= counted(words, np.stack(reference), labels, probabilities(reference[-1], level))
-        found[f"{words} loss"] = [float(loss) for loss in losses]
+        likely, exactly = (
+            probabilities(last, subject.formula == case.loss)[np.arange(len(labels)), labels]
+            for last in (scores[-1], reference[-1])
+        )
+        found |= counted(words, scores, labels, likely)
+        expected |= counted(words, np.stack(reference), labels, exactly)
+        learned[words] = losses.astype(float).tolist()
+        p |= {name: likely[found[name]].tolist() for name in (f"{words} easiest", f"{words} hardest")}
     for quantity, truth in expected.items():
         agrees = found[quantity] == truth
         message = f"got {found[quantity]}, the exact run has {truth}"
         judgements[quantity] = Judgement(CONFORMS) if agrees else Judgement(DEVIATES, message)
-    subject.conclude(judgements, classification=found)
+    subject.publish("classifier", counted=found, losses=learned, p=p)
+    subject.conclude(judgements)
 
 
 def reference_scores(predict, params, data):
@@ -46,22 +51,21 @@ def reference_scores(predict, params, data):
     return predict(numpy, *inside).value
 
 
-def probabilities(scores, level):
-    """p(y|x) in float64, of logits or, at the level of autodiff, as they come."""
+def probabilities(scores, normalised):
+    """p(y|x) in float64, of logits or, where scores are probabilities, as they come."""
     scores = scores.astype(float)
-    if level == AUTODIFF:
+    if normalised:
         return scores
     powers = np.exp(scores - scores.max(axis=1, keepdims=True))
     return powers / powers.sum(axis=1, keepdims=True)
 
 
-def counted(words, scores, labels, p):
+def counted(words, scores, labels, of_label):
     """Return accuracy of each epoch, and at the end what is known of each class and which examples are easy and hard."""
     answers = scores.argmax(axis=2)
     classes = np.arange(scores.shape[2])
     precision, recall, f1, _ = precision_recall_fscore_support(labels, answers[-1], labels=classes, zero_division=0)
     macro = [float(values.mean()) for values in (precision, recall, f1)]
-    of_label = p[np.arange(len(labels)), labels]
     order = np.argsort(of_label, kind="stable")
     return {
         f"{words} accuracy": (answers == labels).mean(axis=1).tolist(),
