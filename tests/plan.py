@@ -17,7 +17,7 @@ from backends.numpy import Numpy
 from cases import Case, CaseError
 
 DEFAULT_DTYPES = ("float32", "float64")
-DEFAULT_LIMIT = 120.0
+DEFAULT_LIMIT = 300.0
 
 
 @dataclasses.dataclass(frozen=True)

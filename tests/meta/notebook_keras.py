@@ -14,11 +14,3 @@ class NotebookKeras(Tensorflow):
     def objective(self, name: str, reduction: str) -> Any:
         loss = keras.losses.BinaryCrossentropy()
         return lambda z, y: loss(y, tf.sigmoid(z))
-
-
-class ClippedKeras(Tensorflow):
-    """Keras with the right reduction, of probabilities."""
-
-    def objective(self, name: str, reduction: str) -> Any:
-        loss = keras.losses.BinaryCrossentropy(reduction="sum")
-        return lambda z, y: loss(y, tf.sigmoid(z))
