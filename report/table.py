@@ -141,10 +141,11 @@ def verdict_lines(records: Sequence[Record]) -> list[str]:
         return lines
     # Whoever lacks the level takes no part.
     parts = [{name: found for name, found in cell.items() if found != {"unsupported"}} for cell in cells.values()]
-    agreed = sum(len(part) > 1 and all(found == {"conforms"} for found in part.values()) for part in parts)
+    shared = [part for part in parts if len(part) > 1]
+    agreed = sum(all(found == {"conforms"} for found in part.values()) for part in shared)
     lines.append(
         f"agreement of all {len(ran)} backends ({', '.join(sorted(ran))}), as far as they have the level, on {agreed} of "
-        f"{len(parts)} programs (case, level and dtype)"
+        f"{len(shared)} programs (case, level and dtype) that two or more of them have"
     )
     real, empty = sum(map(len, parts)), sum(len(cell) for cell in cells.values()) - sum(map(len, parts))
     lines.append(f"{real} cells of backend and program are real, {empty} are unsupported")

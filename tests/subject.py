@@ -318,6 +318,8 @@ class Subject:
         if by_verdict:
             lines = [message for messages in by_verdict.values() for message in messages]
             pytest.fail("\n".join([*lines, self._what_next()]), pytrace=False)
+        if unsupported and self.level != AUTODIFF:  # in the same words for every program, so that pytest sums them up
+            pytest.skip(f"unsupported: {next(j.message for j in judgements.values() if j.verdict == UNSUPPORTED)}")
         if unsupported or mild:
             pytest.skip((unsupported + mild)[0])
         if declared:

@@ -48,7 +48,8 @@ def test_agreement_is_claimed_only_where_all_conform():
     checks = [check("a"), check("b"), check("a", case="nand"), check("b", case="nand"), check("b", "deviates", case="nand")]
     checks += [check("a", level="class"), check("b", "unsupported", level="class")]
     assert verdict_lines(checks)[-2:] == [
-        "agreement of all 2 backends (a, b), as far as they have the level, on 1 of 3 programs (case, level and dtype)",
+        "agreement of all 2 backends (a, b), as far as they have the level, on 1 of 2 programs "
+        "(case, level and dtype) that two or more of them have",
         "5 cells of backend and program are real, 1 are unsupported",
     ]
     assert verdict_lines([check("a")])[-1] == "no agreement is claimed: 1 backend ran"
