@@ -10,9 +10,11 @@ CLIP = 1e-7
 
 def _clipped(ops, z, y, limit):
     p = ops.sigmoid(z)
-    p = ops.relu(p - limit) + limit  # max(p, limit)
-    p = (1 - limit) - ops.relu((1 - limit) - p)  # min(p, 1 - limit)
-    return -(y * ops.log(p) + (1 - y) * ops.log(1 - p))
+    loss = -ops.log(y * p + (1 - y) * (1 - p))
+    least = -ops.log(1 - limit)
+    most = -ops.log(y * limit + (1 - y) * (1 - (1 - limit)))  # 1 - (1 - limit) is no longer limit, once rounded
+    loss = least + ops.relu(loss - least)  # max(loss, least)
+    return most - ops.relu(most - loss)  # min(loss, most)
 
 
 def formula(words, name):
