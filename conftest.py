@@ -180,9 +180,9 @@ class Recorder:
             for dtype in self.plan.dtypes:
                 if words.startswith(f"{backend}-") and words.endswith(f"{dtype}]"):
                     middle = words[len(backend) + 1 : -len(dtype) - 2]
-                    level = next((level for level in self.plan.levels if middle.endswith(f"-{level}")), AUTODIFF)
-                    middle = middle.removesuffix(f"-{level}")
-                    case = middle if middle in self.plan.cases else "contract"
+                    named = {f"{case}-{level}": (case, level) for case in self.plan.cases for level in self.plan.levels}
+                    named |= {case: (case, AUTODIFF) for case in self.plan.cases}
+                    case, level = named.get(middle, ("contract", AUTODIFF))
                     identity = {"backend": backend, "dtype": dtype, "case": case, "level": level, "mode": "eager"}
                     judgement = Judgement(FAILED, report.longreprtext)
                     self.add(make_record(identity, test.rpartition("::")[2], judgement, report.duration))

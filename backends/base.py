@@ -34,6 +34,8 @@ AUTODIFF = "autodiff"
 LEVELS = (AUTODIFF, "modules", "optimizer", "class")
 OBJECTIVES = ("binary cross-entropy", "softmax cross-entropy", "squared error")
 REDUCTIONS = ("sum", "mean")
+# Where Adam adds epsilon: to the square root of the corrected second moment, or of the plain one.
+CONVENTIONS = ("epsilon", "epsilon hat")
 # Clauses of the contract that a deviation may name, next to the named operations.
 SCALARS_KEEP_DTYPE = "scalars keep the dtype"
 HYPERPARAMETERS = "hyperparameters keep the dtype"
@@ -262,6 +264,7 @@ class Engine:
         """Return what the report says of this backend: name, version, declarations, and numeric modes as probed."""
         from backends.probes import probe
 
+        self._check_declarations()
         return {
             "name": self.backend.name,
             "version": str(self.backend.version),
@@ -273,6 +276,20 @@ class Engine:
             "deviations": [dataclasses.asdict(deviation) for deviation in self.backend.deviations],
             "probed": probe(self.backend),
         }
+
+    def _check_declarations(self) -> None:
+        """Raise ValueError for words of the adapter that mean nothing, or would be taken for something else."""
+        backend = self.backend
+        for what, words, known in (
+            ("adam", [backend.adam], CONVENTIONS),
+            ("lacks", backend.lacks, LEVELS[1:]),
+            ("settings", [setting.objective for setting in backend.settings], OBJECTIVES),
+            ("settings", [setting.promises for setting in backend.settings], REDUCTIONS),
+        ):
+            if unknown := sorted(set(words) - set(known)):
+                raise ValueError(f"{backend.name}: {what} names {unknown}; known: {', '.join(known)}")
+        if len({setting.name for setting in backend.settings}) < len(backend.settings):
+            raise ValueError(f"{backend.name}: two settings have the same name")
 
     def apply(self, formula: Formula, params: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return formula(ops, params, data), forward only."""

@@ -53,6 +53,17 @@ class Net(gluon.Block):
         return x
 
 
+def _half(reduction: str) -> Deviation:
+    return Deviation(
+        f"L2Loss().{reduction}()",
+        ("float32", "float64", "float16"),
+        reason="L2Loss is half the squared error",
+        size="1/2",
+        link="https://mxnet.apache.org/versions/1.9.1/api/python/docs/api/gluon/loss/index.html",
+        instead=f"half the {reduction}",
+    )
+
+
 class Mxnet(Backend):
     name = "mxnet"
     lacks: ClassVar = {}
@@ -66,22 +77,8 @@ class Mxnet(Backend):
             link="https://github.com/apache/mxnet/blob/1.9.1/src/operator/optimizer_op-inl.h",
             through="float32",
         ),
-        Deviation(
-            "L2Loss().mean()",
-            ("float32", "float64", "float16"),
-            reason="L2Loss is half the squared error",
-            size="1/2",
-            link="https://mxnet.apache.org/versions/1.9.1/api/python/docs/api/gluon/loss/index.html",
-            instead="half the mean",
-        ),
-        Deviation(
-            "L2Loss().sum()",
-            ("float32", "float64", "float16"),
-            reason="L2Loss is half the squared error",
-            size="1/2",
-            link="https://mxnet.apache.org/versions/1.9.1/api/python/docs/api/gluon/loss/index.html",
-            instead="half the sum",
-        ),
+        _half("sum"),
+        _half("mean"),
     )
     settings = tuple(
         Setting(f"{words}.{reduction}()", objective, reduction, partial(_reduced, loss, reduction))

@@ -79,8 +79,8 @@ class Process:
         self._strikes: list[BackendError] = []
         self._last_failure = ""
 
-    def call(self, method: str, *arguments: Any) -> Any:
-        """Return what the method of Engine returns. Raises a BackendError."""
+    def call(self, method: str, *arguments: Any, patience: float = 1.0) -> Any:
+        """Return what the method of Engine returns, within ``patience`` times the limit. Raises a BackendError."""
         if len(self._strikes) >= PATIENCE:
             last = self._strikes[-1]
             raise type(last)(f"{self.name} is not asked again: {last}")
@@ -90,7 +90,7 @@ class Process:
             raise Failed(*_failure(f"{self.name}: the formula cannot be sent", error)) from error
         if self._child is None:
             self._start()
-        succeeded, answer = self._exchange(method, request)
+        succeeded, answer = self._exchange(method, request, self.limit * patience)
         self._answered = True
         if not succeeded:
             kind, message = answer
@@ -120,14 +120,14 @@ class Process:
                 stderr=self._log, start_new_session=True,
             )  # fmt: skip
 
-    def _exchange(self, method: str, request: bytes) -> tuple[bool, Any]:
+    def _exchange(self, method: str, request: bytes, limit: float) -> tuple[bool, Any]:
         expired = threading.Event()
 
         def expire() -> None:
             expired.set()
             self._kill()  # which ends sending and receiving alike
 
-        timer = threading.Timer(min(self.limit, threading.TIMEOUT_MAX), expire)
+        timer = threading.Timer(min(limit, threading.TIMEOUT_MAX), expire)
         timer.start()
         try:
             self._pipe.send_bytes(request)
@@ -136,7 +136,7 @@ class Process:
             timer.cancel()  # it must not fire at what comes after this process
             how, words = self._ended()
             if expired.is_set():
-                failure: BackendError = TimedOut(f"{self.name} gave no answer to {method!r} within {self.limit:g} s{words}")
+                failure: BackendError = TimedOut(f"{self.name} gave no answer to {method!r} within {limit:g} s{words}")
             else:
                 failure = Crashed(f"{self.name} {how} while computing {method!r}{words}")
             if expired.is_set() or not self._answered:

@@ -48,7 +48,8 @@ def from_file(path: str | Path) -> list[Case]:
         raise CaseError(f"{path}: {error}") from error
     except (Exception, SystemExit) as error:  # whatever a user's file raises, the message has to name the file
         raise CaseError(f"{path} failed to run: {type(error).__name__}: {error}") from error
-    found = _defined(module)
+    known = builtin().values()
+    found = [case for case in _defined(module) if case not in known]  # those of ours that it imports are no cases of its own
     if not found:
         raise CaseError(f"{path} defines no case: assign a cases.Case to a module-level name")
     return found

@@ -58,8 +58,8 @@ class Batches:
 
     def fault(self, data: Mapping[str, np.ndarray]) -> str:
         """Return what keeps ``data`` from being dealt out in these batches, or nothing."""
-        if not isinstance(self.size, int) or self.size < 1:
-            return f"a batch has at least one example, got the size {self.size!r}"
+        if not isinstance(self.size, int | np.integer) or self.size < 1:
+            return f"a batch has a whole number of examples, at least one, got the size {self.size!r}"
         missing = [name for name in self.rows if name not in data]
         if missing or not self.rows:
             return f"its batches are rows of {list(self.rows)}, its data are {sorted(data)}"
@@ -68,11 +68,17 @@ class Batches:
         if len(set(lengths.values())) > 1 or not examples:
             return f"its batches are ragged or empty: the data have {lengths} rows"
         try:
-            order = np.array(self.order, dtype=int)
-        except (TypeError, ValueError) as error:
+            order = np.array(self.order)
+        except ValueError as error:
             return f"the order of its batches is ragged: {error}"
-        if order.shape[1:] != (examples,) or not len(order) or (np.sort(order, axis=1) != np.arange(examples)).any():
-            return f"every row of the order of its batches must hold each of the {examples} examples once"
+        if not np.issubdtype(order.dtype, np.integer):
+            return f"the order of its batches is whole numbers, got {order.dtype}"
+        if order.shape[1:] != (examples,) or not len(order):
+            return f"every row of the order of its batches must hold each of the {examples} examples once, got {order.shape}"
+        wrong = np.flatnonzero((np.sort(order, axis=1) != np.arange(examples)).any(axis=1))
+        if len(wrong):
+            got = order[wrong[0]].tolist()
+            return f"every row of the order of its batches must hold each of the {examples} examples once, got {got}"
         return ""
 
     def __iter__(self) -> Iterator[np.ndarray]:
@@ -137,14 +143,25 @@ class Case:
         for field in ("params", "data", "held_out"):
             arrays = {key: self._frozen(f"{field}[{key!r}]", value) for key, value in getattr(self, field).items()}
             object.__setattr__(self, field, arrays)
-        for part in filter(None, (self.batches and self.batches.fault(self.data), self._network_fault())):
-            raise CaseError(f"case {self.name!r}: {part}")
-        if self.held_out and (set(self.held_out) != set(self.data) or not self.batches):
-            raise CaseError(f"case {self.name!r} has the data {sorted(self.data)}, held out are {sorted(self.held_out)}")
+        for field, kind in (("batches", Batches), ("network", Network)):
+            value = getattr(self, field)
+            if value is not None and not isinstance(value, kind):
+                raise CaseError(f"case {self.name!r}: {field} is a {kind.__name__} or None, got {value!r}")
+        faults = (
+            self.batches.fault(self.data) if self.batches else "",
+            self.network.fault(self.params, self.data) if self.network else "",
+            self._held_out_fault() if self.held_out else "",
+        )
+        for fault in filter(None, faults):
+            raise CaseError(f"case {self.name!r}: {fault}")
         if self.batches:
             object.__setattr__(self, "steps", len(list(self.batches)))
         if self.optimizer not in OPTIMIZERS:
             raise CaseError(f"case {self.name!r} has the optimizer {self.optimizer!r}; known: {', '.join(OPTIMIZERS)}")
+        if self.optimizer != "sgd" and not self.network:
+            raise CaseError(f"case {self.name!r}: the optimizer {self.optimizer!r} trains layers: give the case a network")
+        if not isinstance(self.rate, int | float):
+            raise CaseError(f"case {self.name!r}: a rate is a number, got {self.rate!r}")
         if not isinstance(self.steps, int) or self.steps < 0:
             raise CaseError(f"case {self.name!r}: steps are counted from 0 up, got {self.steps!r}")
         if self.steps and (self.goal is None or not np.isfinite(self.rate) or self.rate <= 0):
@@ -159,8 +176,15 @@ class Case:
             if not re.fullmatch(r"\s*(-?\d+(\.\d*)?\s*)+", figure.text):
                 raise CaseError(f"case {self.name!r}: a figure is decimal numbers and blanks, got {figure.text!r}")
 
-    def _network_fault(self) -> str:
-        return self.network.fault(self.params, self.data) if self.network else ""
+    def _held_out_fault(self) -> str:
+        if not self.batches or not self.network or not self.predict:
+            return "data can be held out from a run in batches, of a network, with something to predict"
+        if set(self.held_out) != set(self.data):
+            return f"it has the data {sorted(self.data)}, held out are {sorted(self.held_out)}"
+        if self.network.objective != "softmax cross-entropy":
+            return f"data are held out to evaluate a softmax classifier, its objective is a {self.network.objective}"
+        fault = self.network.fault(self.params, self.held_out)
+        return f"the data held out do not fit: {fault}" if fault else ""
 
     @property
     def levels(self) -> dict[str, str]:

@@ -43,6 +43,8 @@ class Network:
 
     def fault(self, params: Arrays, data: Arrays) -> str:
         """Return what keeps ``params`` and ``data`` from fitting the layers, or nothing."""
+        if not isinstance(self.layers, tuple) or not all(isinstance(layer, Dense) for layer in self.layers) or not self.layers:
+            return f"the layers of its network are a tuple of Dense, got {self.layers!r}"
         for what, value, known in (
             ("objective", self.objective, OBJECTIVES),
             ("reduction", self.reduction, REDUCTIONS),
@@ -68,8 +70,20 @@ class Network:
             if layer.bias and params[layer.bias].size != units:
                 return f"layer {number} has {units} units, params[{layer.bias!r}] has shape {params[layer.bias].shape}"
             inputs = units
-        if _matrix(data[self.targets]).shape != (n, inputs):
-            return f"its layers give the shape {(n, inputs)}, data[{self.targets!r}] has shape {data[self.targets].shape}"
+        targets = data[self.targets]
+        if _matrix(targets).shape != (n, inputs) or targets.ndim != data[self.inputs].ndim:
+            return f"its layers give the shape {(n, inputs)}, data[{self.targets!r}] has shape {targets.shape}"
+        return self._targets_fault(targets, inputs)
+
+    def _targets_fault(self, targets: np.ndarray, units: int) -> str:
+        if self.objective == "softmax cross-entropy":
+            if units < 2 or not (np.sort(targets, axis=1) == np.eye(units)[-1]).all():
+                return f"a softmax cross-entropy takes one-hot rows of two classes or more in data[{self.targets!r}]"
+        elif units > 1:
+            # Some frameworks average over the outputs of an example, some sum, some count them as examples.
+            return f"a {self.objective} takes one output an example, its last layer has {units} units"
+        elif self.objective == "binary cross-entropy" and not np.isin(targets, (0, 1)).all():
+            return f"a binary cross-entropy takes labels 0 and 1 in data[{self.targets!r}]"
         return ""
 
     def unpacked(self, params: Arrays) -> list[tuple[np.ndarray, np.ndarray, str]]:
@@ -120,7 +134,7 @@ class Network:
 
 
 def objective(ops: Any, name: str, reduction: str, outputs: Any, targets: Any) -> Any:
-    """The sum or mean over the examples of an objective, where a squared error is also summed over the outputs."""
+    """The sum or mean of an objective over the examples."""
     if name == "squared error":
         residual = outputs - targets
         return getattr(ops, reduction)(residual * residual)

@@ -1,4 +1,4 @@
-"""What classifiers have learned: the numbers on which all runs agree, once, and those on which they part."""
+"""What classifiers have learned: the numbers of the exact run, once, and which runs part from them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from report.document import Record, of_kind
-from report.table import Table, program
+from report.table import Table
 
 
 def classifiers(records: Sequence[Record]) -> list[dict[str, Any]]:
-    """Return for each case and dtype: the runs, a sentence, the numbers of the first run in tables, and what parts."""
+    """Return for each case and dtype a title, a sentence on the runs, and the numbers of the exact run in tables."""
     groups: dict[tuple[str, str], list[Record]] = {}
     for record in of_kind(list(records), "classifier"):
         groups.setdefault((record["case"], record["dtype"]), []).append(record)
@@ -18,22 +18,22 @@ def classifiers(records: Sequence[Record]) -> list[dict[str, Any]]:
 
 
 def _described(case: str, dtype: str, runs: list[Record]) -> dict[str, Any]:
-    first = runs[0]["counted"]
-    parted = [
-        f"{run['backend']} {program(run)}: {name}"
-        for run in runs
-        for name, value in run["counted"].items()
-        if value != first[name]
-    ]
-    losses = {words: [run["losses"][words] for run in runs] for words in runs[0]["losses"]}
-    names = {f"{run['backend']} ({run['level']})" for run in runs}
+    runs = sorted(runs, key=_name)
+    exact = runs[0]["exact"]
+    parted = [f"{_name(run)}: {name}" for run in runs for name in exact if run["counted"][name] != run["exact"][name]]
+    losses = {words: [list(map(float.fromhex, run["losses"][words])) for run in runs] for words in runs[0]["losses"]}
+    agreed = (
+        "which all count what the exact run counts" if not parted else f"which part from the exact run in {'; '.join(parted)}"
+    )
     return {
         "title": f"{case} {dtype}",
-        "line": f"{len(runs)} runs ({', '.join(sorted(names))}), of which all agree on every number below"
-        if not parted
-        else f"{len(runs)} runs, which part on {len(parted)} of the numbers below; the first is {parted[0]}",
-        "tables": [_epochs(first, losses), _classes(first), _confusion(first), _examples(runs[0])],
+        "line": f"{len(runs)} runs, {agreed}: {', '.join(map(_name, runs))}",
+        "tables": [_epochs(exact, losses), _classes(exact), _confusion(exact), _examples(runs)],
     }
+
+
+def _name(run: Record) -> str:
+    return f"{run['backend']} {run['level']}"
 
 
 def _epochs(counted: Record, losses: dict[str, list[list[float]]]) -> Table:
@@ -42,8 +42,7 @@ def _epochs(counted: Record, losses: dict[str, list[list[float]]]) -> Table:
     for epoch in range(len(counted["training accuracy"])):
         row = [str(epoch + 1)]
         for words, runs in losses.items():
-            low, high = (f"{pick(run[epoch] for run in runs):.6f}" for pick in (min, max))
-            row += [low if low == high else f"{low} to {high}", f"{counted[f'{words} accuracy'][epoch]:.4f}"]
+            row += [_range([run[epoch] for run in runs]), f"{counted[f'{words} accuracy'][epoch]:.4f}"]
         rows.append(row)
     return Table("Loss and accuracy after each epoch", heading, rows)
 
@@ -64,10 +63,16 @@ def _confusion(counted: Record) -> Table:
     return Table("Confusion matrix of the held-out data", heading, [[str(k), *map(str, row)] for k, row in enumerate(matrix)])
 
 
-def _examples(run: Record) -> Table:
-    rows = [
-        [kind, str(index), f"{p:.6g}"]
-        for kind in ("easiest", "hardest")
-        for index, p in zip(run["counted"][f"held out {kind}"], run["p"][f"held out {kind}"], strict=True)
-    ]
-    return Table("Easiest and hardest held-out examples", ["", "example", "p(y given x)"], rows)
+def _examples(runs: list[Record]) -> Table:
+    rows = []
+    for kind in ("easiest", "hardest"):
+        name = f"held out {kind}"
+        for place, index in enumerate(runs[0]["exact"][name]):
+            values = [float.fromhex(run["p"][name][place]) for run in runs if run["counted"][name] == run["exact"][name]]
+            rows.append([kind, str(index), _range(values)])
+    return Table("Easiest and hardest held-out examples", ["", "example", "p(y given x), in all runs"], rows)
+
+
+def _range(values: list[float]) -> str:
+    low, high = (f"{pick(values, default=float('nan')):.6f}" for pick in (min, max))
+    return low if low == high else f"{low} to {high}"

@@ -147,8 +147,13 @@ def verdict_lines(records: Sequence[Record]) -> list[str]:
         f"agreement of all {len(ran)} backends ({', '.join(sorted(ran))}), as far as they have the level, on {agreed} of "
         f"{len(shared)} programs (case, level and dtype) that two or more of them have"
     )
-    real, empty = sum(map(len, parts)), sum(len(cell) for cell in cells.values()) - sum(map(len, parts))
-    lines.append(f"{real} cells of backend and program are real, {empty} are unsupported")
+    judged = {"conforms", "deviates", "uninformative"}
+    found_in = [found for cell in cells.values() for found in cell.values()]
+    real, empty = sum(bool(found & judged) for found in found_in), sum(found == {"unsupported"} for found in found_in)
+    lines.append(
+        f"{len(found_in)} cells of backend and program: {real} judged, {empty} unsupported, "
+        f"{len(found_in) - real - empty} without an answer"
+    )
     return lines
 
 
@@ -172,12 +177,6 @@ def times(checks: Sequence[Record], slowest: int = 10) -> list[str]:
     for check in checks:
         levels[check["level"]] += check["duration"]
         # The checks of one test share its time.
-        tests[check["backend"], program(check), check["dtype"], _kind(check["quantity"])] += check["duration"]
+        tests[check["backend"], program(check), check["dtype"], check["test"]] += check["duration"]
     lines = [f"{level}: {levels[level]:.0f} s" for level in LEVELS if level in levels]
     return [*lines, *(f"{' '.join(words)}: {seconds:.1f} s" for words, seconds in tests.most_common(slowest))]
-
-
-def _kind(quantity: str) -> str:
-    """What the checks of one test have in common."""
-    words = ("each step", "held out", "training")
-    return next(("classification" if word != "each step" else word for word in words if word in quantity), quantity)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Iterator
 from types import MappingProxyType
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 import backends
 import cases
 from backends.base import DTYPES, LEVELS, Engine
+from backends.exact import Exact
 from backends.numpy import Numpy
 from cases import Case, CaseError
 
@@ -105,13 +107,18 @@ def make_plan(config: pytest.Config) -> Plan:
         random_starts=option("--random-starts"),
         seed=option("--seed"),
         nodes=option("--nodes"),
-        again=_again(option("--cases"), option("--random-starts"), option("--seed")),
+        again=_again(config),
     )
 
 
-def _again(files: list[str], random_starts: int, seed: int) -> tuple[str, ...]:
-    words = [word for file in files for word in ("--cases", file)]
-    return (*words, "--random-starts", str(random_starts), "--seed", str(seed)) if random_starts else tuple(words)
+def _again(config: pytest.Config) -> tuple[str, ...]:
+    option = config.getoption
+    words = [word for file in option("--cases") for word in ("--cases", file)]
+    words += [flag for flag in ("--long", "--nodes") if option(flag)]
+    words += [word for name in option("--case") for word in ("--case", name)]
+    if option("--random-starts"):
+        words += ["--random-starts", str(option("--random-starts")), "--seed", str(option("--seed"))]
+    return tuple(words)
 
 
 def _known(what: str, asked: list[str], known: Iterable[str], default: Iterable[str] = ()) -> list[str]:
@@ -145,17 +152,37 @@ def _order(name: str) -> int:
 
 
 def validate(case: Case, dtype: str) -> None:
-    """Evaluate ``case`` once over numpy. Raises CaseError naming the case where it cannot be judged."""
+    """Evaluate ``case`` once over numpy, or on its first and last batch. Raises CaseError where it cannot be judged."""
+    params, data = case.at(dtype)
+    for seen in _examples_of(case, data):
+        _evaluate(case, params, seen)
+    if case.held_out:
+        _evaluate(case, params, case.rounded(case.held_out, dtype))
+    if case.network:
+        _compare_layers(case, next(_examples_of(case, dict(case.data))))
+
+
+def _examples_of(case: Case, data: dict[str, np.ndarray]) -> Iterator[dict[str, np.ndarray]]:
+    """The data that the first step and the last step of an epoch see."""
+    if case.batches is None:
+        yield dict(data)
+        return
+    epoch = list(itertools.islice(case.batches, case.batches.an_epoch))
+    for rows in (epoch[0], epoch[-1]):
+        yield {name: array[rows] if name in case.batches.rows else array for name, array in data.items()}
+
+
+def _evaluate(case: Case, params: dict[str, np.ndarray], data: dict[str, np.ndarray]) -> None:
     ops = Numpy()
-    arrays, data = (MappingProxyType({name: ops.tensor(array) for name, array in given.items()}) for given in case.at(dtype))
+    arrays, inside = (MappingProxyType({name: ops.tensor(array) for name, array in given.items()}) for given in (params, data))
     leaves = MappingProxyType(ops.leaves(dict(arrays)))
     try:
         with np.errstate(all="ignore"):
-            value = case.loss(ops, leaves, data)
+            value = case.loss(ops, leaves, inside)
             shape = getattr(value, "shape", None)
             used = ops.adjoints(value) if shape == () else {}
             if case.predict is not None:
-                case.predict(ops, leaves, data)
+                case.predict(ops, leaves, inside)
     except (Exception, SystemExit) as error:  # a formula is a user's code: whatever it raises, the case has to be named
         raise CaseError(f"case {case.name!r}: its formula raises {type(error).__name__}: {error}") from error
     if shape != ():
@@ -165,6 +192,27 @@ def validate(case: Case, dtype: str) -> None:
     unused = [name for name, leaf in leaves.items() if id(leaf) not in used]
     if unused:
         raise CaseError(f"case {case.name!r}: its loss does not use the parameters {unused}; give what is constant as data")
+
+
+def _compare_layers(case: Case, data: dict[str, np.ndarray]) -> None:
+    """The formula and the layers of a case have the same exact loss and gradient, or there are two truths."""
+    assert case.network is not None
+    exact = Exact()
+    params, seen = ({name: exact.tensor(array) for name, array in arrays.items()} for arrays in (case.params, data))
+    try:
+        (one, by_formula), (other, by_layers) = (
+            exact.value_and_grad(loss, params, seen) for loss in (case.loss, case.network.loss)
+        )
+    except (TypeError, ValueError, AttributeError) as error:
+        raise CaseError(f"case {case.name!r}: its network raises {type(error).__name__}: {error}") from error
+    pairs = {"loss": (one, other)} | {f"gradient {name}": (by_formula[name], by_layers[name]) for name in by_formula}
+    for quantity, (a, b) in pairs.items():
+        for x, y in zip(a.value.ravel(), b.value.ravel(), strict=True):
+            if not x.overlaps(y):
+                raise CaseError(
+                    f"case {case.name!r}: its formula has the {quantity} {float(x)}, its network has {float(y)}; "
+                    "both have to say the same: look at reduction, objective and activations"
+                )
 
 
 def reference_goal(case: Case, params: dict, dtype: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import importlib.metadata
+import itertools
 import os
 import platform
 import sys
@@ -12,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from backends import SETTINGS
+from backends import LAYERS, SETTINGS
 from oracle.verdict import Judgement
 from report.document import Record
 
@@ -24,7 +25,7 @@ MAX_MESSAGE = 4000
 
 def describe_run() -> Record:
     """Return what the results file says of the machine and the run."""
-    wanted = ("numpy", "python-flint", "pytest", "pytest-xdist")
+    wanted = ("numpy", "python-flint", "pytest", "pytest-xdist", "scikit-learn", *itertools.chain(*LAYERS.values()))
     packages = {name: version for name in wanted if (version := _version(name))}
     return {
         "started": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),

@@ -23,6 +23,10 @@ from tests.plan import Plan
 from tests.recording import record
 
 Arrays = Mapping[str, np.ndarray]
+# A training run of more steps gets more time, in proportion.
+USUAL_STEPS = 5000
+# What a backend is asked for; not every stage runs in the same mode.
+STAGES = {"gradients": "gradient", "gradients_twice": "gradient", "path": "training"}
 
 
 class Lab:
@@ -32,7 +36,7 @@ class Lab:
         self.plan = plan
         self._processes: dict[str, Process] = {}
         self.descriptions: dict[str, Record] = {}
-        self._paths: dict[tuple[str, ...], Path] = {}
+        self._paths: dict[tuple[str, ...], Path | BackendError] = {}
         self._exact_paths: dict[tuple[str, str], dict[str, dict[str, np.ndarray]]] = {}
 
     def process(self, backend: str) -> Process:
@@ -45,14 +49,23 @@ class Lab:
         process = self.process(backend)
         if backend not in self.descriptions:
             self.descriptions[backend] = process.call("describe") | {"name": backend}
-        return process.call(method, *arguments) if method != "describe" else self.descriptions[backend]
+        if method == "describe":
+            return self.descriptions[backend]
+        patience = max(1.0, arguments[0].steps / USUAL_STEPS) if method == "path" else 1.0
+        return process.call(method, *arguments, patience=patience)
 
     def path(self, subject: Subject) -> Path:
         key = subject.backend, subject.case.name, subject.level, subject.dtype
         if key not in self._paths:
             self._paths.clear()  # tests come sorted by subject
-            self._paths[key] = subject.call("path", subject.training)
-        return self._paths[key]
+            try:
+                self._paths[key] = self.call(subject.backend, "path", subject.training)
+            except BackendError as error:
+                self._paths[key] = error  # a run that hangs is not waited for by every test that looks at it
+        found = self._paths[key]
+        if isinstance(found, BackendError):
+            raise found
+        return found
 
     def exact_path(self, case: Case, dtype: str, convention: str) -> dict[str, np.ndarray]:
         """Return the parameters of the exact run after the judged steps, from the start as rounded to ``dtype``."""
@@ -98,7 +111,7 @@ class Subject:
         marker = test.get_closest_marker("quantity")
         self.quantity = marker.args[0] if marker else test.name
         self._test = test.nodeid
-        self._stage = "forward"  # what the backend has been asked for; not every stage runs in the same mode
+        self._stage = "forward"
         self._case = case
         self._publish = publish
         self._started = time.perf_counter()
@@ -115,9 +128,10 @@ class Subject:
     def call(self, method: str, *arguments: Any) -> Any:
         """Return what the backend's Engine answers. Where it gives no answer, that is the outcome of the test."""
         __tracebackhide__ = True
-        if method in ("gradients", "gradients_twice"):
-            self._stage = "gradient"
+        self._stage = STAGES.get(method, self._stage)
         try:
+            if method == "path" and not arguments:
+                return self.lab.path(self)
             return self.lab.call(self.backend, method, *arguments)
         except BackendError as error:
             judgement = Judgement(error.verdict, str(error))
@@ -131,7 +145,8 @@ class Subject:
         if self.level != AUTODIFF:
             return self.lacking
         if method == "path":
-            arguments = (arguments[0].loss, arguments[0].params, arguments[0].seen(0))
+            run = arguments[0] if arguments else self.training
+            arguments = (run.loss, run.params, run.seen(0))
         elif method not in ("apply", "gradients", "gradients_twice"):
             return None
         formula, points, data = arguments[:3]
@@ -181,12 +196,12 @@ class Subject:
         return self.case.network.outputs
 
     def path(self) -> Path:
+        """Return the training run of the case at this level, made once for all tests that look at it."""
         __tracebackhide__ = True
-        path = self.lab.path(self)
+        path: Path = self.call("path")
         if self.lacking:
-            message = f"the level {self.level} is declared to be lacking and works: delete the line in {self.backend}"
+            message = f"the level {self.level} is declared to be lacking and works: take it out of lacks in {self.backend}"
             self.conclude({self.quantity: Judgement(DEVIATES, message)})
-        self._stage = "training"
         return path
 
     # How it is judged.
@@ -344,7 +359,7 @@ class Subject:
         if description:
             self._publish({"kind": "backend", **description})
         mode = description["modes"].get(self._stage, "eager") if description else "eager"
-        identity = self._identity | {"mode": mode}
+        identity = self._identity | {"mode": mode, "test": self.quantity}
         duration = time.perf_counter() - self._started
         for quantity, judgement in judgements.items():
             self._publish(record(identity, quantity, judgement, duration / len(judgements)) | dict(facts))

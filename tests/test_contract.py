@@ -6,7 +6,7 @@ import operator
 import numpy as np
 import pytest
 
-from backends.base import ALL_OPERATIONS, CLAUSES, DTYPES, FUNCTIONS, MATMUL, SCALARS_KEEP_DTYPE, Optimizer
+from backends.base import ALL_OPERATIONS, CLAUSES, CONVENTIONS, DTYPES, FUNCTIONS, MATMUL, SCALARS_KEEP_DTYPE, Optimizer
 from backends.process import Failed
 from cases import nand, thermometer
 from oracle.verdict import CONFORMS, DEVIATES, UNSUPPORTED, Judgement
@@ -240,7 +240,7 @@ def test_optimizer(subject):
         for name, judgement in subject.judge_path(path, formula, program).items():
             judgements[f"{name} of {words}"] = judgement
             shown |= set((judgement.declared or "").split(", "))
-    [other] = {"epsilon", "epsilon hat"} - {subject.describe()["adam"]}
+    [other] = set(CONVENTIONS) - {subject.describe()["adam"]}
     wrong = subject.judge_path(path, formula, program, adam=other)["updated w"]
     told_apart = wrong.verdict == DEVIATES and not wrong.declared
     judgements["convention of adam"] = clause(told_apart, f"its Adam adds {other} as well as what is declared")

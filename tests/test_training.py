@@ -50,6 +50,8 @@ def drift(params, exact, numbers):
         for arrays in (params, exact)
     )
     steps = np.isfinite(joined).all(axis=1) & np.isfinite(truth).all(axis=1)
+    if not steps.any():
+        return {"end": "nan", "worst": "nan", "worst_step": 0}
     distance = np.abs(joined - truth)[steps].max(axis=1)
     with np.errstate(all="ignore"):
         digits = np.where(distance == 0, np.inf, -np.log10(distance / np.abs(truth)[steps].max(axis=1)))

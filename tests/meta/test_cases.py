@@ -7,6 +7,7 @@ import cases
 from cases import Batches, CaseError, Dense, Network, shuffled
 from cases.nand import NAND
 from cases.xor import XOR
+from tests.plan import validate
 
 
 def layers(*parts, objective="binary cross-entropy", reduction="sum"):
@@ -37,18 +38,71 @@ def test_layers_that_do_not_fit(changes, words):
 
 def test_targets_that_do_not_fit():
     """Outputs and targets of other shapes would broadcast: they are refused."""
-    data = NAND.data | {"y": np.ones((4, 2))}
-    with pytest.raises(CaseError, match=r"its layers give the shape \(4, 1\), data\['y'\] has shape \(4, 2\)"):
-        NAND.but("mine", data=data)
+    for shape in ((4, 2), (4,), (3, 1)):
+        with pytest.raises(CaseError, match=r"its layers give the shape \(4, 1\), data\['y'\] has shape ") as error:
+            NAND.but("mine", data=NAND.data | {"y": np.ones(shape)})
+        assert str(shape) in str(error.value)
+
+
+def test_labels_are_labels():
+    """Frameworks cast labels to whole numbers: what is none is refused, and so is more than one output of a sum."""
+    with pytest.raises(CaseError, match="case 'mine': a binary cross-entropy takes labels 0 and 1"):
+        NAND.but("mine", data=NAND.data | {"y": np.full((4, 1), 0.5)})
+    two = {"params": {"w": np.ones((3, 2))}, "data": NAND.data | {"y": np.ones((4, 2))}}
+    with pytest.raises(CaseError, match="takes one output an example, its last layer has 2 units"):
+        NAND.but("mine", **two)
+    with pytest.raises(CaseError, match="takes one-hot rows of two classes or more"):
+        NAND.but("mine", **two, **layers(Dense("w"), objective="softmax cross-entropy"))
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        Network((Dense("w"),), "binary cross-entropy", "mean"),
+        Network((Dense("w", activation="sigmoid"),), "binary cross-entropy", "sum"),
+        Network((Dense("w"),), "squared error", "sum"),
+    ],
+)
+def test_two_truths_are_refused(network):
+    """A network that is not the formula would be held to itself: the error has both numbers."""
+    with pytest.raises(CaseError, match=r"its formula has the loss 2\.59\S+, its network has \d"):
+        validate(NAND.but("mine", network=network), "float64")
+
+
+def test_every_batch_has_to_fit():
+    """What breaks in a batch only, or on the data held out, is found before work starts."""
+    with pytest.raises(CaseError, match="case 'mine': its formula raises ValueError"):
+        validate(NAND.but("mine", network=None, batches=Batches(3, shuffled(4, 1, 1), rows=("X",))), "float64")
+    digits = cases.builtin()["digits"]
+    with pytest.raises(CaseError, match="the data held out do not fit: layer 1 takes 3 inputs"):
+        digits.but("mine", held_out=digits.held_out | {"X": np.ones((540, 3))})
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"network": "dense"}, "network is a Network or None, got 'dense'"),
+        ({"batches": [[0, 1]]}, r"batches is a Batches or None, got \[\[0, 1\]\]"),
+        ({"network": Network((Dense("w")), "binary cross-entropy", "sum")}, "are a tuple of Dense, got Dense"),
+        ({"rate": "0.5"}, "a rate is a number, got '0.5'"),
+        ({"optimizer": "adam", "network": None}, "trains layers: give the case a network"),
+        ({"held_out": NAND.data}, "data can be held out from a run in batches, of a network"),
+    ],
+)
+def test_fields_of_another_kind(changes, words):
+    """The error names the case and what it got."""
+    with pytest.raises(CaseError, match=f"case 'mine': .*{words}"):
+        NAND.but("mine", **changes)
 
 
 @pytest.mark.parametrize(
     ("batches", "words"),
     [
-        (Batches(0, shuffled(4, 2, 1)), "at least one example, got the size 0"),
-        (Batches(2.5, shuffled(4, 2, 1)), "at least one example, got the size 2.5"),
+        (Batches(0, shuffled(4, 2, 1)), "at least one, got the size 0"),
+        (Batches(2.5, shuffled(4, 2, 1)), "at least one, got the size 2.5"),
         (Batches(2, [[0, 1, 2, 3], [0, 1]]), "the order of its batches is ragged"),
-        (Batches(2, [[0, 1, 2, 2]]), "must hold each of the 4 examples once"),
+        (Batches(2, [[0, 1, 2, 3], [0, 1, 2, 2]]), r"must hold each of the 4 examples once, got \[0, 1, 2, 2\]"),
+        (Batches(2, [[0.0, 1.0, 2.9, 3.0]]), "is whole numbers, got float64"),
         (Batches(2, np.zeros((0, 4), int)), "must hold each of the 4 examples once"),
         (Batches(2, shuffled(5, 2, 1)), "must hold each of the 4 examples once"),
         (Batches(2, shuffled(4, 2, 1), rows=("X", "z")), r"its batches are rows of \['X', 'z'\], its data are \['X', 'y'\]"),
@@ -96,7 +150,7 @@ def test_an_unknown_optimizer_is_refused():
 def test_held_out_data_have_the_names_of_the_data():
     """A classifier is evaluated on the same quantities that it is trained on."""
     digits = cases.builtin()["digits"]
-    with pytest.raises(CaseError, match=r"has the data \['X', 'ones', 'y'\], held out are \['X'\]"):
+    with pytest.raises(CaseError, match=r"it has the data \['X', 'ones', 'y'\], held out are \['X'\]"):
         digits.but("mine", held_out={"X": digits.held_out["X"]})
 
 

@@ -32,7 +32,8 @@ def refused(suite, monkeypatch):
         ),
         (("--backend", "no.such.module:Class"), "backend 'no.such.module:Class': no such module can be found on PYTHONPATH"),
         (("--backend", "tests.meta.adapters:"), "no such module can be found on PYTHONPATH"),
-        (("--case", "nor"), "unknown case 'nor'; known: line, line-generic, "),
+        (("--case", "nor"), "unknown case 'nor'; known: blobs, blobs-mean, "),
+        (("--level", "layers"), "unknown level 'layers'; known: autodiff, modules, optimizer, class"),
         (("--dtype", "float8"), "unknown dtype 'float8'; known: float32, float64, float16"),
         (("--time-limit", "0"), "--time-limit=0.0: must be a number above 0"),
         (("--seed", "-1"), "--seed=-1: must be a number above -1"),
@@ -93,7 +94,8 @@ def test_bad_cases_are_named(refused, tmp_path, body, params, data, words):
         ("1 / 0", "failed to run: ZeroDivisionError: division by zero"),
         ("x = 1", "defines no case"),
         ("import sys; sys.exit(3)", "failed to run: SystemExit: 3"),
-        ("from cases.xor import XOR", "case 'xor' is defined twice"),
+        ("from cases.xor import XOR", "defines no case"),
+        ("from cases.xor import XOR; MINE = XOR.but('nand')", "case 'nand' is defined twice"),
     ],
 )
 def test_bad_case_files_are_named(refused, tmp_path, text, words):

@@ -62,8 +62,8 @@ def test_a_fault_of_a_level_deviates(run, name, quantity, level, case):
     assert (check["verdict"], check["declared"]) == ("deviates", None)
 
 
-def test_a_short_batch_is_named_by_its_step(run):
-    """Of batches of three and one, the second deviates first: its one example weighs as four."""
+def test_batches_that_weigh_too_much_are_counted(run):
+    """Of batches of three and one, every first one deviates, and the message counts the steps."""
     [check] = run.checks(backend=LAYERED + "ShortBatchAsFull", quantity="loss each step", level="modules", case="batches")
     assert "20 of 40 steps are outside" in check["message"]
 

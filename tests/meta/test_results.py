@@ -49,7 +49,7 @@ def test_a_record_that_was_written_can_be_read(tmp_path):
     file = ResultsFile(path, describe_run())
     record = {
         "kind": "check", "backend": "b", "level": "autodiff", "mode": "eager", "dtype": "float32", "case": "c",
-        "quantity": "q", "verdict": "conforms", "message": "", "declared": None, "duration": 0.0,
+        "test": "t", "quantity": "q", "verdict": "conforms", "message": "", "declared": None, "duration": 0.0,
     }  # fmt: skip
     for count in range(1, 4):
         file.add(record)

@@ -1,9 +1,14 @@
 """Rules that the source keeps to."""
 
+import json
 import re
 
 import pytest
 
+import cases
+from backends import base
+from cases import network
+from report import table
 from tests.meta.conftest import ROOT
 
 JUDGING = sorted(path for folder in ("cases", "backends", "oracle", "tests") for path in (ROOT / folder).rglob("*.py"))
@@ -21,3 +26,13 @@ def test_every_test_states_its_claim(path):
     """Every test has a docstring."""
     functions = re.findall(r"^def (test_\w+)\([^)]*\):\n    (.{3})", path.read_text(), re.MULTILINE)
     assert [name for name, start in functions if start != '"""'] == []
+
+
+def test_words_that_stand_twice_are_the_same():
+    """Cases import no backends, the report imports nothing of either: what all of them name has the same names."""
+    schema = json.loads((ROOT / "report" / "results.schema.json").read_text())["$defs"]
+    assert cases.builtin()["nand"].levels.keys() == set(base.LEVELS)
+    assert base.LEVELS == table.LEVELS == tuple(schema["check"]["properties"]["level"]["enum"])
+    assert tuple(schema["backend"]["properties"]["adam"]["enum"]) == base.CONVENTIONS
+    assert (base.OBJECTIVES, base.REDUCTIONS) == (network.OBJECTIVES, network.REDUCTIONS)
+    assert set(table.ORDER) - {"declared"} == set(schema["check"]["properties"]["verdict"]["enum"])

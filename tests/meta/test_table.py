@@ -50,7 +50,7 @@ def test_agreement_is_claimed_only_where_all_conform():
     assert verdict_lines(checks)[-2:] == [
         "agreement of all 2 backends (a, b), as far as they have the level, on 1 of 2 programs "
         "(case, level and dtype) that two or more of them have",
-        "5 cells of backend and program are real, 1 are unsupported",
+        "6 cells of backend and program: 5 judged, 1 unsupported, 0 without an answer",
     ]
     assert verdict_lines([check("a")])[-1] == "no agreement is claimed: 1 backend ran"
     assert counts(checks) == {"conforms": 5, "deviates": 1, "unsupported": 1}

@@ -13,6 +13,7 @@ from backends.numpy import Numpy
 from oracle.judge import Oracle, Steps
 from oracle.rules import Adam
 from oracle.verdict import CONFORMS, DEVIATES, UNINFORMATIVE
+from tests.test_classification import compare, counted
 
 CONVENTIONS = ("epsilon", "epsilon hat")
 RULE = Optimizer("adam", 0.1)
@@ -190,3 +191,20 @@ def test_points_of_one_run_may_see_different_data():
     assert judgement.verdict == DEVIATES
     assert "value at step 900" in judgement.message
     assert "1 of 3 steps are outside, the first is 900" in judgement.message
+
+
+def test_counts_that_a_drifted_path_explains_are_no_verdict():
+    """Equal to the exact run is right; else right at the backend's own weights is nothing, and anything else is wrong."""
+    verdicts = [compare(got, own, expected).verdict for got, own, expected in ((1, 2, 1), (2, 2, 1), (3, 2, 1))]
+    assert verdicts == [CONFORMS, UNINFORMATIVE, DEVIATES]
+
+
+def test_counts_are_those_of_the_scores():
+    """Accuracy, confusion matrix and the hard and easy examples of three images, by hand."""
+    scores = np.array([[[0.9, 0.1], [0.4, 0.6], [0.7, 0.3]]])
+    counts = counted("all", scores, np.array([0, 1, 1]), normalised=True)
+    assert counts["all accuracy"] == [2 / 3]
+    assert counts["all confusion matrix"] == [[1, 0], [1, 1]]
+    assert (counts["all easiest"], counts["all hardest"]) == ([0, 1, 2], [2, 1, 0])
+    assert counts["all precision"] == [0.5, 1]
+    assert counts["all recall"] == [1, 0.5]
