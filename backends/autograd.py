@@ -38,6 +38,8 @@ _KEEPS_FLOAT64 = Deviation(
     size="1.9 times the rounding of one float32 update",
     link="https://github.com/HIPS/autograd/blob/v1.9.1/autograd/misc/optimizers.py",
     through="float32",
+    what=("weights",),
+    of=("sgd",),
 )
 
 

@@ -40,6 +40,9 @@ CONVENTIONS = ("epsilon", "epsilon hat")
 SCALARS_KEEP_DTYPE = "scalars keep the dtype"
 HYPERPARAMETERS = "hyperparameters keep the dtype"
 OPTIMIZER_DTYPE = "optimizers keep the dtype"
+# What a deviation of an optimiser may be about: hyperparameters of a rule, the powers of the betas, or the weights.
+PARTS = ("rate", "beta1", "beta2", "epsilon", "powers", "weights")
+AT_ZERO = "{} at 0"
 CLAUSES = (SCALARS_KEEP_DTYPE, HYPERPARAMETERS, OPTIMIZER_DTYPE)
 
 
@@ -47,12 +50,12 @@ CLAUSES = (SCALARS_KEEP_DTYPE, HYPERPARAMETERS, OPTIMIZER_DTYPE)
 class Deviation:
     """A stated way in which a framework differs from the contract, tested to differ still.
 
-    ``subject`` is a named operation, a clause of the contract or the name of a loss setting, ``dtypes`` where it shows,
-    ``size`` what was measured, ``link`` where upstream says so. ``absolute`` is, for an elementary function whose error
-    does not shrink with its value, the size of that error in units roundoff, to a factor of two; ``widens`` says that
-    results come in a wider dtype; ``through`` is a narrower dtype that the hyperparameters of an optimiser, or the weights
-    that it keeps, pass through; ``instead`` is what a loss setting computes in place of what it promises. Checks of what
-    uses the subject, and that this explains, are reported as this deviation.
+    ``subject`` is a named operation, an objective, a clause of the contract or the name of a loss setting, ``dtypes``
+    where it shows, ``size`` what was measured, ``link`` where upstream says so. ``absolute`` is, where an error does not
+    shrink with its value, the size of that error in units roundoff, to a factor of two; ``widens`` says that results come
+    in a wider dtype; ``through`` is a narrower dtype that ``what`` the optimisers ``of`` keep, some of PARTS, passes
+    through; ``instead`` is what a loss setting computes in place of what it promises. Checks of what uses the subject, and
+    that this explains, are reported as this deviation.
     """
 
     subject: str
@@ -63,6 +66,8 @@ class Deviation:
     absolute: float = 0.0
     widens: bool = False
     through: str = ""
+    what: tuple[str, ...] = ()
+    of: tuple[str, ...] = ()
     instead: str = ""
 
 
@@ -116,7 +121,10 @@ class Program:
 
 @dataclasses.dataclass(frozen=True)
 class Setting:
-    """A loss of the framework under a setting whose name promises a reduction; ``compute`` takes logits and targets."""
+    """A loss of the framework under a setting whose name promises a reduction; ``compute`` takes outputs and targets.
+
+    It is tested on its own, and its slope where an output is exactly 0 under the name ``AT_ZERO`` of it.
+    """
 
     name: str
     objective: str
@@ -406,10 +414,15 @@ class Engine:
                 scores.append(self._out(z))
         return np.stack(losses), np.stack(scores)
 
-    def setting(self, name: str, outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
-        """Return the loss under the setting ``name``."""
+    def setting(self, name: str, outputs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the loss under the setting ``name`` and its gradient for the outputs, by the framework's own means."""
         [setting] = (setting for setting in self.backend.settings if setting.name == name)
-        return self._out(setting.compute(self.backend.tensor(outputs), self.backend.tensor(targets)))
+
+        def loss(ops: Any, params: Mapping[str, Tensor], data: Mapping[str, Tensor]) -> Tensor:
+            return setting.compute(params["z"], data["y"])
+
+        value, gradient = self.backend.value_and_grad(loss, self._in({"z": outputs}), self._in({"y": targets}))
+        return self._out(value), self._out(gradient["z"])
 
     def _named(self, tensors: Any, training: Training) -> dict[str, np.ndarray]:
         """Return parameters or gradients as arrays under the names that they have in the case."""

@@ -23,7 +23,7 @@ import flint
 import numpy as np
 from flint import arb, arb_mat
 
-from backends.base import HYPERPARAMETERS, Formula, Tensors
+from backends.base import Formula, Tensors
 from backends.tape import TapeBackend, Tensor
 
 TRUTH_BITS = 300
@@ -128,7 +128,7 @@ class Exact(TapeBackend):
     def __init__(self, bits: int = TRUTH_BITS, rounding: Rounding | None = None) -> None:
         self.bits = bits
         self.rounding = rounding
-        # Relative errors of what passes through a narrower dtype: clauses of declared deviations.
+        # Relative errors of what passes through a narrower dtype, by name: a declared deviation.
         self.lost: dict[str, float] = {}
         if rounding:
             unit = arb(rounding.unit)
@@ -181,9 +181,12 @@ class Exact(TapeBackend):
         if self.rounding is None:
             return _elementwise(_FUNCTIONS[name], x)
         y = _elementwise(_FUNCTIONS[name], x * self._once if self.rounding.argument else x) * self._factors[name]
-        if name in self.rounding.absolute:
-            y = y + _filled([arb(0, self.rounding.absolute[name] * self.rounding.unit)], ())
-        return self._extremes(y)
+        return self._extremes(y + self._declared(name))
+
+    def _declared(self, name: str) -> np.ndarray:
+        """Return the absolute error that is declared of ``name``, as a ball around zero."""
+        assert self.rounding is not None
+        return _filled([arb(0, self.rounding.absolute.get(name, 0.0) * self.rounding.unit)], ())
 
     def step(self, x: np.ndarray) -> np.ndarray:
         return _elementwise(_step, x)
@@ -240,8 +243,12 @@ class Exact(TapeBackend):
         shifted = self.round(z - largest)
         powers = self.function("exp", shifted)
         total = self.summed(powers, (-1,))[..., np.newaxis]
-        logs = self.round(shifted - self.function("log", total))
+        log_total = self.function("log", total) + self._declared("softmax cross-entropy")
+        logs = self.round(shifted - log_total)
         loss = self.summed(self.round(-y * logs), (-1,))
+        # log sum exp z - z_label, as others have it, with the maximum added back
+        back = self.round(largest[..., 0] + log_total[..., 0])
+        loss = _union(loss, self.round(back - self.summed(self.round(y * z), (-1,))))
         return loss, _union(self.round(powers / total), self.function("exp", logs))
 
     # Sums in p bits. Each of n terms takes part in at most n - 1 additions, in whatever order, and may be flushed to zero
@@ -301,13 +308,13 @@ class Exact(TapeBackend):
 
     # For the update rules of optimisers.
 
-    def parameter(self, value: float) -> np.ndarray:
-        """Return a number of the user's as a framework holds it: rounded once, or as its optimiser passes it on."""
-        return self.passed(self.round(self.constant(value, self._one)), HYPERPARAMETERS)
+    def parameter(self, value: float, name: str) -> np.ndarray:
+        """Return a number of the user's as a framework holds it: rounded to its dtype, or as its optimiser passes it on."""
+        return self.passed(self.round(self.constant(value, self._one)), name)
 
-    def passed(self, x: np.ndarray, clause: str) -> np.ndarray:
-        """Return ``x`` with what it loses where the backend declares a deviation from ``clause``."""
-        return x * self._near_one(arb(self.lost[clause])) if clause in self.lost else x
+    def passed(self, x: np.ndarray, name: str) -> np.ndarray:
+        """Return ``x`` with what it loses where the backend declares that ``name`` passes through a narrower dtype."""
+        return x * self._near_one(arb(self.lost[name])) if name in self.lost else x
 
     def root(self, x: np.ndarray) -> np.ndarray:
         """Square root of every element, correctly rounded as IEEE 754 has it; what rounding puts below zero is no root."""
@@ -318,7 +325,7 @@ class Exact(TapeBackend):
         return sizes * (self._gamma(roundings) - 1) if self.rounding and roundings else sizes * 0
 
     def updated(self, w: np.ndarray, gradient: np.ndarray, rate: float) -> np.ndarray:
-        return self.round(w - self.round(self.parameter(rate) * gradient))
+        return self.round(w - self.round(self.parameter(rate, "rate") * gradient))
 
     def value_and_grad(self, loss: Formula, params: Tensors, data: Tensors) -> tuple[Tensor, Tensors]:
         with self.precision():

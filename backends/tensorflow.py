@@ -74,6 +74,8 @@ class Tensorflow(Backend):
             size="the first step of Adam is off by 6e-6 of its size",
             link="https://github.com/keras-team/keras/blob/v3.15.1/keras/src/optimizers/adam.py",
             through="float32",
+            what=("powers",),
+            of=("adam",),
         ),
         Deviation(
             OF_PROBABILITIES,

@@ -197,9 +197,9 @@ class Case:
     def judged(self) -> np.ndarray:
         """The steps to be judged, counted from 0: all, or of a run in mini-batches at least JUDGED, evenly on a log scale.
 
-        Where there are held-out data, the last step of every epoch is among them.
+        Where there are held-out data, the last step of every epoch is among them. Adam remembers: all of its steps are.
         """
-        if self.batches is None or self.steps <= JUDGED:
+        if self.batches is None or self.optimizer != "sgd" or self.steps <= JUDGED:
             return np.arange(self.steps)
         count = JUDGED
         while len(steps := np.unique(np.geomspace(1, self.steps, count).round().astype(int))) < JUDGED:

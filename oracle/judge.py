@@ -138,20 +138,20 @@ class Oracle:
         They have to conform then; where the wider bound cannot tell right from wrong, there is no verdict.
         """
         absolute = {deviation.subject: deviation.absolute for deviation in declared if deviation.absolute}
-        through = {d.subject: d.through for d in declared if d.through and comparison.quantity.startswith("updated")}
+        through = [d for d in declared if d.through and comparison.quantity.startswith("updated")]
         if not absolute and not through:
             return judgement
         bounds = self._bounds(absolute)
-        bounds.lost = {clause: float(np.finfo(dtype).eps) / 2 for clause, dtype in through.items()}
+        bounds.lost = {part: float(np.finfo(d.through).eps) / 2 for d in through for part in d.what}
         again = comparison.empty()
         # What a rule remembers needs every row.
         indices = range(len(points)) if comparison.quantity.startswith("updated") else comparison.outside
         self._compare({comparison.quantity: again}, bounds, [(index, points[index]) for index in indices], results)
         wider = again.judge()
-        names = ", ".join([*absolute, *through])
+        names = ", ".join([*absolute, *(d.subject for d in through)])
         if wider.verdict == CONFORMS:
             return dataclasses.replace(judgement, declared=names)
-        if wider.verdict == UNINFORMATIVE:
+        if wider.verdict == UNINFORMATIVE and not through:
             message = f"outside its bound, and beside the declared deviation of {names} {wider.message}: {judgement.message}"
             return dataclasses.replace(judgement, verdict=UNINFORMATIVE, message=message)
         return judgement
@@ -206,7 +206,7 @@ class Oracle:
             for name, g in gradient.items():
                 expected[f"gradient {name}"] = _flat(g, n)
                 if rule:
-                    after = Tensor(rule.updated(name, backend.passed(weights[name].value, OPTIMIZER_DTYPE), g.value), backend)
+                    after = Tensor(rule.updated(name, backend.passed(weights[name].value, "weights"), g.value), backend)
                     expected[f"updated {name}"] = _flat(after, n)
             return expected
 
@@ -222,7 +222,8 @@ class Oracle:
         """Return the declared deviations of what the formula uses."""
         used = subjects(self.formula, point, self._seen(0)) if self.deviations else set()
         used |= {HYPERPARAMETERS, OPTIMIZER_DTYPE} if self.steps and self.steps.native else set()
-        return [deviation for deviation in self.deviations if deviation.subject in used]
+        rule = self.steps.optimizer.name if self.steps else ""
+        return [d for d in self.deviations if d.subject in used and (not d.of or rule in d.of)]
 
 
 def subjects(formula: Formula, point: Point, data: Point) -> set[str]:
@@ -255,6 +256,8 @@ class _Subjects(Numpy):
             self.used.add(name)
         if name == "binary_cross_entropy":  # its derivative is made of it
             self.used.add("sigmoid")
+        if name == "softmax_cross_entropy":
+            self.used.add("softmax cross-entropy")
         return super().__getattribute__(name)
 
     def lift(self, value: Any, like: Array) -> Array:

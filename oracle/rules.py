@@ -46,7 +46,7 @@ class Adam:
         self.numbers = numbers
         self.convention = convention
         self.rate, self.beta1, self.beta2, self.epsilon = (
-            numbers.parameter(value) for value in (optimizer.rate, optimizer.beta1, optimizer.beta2, optimizer.epsilon)
+            numbers.parameter(getattr(optimizer, name), name) for name in ("rate", "beta1", "beta2", "epsilon")
         )
         self.moments: dict[str, tuple[int, Array, Array]] = {}
 
@@ -77,7 +77,7 @@ class Adam:
     def _power(self, beta: Any, step: int) -> Array:
         # Taken to be as accurate as exp, or as the product of so many factors.
         accuracy = step + int(self.numbers.rounding.functions["exp"]) if self.numbers.rounding else 0
-        power: Array = beta**step
+        power: Array = self.numbers.passed(beta, "powers") ** step
         return power + self.numbers.slack(power, accuracy)
 
     def _change(self, m: Array, v: Array, step: int) -> Array:

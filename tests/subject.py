@@ -213,14 +213,20 @@ class Subject:
         declared = [dataclasses.replace(d, absolute=excuse * d.absolute) for d in self.deviations] if excuse else []
         return Oracle(formula, data, self.dtype, declared, steps, direct=direct)
 
-    def judge_path(self, path: Path, formula: Formula, program: Training, *, adam: str = "") -> dict[str, Judgement]:
-        """Judge every kept step of ``path`` from the parameters before it; ``adam`` is a convention to judge by."""
+    def judge_path(
+        self, path: Path, formula: Formula, program: Training, *, adam: str = "", deviations: Sequence[Deviation] | None = None
+    ) -> dict[str, Judgement]:
+        """Judge every judged step of ``path`` from the parameters before it, and every update of it by its own gradient.
+
+        ``adam`` is a convention and ``deviations`` are declarations to judge by, in place of the backend's own.
+        """
         points = [{name: array[k] for name, array in path.before.items()} for k in range(len(path.steps))]
         results = {"value": list(path.losses)}
         results |= {f"gradient {name}": list(array) for name, array in path.gradients.items()}
         results |= {f"updated {name}": list(array) for name, array in path.after.items()}
         steps = Steps.of(program, adam or self.describe()["adam"])
-        return self.oracle(formula, program.data, steps).judge(points, results, row="step")
+        declared = self.deviations if deviations is None else deviations
+        return Oracle(formula, program.data, self.dtype, declared, steps).judge(points, results, row="step")
 
     def judge_gradients(self, starts: list[Arrays], results: list[tuple[np.ndarray, Arrays]]) -> dict[str, Judgement]:
         """Judge ``value`` and ``gradient NAME`` at every start."""

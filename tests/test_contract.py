@@ -6,13 +6,26 @@ import operator
 import numpy as np
 import pytest
 
-from backends.base import ALL_OPERATIONS, CLAUSES, CONVENTIONS, DTYPES, FUNCTIONS, MATMUL, SCALARS_KEEP_DTYPE, Optimizer
+from backends.base import (
+    ALL_OPERATIONS,
+    AT_ZERO,
+    CLAUSES,
+    CONVENTIONS,
+    DTYPES,
+    FUNCTIONS,
+    MATMUL,
+    OBJECTIVES,
+    PARTS,
+    SCALARS_KEEP_DTYPE,
+    Optimizer,
+)
 from backends.process import Failed
 from cases import nand, thermometer
 from oracle.verdict import CONFORMS, DEVIATES, UNSUPPORTED, Judgement
 from tests import losses
 from tests.subject import training
 
+DTYPES_BY_WIDTH = ("float64", "float32", "float16")
 ARITHMETIC = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
 
 
@@ -121,7 +134,7 @@ def test_declared_sizes_are_tight(subject):
     """Half of a declared error would not explain what is seen: a declaration excuses no more than it has to."""
     loose = []
     for deviation in subject.deviations:
-        if deviation.absolute and subject.dtype in deviation.dtypes:
+        if deviation.subject in FUNCTIONS and deviation.absolute and subject.dtype in deviation.dtypes:
             formula, _, params, data = sweep(deviation.subject, subject.dtype, subject.lab.plan)
             value = subject.call("apply", formula, params, data)
             half = subject.oracle(formula, data, excuse=0.5, direct=True).judge([params], {"value": [value]})["value"]
@@ -193,68 +206,93 @@ def numbers(operation, dtype, random, half):
 
 @pytest.mark.quantity("losses")
 def test_loss_settings(subject):
-    """Each loss of the framework computes what the name of its setting promises, or what is declared in its place."""
+    """Each loss of the framework, and its slope, are what the name of the setting promises, or what is declared instead."""
     judgements = {}
     for name, objective, promise in subject.describe()["settings"]:
         params, data = losses.sweep(objective, subject.dtype, subject.lab.plan.seed)
-        value = subject.call("setting", name, params["z"], data["y"])
-        declared = {d.subject: d.instead for d in subject.deviations if subject.dtype in d.dtypes and d.instead}
-
-        def judged(words, objective=objective, params=params, data=data, value=value):
-            return subject.oracle(losses.formula(words, objective), data).judge([params], {"value": [value]})["value"]
-
-        judgement = judged(promise)
-        if name in declared and judgement.verdict != DEVIATES:
-            message = f"{name} is the {promise}, as it promises: delete its Deviation in the adapter of {subject.backend}"
-            judgement = Judgement(DEVIATES, message)
-        elif judgement.verdict == DEVIATES:
-            binary = objective == "binary cross-entropy"
-            known = [words for words in losses.KNOWN if words != promise and (binary or words != losses.CLIPPED)]
-            found = [words for words in known if judged(words).verdict == CONFORMS]
-            message = f"{name} promises the {promise} of the {objective} and is the {' or '.join(found) or 'something else'}: "
-            stated = name if declared.get(name) in found else None
-            judgement = dataclasses.replace(judgement, message=message + judgement.message, declared=stated)
-        judgements[name] = judgement
+        judgements |= judge_setting(subject, name, name, objective, promise, params, data)
+        at_zero = {"z": np.zeros_like(params["z"])}
+        judgements |= judge_setting(subject, name, AT_ZERO.format(name), objective, promise, at_zero, data)
+    for deviation in subject.deviations:
+        if deviation.subject in OBJECTIVES and subject.dtype in deviation.dtypes:
+            shown = any(deviation.subject in (judgement.declared or "") for judgement in judgements.values())
+            judgements[f"declared {deviation.subject}"] = clause(shown, f"{deviation.subject} conforms: delete its Deviation")
     subject.conclude(judgements)
+
+
+def judge_setting(subject, name, words, objective, promise, params, data):
+    """Judge a setting at some outputs; ``words`` is what a deviation of it is called there."""
+    value, gradient = subject.call("setting", name, params["z"], data["y"])
+    declared = {d.subject: d.instead for d in subject.deviations if subject.dtype in d.dtypes and d.instead}
+
+    def judged(meaning):
+        results = {"value": [value], "gradient z": [gradient]}
+        return subject.oracle(losses.formula(meaning, objective), data).judge([params], results)
+
+    found = judged(promise)
+    if words in declared and DEVIATES not in {judgement.verdict for judgement in found.values()}:
+        message = f"{words} is the {promise}, as it promises: delete its Deviation in the adapter of {subject.backend}"
+        return {words: Judgement(DEVIATES, message)}
+    known = [meaning for meaning in losses.known(objective) if meaning != promise]
+    for quantity, judgement in found.items():
+        if judgement.verdict == DEVIATES and not judgement.declared:
+            others = {meaning: judged(meaning)[quantity] for meaning in known}
+            instead = [meaning for meaning, other in others.items() if other.verdict == CONFORMS or other.declared]
+            what = f"{words} promises the {promise} of the {objective} and is the {' or '.join(instead) or 'something else'}"
+            stated = next((subject for subject in (words, name) if declared.get(subject) in instead), None)
+            found[quantity] = dataclasses.replace(judgement, message=f"{what}: {judgement.message}", declared=stated)
+    return {words if quantity == "value" else f"slope of {words}": judgement for quantity, judgement in found.items()}
 
 
 @pytest.mark.quantity("optimizer")
 def test_optimizer(subject):
     """What is declared of the framework's optimisers is so, and its Adam follows the declared convention and no other."""
-    declared = {d.subject for d in subject.deviations if subject.dtype in d.dtypes and d.through}
+    declared = [d for d in subject.deviations if subject.dtype in d.dtypes and d.through]
     if "optimizer" in subject.describe()["lacks"]:  # and raises, in every training run at that level
         message = f"declares deviations of optimisers, {declared}, and has none"
         subject.conclude({"declared of optimizers": clause(not declared, message)})
         return
-    shown, judgements = set(), {}
-    coarse = dataclasses.replace(
-        training(nand.ADAM, subject.dtype, "optimizer"), optimizer=Optimizer("adam", 0.1, epsilon=0.01)
-    )
+    other_numbers = Optimizer("adam", 0.1, beta1=0.8, beta2=0.99, epsilon=0.01)
+    coarse = dataclasses.replace(training(nand.ADAM, subject.dtype, "optimizer"), optimizer=other_numbers)
+    judgements, stale, loose = {}, [], []
     for words, case, program in (
         ("sgd", thermometer.SLOW, training(thermometer.SLOW, subject.dtype, "optimizer")),
         ("adam", nand.ADAM, training(nand.ADAM, subject.dtype, "optimizer")),
-        ("adam, epsilon 0.01", nand.ADAM, coarse),
+        ("adam with other numbers", nand.ADAM, coarse),
     ):
         path = subject.call("path", program)
         formula = case.loss if "modules" in subject.describe()["lacks"] else case.network.loss
-        for name, judgement in subject.judge_path(path, formula, program).items():
-            judgements[f"{name} of {words}"] = judgement
-            shown |= set((judgement.declared or "").split(", "))
+        judged = subject.judge_path(path, formula, program)
+        judgements |= {f"{name} of {words}": judgement for name, judgement in judged.items()}
+        if program is coarse:
+            continue
+        for deviation in declared:
+            if program.optimizer.name in deviation.of:
+                shown = [name for name, j in judged.items() if deviation.subject in (j.declared or "")]
+                wider = dataclasses.replace(deviation, through=DTYPES_BY_WIDTH[DTYPES_BY_WIDTH.index(deviation.through) - 1])
+                tighter = subject.judge_path(path, formula, program, deviations=[wider])
+                stale += [f"{deviation.subject} of {words}"] if not shown else []
+                loose += [f"{deviation.subject} of {words}"] if any(tighter[name].declared for name in shown) else []
     [other] = set(CONVENTIONS) - {subject.describe()["adam"]}
     wrong = subject.judge_path(path, formula, program, adam=other)["updated w"]
     told_apart = wrong.verdict == DEVIATES and not wrong.declared
     judgements["convention of adam"] = clause(told_apart, f"its Adam adds {other} as well as what is declared")
-    stale = declared - shown
-    judgements["declared of optimizers"] = clause(not stale, f"{stale} in {subject.dtype}: conforms, delete the Deviation")
+    judgements["declared of optimizers"] = clause(not stale, f"{stale} in {subject.dtype} conform: delete the Deviation")
+    judgements["size of what optimizers lose"] = clause(not loose, f"a wider dtype than declared would explain {loose}")
     subject.conclude(judgements)
 
 
 @pytest.mark.quantity("declarations")
 def test_declarations(subject):
     """Every declared deviation and unsupported operation names things that exist."""
-    subjects = (*ALL_OPERATIONS, *CLAUSES, *(name for name, *_ in subject.describe()["settings"]))
+    settings = [name for name, *_ in subject.describe()["settings"]]
+    subjects = (*ALL_OPERATIONS, *CLAUSES, *OBJECTIVES, *settings, *map(AT_ZERO.format, settings))
     named = [(deviation.subject, dtype) for deviation in subject.deviations for dtype in deviation.dtypes]
     named += [(operation, dtype) for dtype, operation, _ in subject.describe()["unsupported"]]
-    named += [(f"absolute {d.subject}", "") for d in subject.deviations if d.absolute and d.subject not in FUNCTIONS]
+    named += [
+        (f"absolute {d.subject}", "") for d in subject.deviations if d.absolute and d.subject not in (*FUNCTIONS, *OBJECTIVES)
+    ]
+    named += [(part, "") for d in subject.deviations for part in d.what if part not in PARTS]
+    named += [(f"{d.through} of nothing", "") for d in subject.deviations if d.through and not (d.what and d.of)]
     unknown = [pair for pair in named if pair[0] not in subjects or pair[1] not in DTYPES]
     subject.conclude({"declarations": clause(not unknown, f"nothing is called {unknown}; known: {subjects}, {DTYPES}")})

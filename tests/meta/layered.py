@@ -158,7 +158,42 @@ class RateInFloat32(Layered):
 class StaleOptimizer(Layered):
     """Declares that hyperparameters lose digits, which they do not."""
 
-    deviations = (Deviation(HYPERPARAMETERS, ("float64",), reason="none", size="none", link="none", through="float32"),)
+    deviations = (
+        Deviation(
+            HYPERPARAMETERS,
+            ("float64",),
+            reason="none",
+            size="none",
+            link="none",
+            through="float32",
+            what=("rate",),
+            of=("sgd",),
+        ),
+    )
+
+
+class LooseOptimizer(RateInFloat32):
+    """Declares that the learning rate passes through float16, where float32 would do."""
+
+    deviations = (
+        Deviation(
+            HYPERPARAMETERS,
+            ("float64",),
+            reason="none",
+            size="none",
+            link="none",
+            through="float16",
+            what=("rate",),
+            of=("sgd", "adam"),
+        ),
+    )
+
+
+class IgnoresBetas(Layered):
+    """Adam with the usual betas, whatever it is given."""
+
+    def moments(self, rule: Any, m: Any, v: Any, g: Any) -> Any:
+        return 0.9 * m + (1 - 0.9) * g, 0.999 * v + (1 - 0.999) * g * g
 
 
 class FalselyLacking(Layered):

@@ -20,6 +20,8 @@ FAULTS = (
     ("RateInFloat32", "updated w each step", "optimizer", "nand-adam"),
     ("RateInFloat32", "updated w of sgd", "autodiff", "contract"),
     ("StaleOptimizer", "declared of optimizers", "autodiff", "contract"),
+    ("LooseOptimizer", "size of what optimizers lose", "autodiff", "contract"),
+    ("IgnoresBetas", "updated w of adam with other numbers", "autodiff", "contract"),
     ("MeanSetting", "sum of entropies", "autodiff", "contract"),
     ("StaleSetting", "sum of entropies", "autodiff", "contract"),
     ("FalselyLacking", "each step", "class", "nand"),
