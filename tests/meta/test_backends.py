@@ -140,14 +140,14 @@ class SameNames(Numpy):
 
 
 @pytest.mark.parametrize(
-    ("backend", "words"),
+    ("adapter", "words"),
     [
         (Misspelt, r"adam names \['epsilon_hat'\]; known: epsilon, epsilon hat"),
         (NoLevel, r"lacks names \['module'\]; known: modules, optimizer, class"),
         (SameNames, "two settings have the same name"),
     ],
 )
-def test_misspelt_declarations_are_refused(backend, words):
+def test_misspelt_declarations_are_refused(adapter, words):
     """A word that means nothing is an error of the adapter, and not silently something else."""
     with pytest.raises(ValueError, match=words):
-        Engine(backend()).describe()
+        Engine(adapter()).describe()
