@@ -86,10 +86,16 @@ def test_a_killed_run_keeps_what_it_had(tmp_path, name):
     command = [sys.executable, "-m", "pytest", "tests", "--backend", "numpy", "--ignore=tests/meta", f"--results={results}"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
         deadline = time.monotonic() + 60
-        while not results.exists() or len(json.loads(results.read_text() or '{"records": []}')["records"]) < 5:
+        while checks_in(results) < 5:
             assert time.monotonic() < deadline
             time.sleep(0.01)
         run.send_signal(name)
     document = json.loads(results.read_text())
     assert document["complete"] is False
-    assert len(document["records"]) >= 5
+    assert checks_in(results) >= 5
+
+
+def checks_in(results):
+    """Return how many checks a results file holds, cases and backends not counted."""
+    text = results.read_text() if results.exists() else ""
+    return sum(record["kind"] == "check" for record in json.loads(text)["records"]) if text else 0
