@@ -128,8 +128,9 @@ class Process:
             self._kill()  # which ends sending and receiving alike
 
         timer = threading.Timer(min(limit, threading.TIMEOUT_MAX), expire)
-        timer.start()
+        timer.daemon = True  # nor may it hold up the end of a run that is interrupted right here
         try:
+            timer.start()
             self._pipe.send_bytes(request)
             return pickle.loads(self._pipe.recv_bytes())
         except (EOFError, OSError) as error:
