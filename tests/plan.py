@@ -85,8 +85,7 @@ def make_plan(config: pytest.Config) -> Plan:
         usual = {name: case for name, case in known.items() if option("--long") or not case.long}
         dtypes = tuple(_known("dtype", option("--dtype"), DTYPES, DEFAULT_DTYPES))
         for case in (chosen or usual).values():
-            for dtype in dtypes:
-                validate(case, dtype)
+            validate(case, dtypes)
     except CaseError as error:
         raise pytest.UsageError(str(error)) from error
     for name, least in (("--time-limit", 0), ("--random-starts", -1), ("--seed", -1)):
@@ -151,13 +150,14 @@ def _order(name: str) -> int:
     return backends.FRAMEWORKS.index(name) if name in backends.FRAMEWORKS else len(backends.FRAMEWORKS)
 
 
-def validate(case: Case, dtype: str) -> None:
+def validate(case: Case, dtypes: Iterable[str]) -> None:
     """Evaluate ``case`` once over numpy, or on its first and last batch. Raises CaseError where it cannot be judged."""
-    params, data = case.at(dtype)
-    for seen in _examples_of(case, data):
-        _evaluate(case, params, seen)
-    if case.held_out:
-        _evaluate(case, params, case.rounded(case.held_out, dtype))
+    for dtype in dtypes:
+        params, data = case.at(dtype)
+        for seen in _examples_of(case, data):
+            _evaluate(case, params, seen)
+        if case.held_out:
+            _evaluate(case, params, case.rounded(case.held_out, dtype))
     if case.network:
         _compare_layers(case, next(_examples_of(case, dict(case.data))))
 

@@ -206,17 +206,15 @@ class Subject:
 
     # How it is judged.
 
-    def oracle(
-        self, formula: Formula, data: Arrays, steps: Steps | None = None, *, excuse: float = 1.0, direct: bool = False
-    ) -> Oracle:
+    def oracle(self, formula: Formula, data: Arrays, *, excuse: float = 1.0, direct: bool = False) -> Oracle:
         """Return the oracle for a formula of this subject; ``excuse`` scales what the backend declares."""
         declared = [dataclasses.replace(d, absolute=excuse * d.absolute) for d in self.deviations] if excuse else []
-        return Oracle(formula, data, self.dtype, declared, steps, direct=direct)
+        return Oracle(formula, data, self.dtype, declared, direct=direct)
 
     def judge_path(
         self, path: Path, formula: Formula, program: Training, *, adam: str = "", deviations: Sequence[Deviation] | None = None
     ) -> dict[str, Judgement]:
-        """Judge every judged step of ``path`` from the parameters before it, and every update of it by its own gradient.
+        """Judge every step that ``path`` holds from the parameters before it.
 
         ``adam`` is a convention and ``deviations`` are declarations to judge by, in place of the backend's own.
         """
@@ -287,13 +285,12 @@ class Subject:
         point = {name: array[step] for name, array in path.before.items()}
         results = {"value": [path.losses[step]]} | {f"gradient {k}": [array[step]] for k, array in path.gradients.items()}
         data = self.training.seen(int(path.steps[step]))
-        for reduction in REDUCTIONS:
-            other = dataclasses.replace(network, reduction=reduction)
-            judgements = self.oracle(other.loss, data).judge([point], results)
-            if reduction != network.reduction and {j.verdict for j in judgements.values()} == {CONFORMS}:
-                n = len(network.examples(data)[0])
-                return f"it is the {reduction} over the {n} examples, where the case has the {network.reduction}; "
-        return ""
+        [other] = set(REDUCTIONS) - {network.reduction}
+        formula = dataclasses.replace(network, reduction=other).loss
+        if {j.verdict for j in self.oracle(formula, data).judge([point], results).values()} != {CONFORMS}:
+            return ""
+        n = len(network.examples(data)[0])
+        return f"it is the {other} over the {n} examples, where the case has the {network.reduction}; "
 
     # What becomes of it.
 

@@ -207,27 +207,36 @@ def numbers(operation, dtype, random, half):
 @pytest.mark.quantity("losses")
 def test_loss_settings(subject):
     """Each loss of the framework, and its slope, are what the name of the setting promises, or what is declared instead."""
-    judgements = {}
-    for name, objective, promise in subject.describe()["settings"]:
-        params, data = losses.sweep(objective, subject.dtype, subject.lab.plan.seed)
-        judgements |= judge_setting(subject, name, name, objective, promise, params, data)
-        at_zero = {"z": np.zeros_like(params["z"])}
-        judgements |= judge_setting(subject, name, AT_ZERO.format(name), objective, promise, at_zero, data)
-    for deviation in subject.deviations:
-        if deviation.subject in OBJECTIVES and subject.dtype in deviation.dtypes:
-            shown = any(deviation.subject in (judgement.declared or "") for judgement in judgements.values())
-            judgements[f"declared {deviation.subject}"] = clause(shown, f"{deviation.subject} conforms: delete its Deviation")
+    judgements = judge_settings(subject)
+    stated = {d.subject for d in subject.deviations if d.subject in OBJECTIVES and subject.dtype in d.dtypes}
+    half = judge_settings(subject, excuse=0.5) if stated else {}
+    for name in stated:
+        shown = [quantity for quantity, judgement in judgements.items() if name in (judgement.declared or "")]
+        tight = any(half[quantity].verdict == DEVIATES and not half[quantity].declared for quantity in shown)
+        judgements[f"declared {name}"] = clause(shown, f"{name} conforms: delete its Deviation")
+        judgements[f"size of declared {name}"] = clause(tight, f"half the declared error of {name} would do")
     subject.conclude(judgements)
 
 
-def judge_setting(subject, name, words, objective, promise, params, data):
+def judge_settings(subject, excuse=1.0):
+    """Judge every setting at outputs of all sizes and at 0; ``excuse`` scales the errors that the backend declares."""
+    judgements = {}
+    for name, objective, promise in subject.describe()["settings"]:
+        params, data = losses.sweep(objective, subject.dtype, subject.lab.plan.seed)
+        at_zero = {"z": np.zeros_like(params["z"])}
+        for words, point in ((name, params), (AT_ZERO.format(name), at_zero)):
+            judgements |= judge_setting(subject, name, words, objective, promise, point, data, excuse)
+    return judgements
+
+
+def judge_setting(subject, name, words, objective, promise, params, data, excuse):
     """Judge a setting at some outputs; ``words`` is what a deviation of it is called there."""
     value, gradient = subject.call("setting", name, params["z"], data["y"])
     declared = {d.subject: d.instead for d in subject.deviations if subject.dtype in d.dtypes and d.instead}
 
     def judged(meaning):
         results = {"value": [value], "gradient z": [gradient]}
-        return subject.oracle(losses.formula(meaning, objective), data).judge([params], results)
+        return subject.oracle(losses.formula(meaning, objective), data, excuse=excuse).judge([params], results)
 
     found = judged(promise)
     if words in declared and DEVIATES not in {judgement.verdict for judgement in found.values()}:

@@ -66,13 +66,13 @@ def test_labels_are_labels():
 def test_two_truths_are_refused(network):
     """A network that is not the formula would be held to itself: the error has both numbers."""
     with pytest.raises(CaseError, match=r"its formula has the loss 2\.59\S+, its network has \d"):
-        validate(NAND.but("mine", network=network), "float64")
+        validate(NAND.but("mine", network=network), ["float64"])
 
 
 def test_every_batch_has_to_fit():
     """What breaks in a batch only, or on the data held out, is found before work starts."""
     with pytest.raises(CaseError, match="case 'mine': its formula raises ValueError"):
-        validate(NAND.but("mine", network=None, batches=Batches(3, shuffled(4, 1, 1), rows=("X",))), "float64")
+        validate(NAND.but("mine", network=None, batches=Batches(3, shuffled(4, 1, 1), rows=("X",))), ["float64"])
     digits = cases.builtin()["digits"]
     with pytest.raises(CaseError, match="the data held out do not fit: layer 1 takes 3 inputs"):
         digits.but("mine", held_out=digits.held_out | {"X": np.ones((540, 3))})
