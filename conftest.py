@@ -17,6 +17,7 @@ from backends.base import ALL_OPERATIONS, AUTODIFF, DTYPES, LEVELS
 from oracle.verdict import FAILED, Judgement
 from report.document import Record, ResultsFile
 from report.table import Table, agreement, is_red, verdict_lines
+from report.validity import claims
 from tests.plan import Plan, add_options, make_plan
 from tests.recording import describe_run
 from tests.recording import record as make_record
@@ -202,7 +203,7 @@ class Recorder:
         terminalreporter.write_line(
             "✓ conforms: inside its rounding bound, which shuts out a zero, flipped, 1.5-fold or permuted result"
         )
-        for line in verdict_lines(self.records):
+        for line in [*verdict_lines(self.records), *claims(self.records)]:
             terminalreporter.write_line(line)
         for line in _left_out(self.plan):
             terminalreporter.write_line(line)

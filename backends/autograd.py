@@ -45,6 +45,7 @@ _KEEPS_FLOAT64 = Deviation(
 
 class Autograd(Backend):
     name = "autograd"
+    kink = 0.5  # numpy.maximum shares the slope of a tie
     lacks: ClassVar = {
         "modules": "autograd differentiates numpy code and has no layers",
         "class": "autograd differentiates numpy code and has no base class for models",

@@ -44,6 +44,14 @@ OPTIMIZER_DTYPE = "optimizers keep the dtype"
 PARTS = ("rate", "beta1", "beta2", "epsilon", "powers", "weights")
 AT_ZERO = "{} at 0"
 CLAUSES = (SCALARS_KEEP_DTYPE, HYPERPARAMETERS, OPTIMIZER_DTYPE)
+# Numeric modes as IEEE 754 has them: nothing narrower than asked for, and subnormal numbers.
+NUMERIC = {
+    "float32 matmul": "24 bits",
+    "float64 matmul": "53 bits",
+    "float32 subnormals": "kept",
+    "float64 subnormals": "kept",
+}
+FLUSHED = "flushed to zero"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,7 +146,9 @@ class Backend(ABC):
     ``name`` is what reports call it, ``version`` what runs. ``unsupported`` maps (dtype, operation) to the reason why
     the framework lacks it; it has to raise there. ``lacks`` does the same for levels. ``modes`` says how gradients and
     training steps are executed. ``adam`` names the convention of the framework's Adam: ``epsilon`` is added to the square
-    root of the corrected second moment, or ``epsilon hat`` to that of the plain one.
+    root of the corrected second moment, or ``epsilon hat`` to that of the plain one. ``kink`` is the subgradient of relu
+    that the framework takes at 0, in [0, 1]. ``numeric`` says in which numeric modes it computes: what backends/probes.py
+    has to find, by the names of the probes.
     """
 
     name: ClassVar[str]
@@ -148,6 +158,8 @@ class Backend(ABC):
     deviations: ClassVar[tuple[Deviation, ...]] = ()
     settings: ClassVar[tuple[Setting, ...]] = ()
     adam: ClassVar[str] = "epsilon"
+    kink: ClassVar[float] = 0.0
+    numeric: ClassVar[Mapping[str, str]] = NUMERIC
 
     @property
     @abstractmethod
@@ -281,6 +293,8 @@ class Engine:
             "lacks": dict(self.backend.lacks),
             "settings": [[setting.name, setting.objective, setting.promises] for setting in self.backend.settings],
             "adam": self.backend.adam,
+            "kink": self.backend.kink,
+            "numeric": dict(self.backend.numeric),
             "deviations": [dataclasses.asdict(deviation) for deviation in self.backend.deviations],
             "probed": probe(self.backend),
         }

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from backends.base import Backend, Formula, Layer, Model, Program, Setting, Tensor, Tensors
+from backends.base import FLUSHED, NUMERIC, Backend, Formula, Layer, Model, Program, Setting, Tensor, Tensors
 
 ACTIVATIONS = {"sigmoid": jax.nn.sigmoid, "tanh": jnp.tanh, "relu": jax.nn.relu, "": lambda x: x}
 OBJECTIVES = {
@@ -62,6 +62,7 @@ def _compiled(ops: Backend, loss: Formula) -> Callable[[Tensors, Tensors], tuple
 
 class Jax(Backend):
     name = "jax"
+    numeric: ClassVar = NUMERIC | {"float32 subnormals": FLUSHED, "float64 subnormals": FLUSHED}  # on the CPU, by design of XLA
     lacks: ClassVar = {}
     settings = tuple(
         Setting(f"{reduction} of optax.{loss.__name__}", objective, reduction, partial(_reduced, loss, to))

@@ -2,47 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
-from backends.base import Backend
+from backends.base import FLUSHED, NUMERIC, Backend
 
 
 def probe(backend: Backend) -> dict[str, str]:
-    """Return what float64, float32 matrix products and subnormal numbers turn into in ``backend``."""
-    probes = {"float64": _kept_float64, "float32 matmul": _matmul_bits, "float32 subnormals": _subnormals}
-    return {name: _answer(probed, backend) for name, probed in probes.items()}
+    """Return what matrix products and subnormal numbers of each dtype turn into in ``backend``, by the names in NUMERIC."""
+    return {name: _answer(name, backend) for name in NUMERIC}
 
 
-def _answer(probed: Callable[[Backend], str], backend: Backend) -> str:
+def _answer(name: str, backend: Backend) -> str:
+    dtype, _, what = name.partition(" ")
     try:
-        return probed(backend)
+        return {"matmul": _matmul_bits, "subnormals": _subnormals}[what](backend, np.dtype(dtype))
     except Exception as error:  # a backend need not have float64, or matrices
         return f"raises {type(error).__name__}"
 
 
-def _through(backend: Backend, array: np.ndarray) -> np.ndarray:
-    """``array`` after a multiplication by one in the framework."""
-    return np.asarray(backend.array(backend.tensor(array) * backend.tensor(np.ones_like(array))))
-
-
-def _kept_float64(backend: Backend) -> str:
-    above_one = np.array([1 + 2.0**-52])
-    kept = _through(backend, above_one)
-    return "float64" if kept.dtype == np.float64 and kept[0] == above_one[0] else f"{kept.dtype.name}: float64 is not kept"
-
-
-def _matmul_bits(backend: Backend) -> str:
-    """Bits of the significand that survive a product; TF32 keeps 11, bfloat16 keeps 8."""
-    for bits in range(24, 1, -1):
-        a = np.diag(np.full(16, 1 + 2.0 ** (1 - bits))).astype(np.float32)
-        product = np.asarray(backend.array(backend.tensor(a) @ backend.tensor(np.eye(16, dtype=np.float32))))
-        if (product == a).all():
+def _matmul_bits(backend: Backend, dtype: np.dtype) -> str:
+    """Bits of the significand that survive a product; TF32 keeps 11, bfloat16 keeps 8, a float64 that is none 24."""
+    identity = backend.tensor(np.eye(16, dtype=dtype))
+    for bits in range(np.finfo(dtype).nmant + 1, 1, -1):
+        a = np.diag(np.full(16, 1 + 2.0 ** (1 - bits))).astype(dtype)
+        if (np.asarray(backend.array(backend.tensor(a) @ identity)) == a).all():
             return f"{bits} bits"
     return "less than 2 bits"
 
 
-def _subnormals(backend: Backend) -> str:
-    half_smallest = np.full(4, np.finfo(np.float32).tiny / 2, dtype=np.float32)
-    return "kept" if (_through(backend, half_smallest) == half_smallest).all() else "flushed to zero"
+def _subnormals(backend: Backend, dtype: np.dtype) -> str:
+    half_smallest = np.full(4, np.finfo(dtype).tiny / 2, dtype=dtype)
+    through = backend.tensor(half_smallest) * backend.tensor(np.ones_like(half_smallest))
+    return "kept" if (np.asarray(backend.array(through)) == half_smallest).all() else FLUSHED

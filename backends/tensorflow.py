@@ -9,7 +9,20 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from backends.base import HYPERPARAMETERS, Backend, Deviation, Formula, Layer, Model, Program, Setting, Tensor, Tensors
+from backends.base import (
+    FLUSHED,
+    HYPERPARAMETERS,
+    NUMERIC,
+    Backend,
+    Deviation,
+    Formula,
+    Layer,
+    Model,
+    Program,
+    Setting,
+    Tensor,
+    Tensors,
+)
 
 OBJECTIVES = {
     "binary cross-entropy": lambda reduction: keras.losses.BinaryCrossentropy(from_logits=True, reduction=reduction),
@@ -64,6 +77,7 @@ def _of_probabilities(z: Tensor, y: Tensor) -> Tensor:
 
 class Tensorflow(Backend):
     name = "tensorflow"
+    numeric: ClassVar = NUMERIC | {"float32 subnormals": FLUSHED, "float64 subnormals": FLUSHED}  # in its thread pool
     lacks: ClassVar = {}
     adam = "epsilon hat"
     deviations = (

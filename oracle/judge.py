@@ -28,7 +28,7 @@ from backends.tape import Array, Tensor
 from oracle.precision import rounding
 from oracle.rules import Rule, rule
 from oracle.trace import Node, trace
-from oracle.verdict import CONFORMS, DEVIATES, UNINFORMATIVE, Comparison, Judgement
+from oracle.verdict import CONFORMS, DEVIATES, UNINFORMATIVE, Comparison, Judgement, digest
 
 # Bounds need no more than this: their midpoints only have to be close to the truth.
 BOUND_BITS = 128
@@ -100,6 +100,7 @@ class Oracle:
         """
         shapes = self._shapes(points[0], results)
         forms = {quantity: _form(arrays, shapes[quantity], self.dtype) for quantity, arrays in results.items()}
+        bits = {quantity: digest(arrays) for quantity, arrays in results.items()}
         judgements = {
             quantity: Judgement(DEVIATES, malformed, rows=len(points))
             for quantity, (malformed, _) in forms.items()
@@ -123,7 +124,7 @@ class Oracle:
                     judgement, verdict=DEVIATES, message=widened, declared=", ".join(subjects) or None
                 )
             judgements[quantity] = judgement
-        return judgements
+        return {quantity: dataclasses.replace(judgement, bits=bits[quantity]) for quantity, judgement in judgements.items()}
 
     def _explained(
         self,

@@ -7,8 +7,9 @@ zero, the sign-flipped, the 1.5-fold and the permuted result. Everything else ha
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from flint import arb
@@ -31,7 +32,8 @@ class Judgement:
     largest fraction error / bound and ``used_median`` the median. ``blind`` entries have a bound that admits a wrong
     value of that entry alone; ``error_ulp`` is the worst error, in units in the last place, of the others. Of ``rows``
     points judged, ``uninformative`` gave no verdict. ``declared`` is the subject of the stated deviation that explains
-    a ``deviates``, ``first`` the first row that does.
+    a ``deviates``, ``first`` the first row that does. ``bits`` is a digest of all that was judged: two runs whose digests
+    are equal have computed the same bits.
     """
 
     verdict: str
@@ -50,6 +52,16 @@ class Judgement:
     rows: int = 0
     uninformative: int = 0
     first: int | None = None
+    bits: str = ""
+
+
+def digest(arrays: Iterable[np.ndarray]) -> str:
+    """Return 64 bits that stand for the dtypes, shapes and bits of ``arrays``, as 16 hexadecimal digits."""
+    state = hashlib.blake2b(digest_size=8)
+    for array in arrays:
+        state.update(f"{array.dtype.str}{array.shape}".encode())
+        state.update(array.tobytes())
+    return state.hexdigest()
 
 
 class Comparison:

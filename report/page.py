@@ -10,6 +10,7 @@ import jinja2
 from report.classifiers import classifiers
 from report.document import Record, of_kind, read
 from report.table import Table, agreement, empty_cells, judged_share, program, times, verdict_lines
+from report.validity import claims
 
 
 def build(paths: Sequence[str | Path], directory: str | Path) -> Path:
@@ -36,7 +37,7 @@ def _run(path: str | Path) -> Record:
     checks = list(of_kind(document["records"], "check"))
     return document | {
         "file": str(path),
-        "lines": verdict_lines(document["records"]),
+        "lines": [*verdict_lines(document["records"]), *claims(document["records"])],
         "backends": list(of_kind(document["records"], "backend")),
         "tables": agreement(checks),
         "empty": empty_cells(document["records"]),

@@ -115,7 +115,7 @@ def slack(checks: Iterable[Record]) -> list[str]:
 
 
 def verdict_lines(records: Sequence[Record]) -> list[str]:
-    """The run in a few sentences: how many checks ended how, and what may be claimed from it."""
+    """The run in a few sentences: how many checks ended how, and how wide their bounds are."""
     checks = [record for record in records if record["kind"] == "check"]
     found = counts(checks)
     names = {"declared": "deviate as declared"}
@@ -130,31 +130,7 @@ def verdict_lines(records: Sequence[Record]) -> list[str]:
         f"{entries} numbers judged, {blind} of them by a bound that admits a wrong value of that number alone; "
         f"{unjudged} of {rows} judgements of a point or training step gave no verdict"
     )
-    lines.extend(slack(checks))
-    ran = {check["backend"] for check in checks if verdict(check) in ("conforms", "declared", "deviates")}
-    cells: dict[tuple[str, str], dict[str, set[str]]] = {}
-    for check in checks:
-        if check["case"] != "contract":
-            cells.setdefault((program(check), check["dtype"]), {}).setdefault(check["backend"], set()).add(check["verdict"])
-    if len(ran) < 2:
-        lines.append(f"no agreement is claimed: {len(ran)} backend ran")
-        return lines
-    # Whoever lacks the level takes no part.
-    parts = [{name: found for name, found in cell.items() if found != {"unsupported"}} for cell in cells.values()]
-    shared = [part for part in parts if len(part) > 1]
-    agreed = sum(all(found == {"conforms"} for found in part.values()) for part in shared)
-    lines.append(
-        f"agreement of all {len(ran)} backends ({', '.join(sorted(ran))}), as far as they have the level, on {agreed} of "
-        f"{len(shared)} programs (case, level and dtype) that two or more of them have"
-    )
-    judged = {"conforms", "deviates", "uninformative"}
-    found_in = [found for cell in cells.values() for found in cell.values()]
-    real, empty = sum(bool(found & judged) for found in found_in), sum(found == {"unsupported"} for found in found_in)
-    lines.append(
-        f"{len(found_in)} cells of backend and program: {real} judged, {empty} unsupported, "
-        f"{len(found_in) - real - empty} without an answer"
-    )
-    return lines
+    return [*lines, *slack(checks)]
 
 
 def empty_cells(records: Sequence[Record]) -> list[str]:

@@ -21,7 +21,7 @@ from backends.base import (
 )
 from backends.process import Failed
 from cases import nand, thermometer
-from oracle.verdict import CONFORMS, DEVIATES, UNSUPPORTED, Judgement
+from oracle.verdict import CONFORMS, DEVIATES, UNINFORMATIVE, UNSUPPORTED, Judgement, digest
 from tests import losses
 from tests.subject import training
 
@@ -29,8 +29,10 @@ DTYPES_BY_WIDTH = ("float64", "float32", "float16")
 ARITHMETIC = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
 
 
-def clause(holds, message):
-    return Judgement(CONFORMS) if holds else Judgement(DEVIATES, message)
+def clause(holds, message, evidence=()):
+    """Return the judgement of a clause; ``evidence`` are the arrays that it rests on."""
+    bits = digest(evidence) if evidence else ""
+    return Judgement(CONFORMS, bits=bits) if holds else Judgement(DEVIATES, message, bits=bits)
 
 
 def same_bits(a, b):
@@ -49,8 +51,14 @@ def test_called_twice(subject, case):
     written = [name for name in before if not same_bits(before[name], after[name])]
     subject.conclude(
         {
-            "repeatable": clause(not changed, f"a second call from the same tensors gives other bits in {changed}"),
-            "inputs untouched": clause(not written, f"evaluating the gradient, or training, has changed {written}"),
+            "repeatable": clause(
+                not changed,
+                f"a second call from the same tensors gives other bits in {changed}",
+                [array for results in flat for array in results.values()],
+            ),
+            "inputs untouched": clause(
+                not written, f"evaluating the gradient, or training, has changed {written}", list(after.values())
+            ),
         }
     )
 
@@ -202,6 +210,31 @@ def numbers(operation, dtype, random, half):
     # Beyond all exponentials a function is at its limit; at the largest arguments exp and the kink of relu give no verdict.
     limits = {"exp": [0, -2 * reach], "relu": [-2 * reach, 2 * reach]}.get(operation, [0, -2 * reach, 2 * reach])
     return np.concatenate([random.uniform(-reach, reach, half), random.uniform(-turn, turn, half), sizes, limits])
+
+
+@pytest.mark.quantity("kink")
+def test_kink(subject):
+    """At 0 and at -0 the derivative of relu is the subgradient that the backend states."""
+    params = {"x": np.array([0.0, -0.0], subject.dtype)}
+
+    def loss(ops, params, data):
+        return ops.sum(ops.relu(params["x"]))
+
+    [(_, gradient)] = subject.call("gradients", loss, [params], {})
+    stated = subject.describe()["kink"]
+    message = f"relu has the slopes {gradient['x'].tolist()} at 0 and -0; {stated} is stated (kink)"
+    subject.conclude({"kink": clause(gradient["x"].tolist() == [stated] * 2, message, [gradient["x"]])})
+
+
+@pytest.mark.quantity("numeric modes")
+def test_numeric_modes(subject):
+    """Precision and subnormal numbers of the dtype are, when probed, what the backend states."""
+    description = subject.describe()
+    modes = {name: stated for name, stated in description["numeric"].items() if name.startswith(subject.dtype)}
+    probed = {name: description["probed"].get(name) for name in modes}
+    off = [f"{name}: {probed[name]} found, {modes[name]} stated" for name in modes if probed[name] != modes[name]]
+    judgement = clause(not off, "; ".join(off)) if modes else Judgement(UNINFORMATIVE, f"{subject.dtype} is not probed")
+    subject.conclude({"numeric modes": judgement})
 
 
 @pytest.mark.quantity("losses")

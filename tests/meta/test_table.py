@@ -2,7 +2,8 @@
 
 import pytest
 
-from report.table import agreement, counts, is_red, judged_share, slack, verdict_lines
+from report.table import agreement, counts, is_red, judged_share, slack
+from report.validity import claims
 
 
 def check(backend, verdict="conforms", case="xor", **more):
@@ -47,13 +48,45 @@ def test_agreement_is_claimed_only_where_all_conform():
     """A pair of case and dtype is agreed on when every backend that ran conforms in each of its checks."""
     checks = [check("a"), check("b"), check("a", case="nand"), check("b", case="nand"), check("b", "deviates", case="nand")]
     checks += [check("a", level="class"), check("b", "unsupported", level="class")]
-    assert verdict_lines(checks)[-2:] == [
+    assert claims(checks) == [
         "agreement of all 2 backends (a, b), as far as they have the level, on 1 of 2 programs "
-        "(case, level and dtype) that two or more of them have",
-        "6 cells of backend and program: 5 judged, 1 unsupported, 0 without an answer",
+        "(case, level and dtype) that two or more of them have, 1 with a deviation",
+        "6 cells of backend and program: 5 judged, 1 unsupported, 0 uninformative in every check, 0 without an answer",
     ]
-    assert verdict_lines([check("a")])[-1] == "no agreement is claimed: 1 backend ran"
     assert counts(checks) == {"conforms": 5, "deviates": 1, "unsupported": 1}
+
+
+def modes(backend, **probed):
+    stated = {"float64 matmul": "53 bits", "float32 matmul": "24 bits"}
+    return {"kind": "backend", "name": backend, "numeric": stated, "probed": stated | probed}
+
+
+@pytest.mark.parametrize(
+    ("records", "words"),
+    [
+        ([check("a")], "no agreement is claimed: 1 backend ran"),
+        ([check("a"), check("b", "crashed")], "no agreement is claimed: 1 backend ran"),
+        ([check("a"), check("b"), check("c", "missing")], "no agreement is claimed: c was asked for and is missing"),
+        ([check("a"), check("b", "uninformative")], "no agreement is claimed: 1 backend ran"),
+        ([check("a"), check("b"), check("b", "uninformative")], "on 0 of 1 programs"),
+        ([check("a"), check("b"), check("b", "uninformative")], ", 1 without a verdict in some check"),
+        ([check("a"), check("b"), check("c", "failed")], ", 1 with a backend that gave no answer"),
+        ([check("a"), check("b"), check("b", "deviates", declared="x")], ", 1 with a declared deviation"),
+        ([check("a"), check("b"), modes("b", **{"float64 matmul": "24 bits"})], ", 1 computed in another numeric mode"),
+        (
+            [check("a"), check("b"), modes("b", **{"float64 matmul": "24 bits"})],
+            "float64 matmul: 24 bits found, 53 bits stated",
+        ),
+        ([check("a"), check("b"), modes("b", **{"float32 matmul": "11 bits"})], "on 1 of 1 programs"),
+        (
+            [check("a"), check("b", "uninformative"), check("c")],
+            "3 cells of backend and program: 2 judged, 0 unsupported, 1 un",
+        ),
+    ],
+)
+def test_no_agreement_is_claimed_where_none_can_be(records, words):
+    """Backends that gave no verdict or no answer, are missing or compute in other modes end the claim, and are counted."""
+    assert words in "\n".join(claims(records))
 
 
 def test_slack_is_bound_over_error():
