@@ -166,7 +166,7 @@ def sweep(operation, dtype, plan):
     """Return (formula, loss, params, data): ``operation`` over numbers of all sizes, and a scalar made of it."""
     random = np.random.default_rng([plan.seed, *operation.encode()])
     if operation in ARITHMETIC:
-        combine = ARITHMETIC[operation]
+        combine, fine = ARITHMETIC[operation], 1 + 2 * float(np.finfo(dtype).eps)
         shapes = {"a": (7, 5), "b": (5,), "c": (7, 1), "d": (1, 5), "e": (), "f": (1,)}
         x = {name: random.uniform(0.5, 2, shape) * random.choice([-1, 1], shape) for name, shape in shapes.items()}
         data = {"weight": random.uniform(0.5, 1.5, (7, 5))}
@@ -174,7 +174,8 @@ def sweep(operation, dtype, plan):
         def formula(ops, params, data):
             a, b, c, d, e, f = (params[name] for name in "abcdef")
             pairs = [combine(a, b), combine(b, a), combine(c, d), combine(d, c), combine(a, e), combine(e, a), combine(f, a)]
-            total = combine(combine(2, a), combine(a, 3))
+            # A number that no narrower dtype holds: frameworks that take scalars through float32 lose it.
+            total = combine(combine(2, a), combine(a, 3)) + combine(fine, a) - combine(a, fine)
             for times, pair in enumerate(pairs, start=2):  # so that a - b and b - a do not cancel
                 total = total + times * pair
             return total

@@ -10,99 +10,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from backends.base import Backend, Deviation
+from backends.base import HYPERPARAMETERS, Backend, Deviation, Program
 from backends.numpy import Numpy
 from backends.tape import Tensor
+from tests.meta.fleet.layers import OptimizerFloat32
+from tests.meta.layered import Layered
 
 
 class Sound(Numpy):
     """No fault at all."""
-
-
-class MeanForSum(Numpy):
-    """Sums are means."""
-
-    def sum(self, x: Tensor) -> Tensor:
-        return self.mean(x)
-
-
-class HalfPercent(Numpy):
-    """The derivative of sigmoid is 0.5 % too large."""
-
-    def sigmoid(self, x: Tensor) -> Tensor:
-        y = super().sigmoid(x)
-        (operand, pullback), *_ = y.operands or ((x, lambda g: g),)
-        return Tensor(y.value, self, ((operand, lambda g: pullback(g) * self.constant(1.005, g)),))
-
-
-def _wrong_derivative(operation: str) -> type[Numpy]:
-    def wrong(self: Numpy, x: Tensor) -> Tensor:
-        y = getattr(Numpy, operation)(self, x)
-        if not y.operands:
-            return y
-        ((operand, pullback),) = y.operands
-        return Tensor(y.value, self, ((operand, lambda g: pullback(g) * self.constant(1 + 1e-6, g)),))
-
-    return type(f"Wrong{operation.capitalize()}", (Numpy,), {operation: wrong, "__doc__": "One derivative is off by 1e-6."})
-
-
-WrongExp, WrongLog, WrongTanh, WrongSigmoid, WrongRelu = map(_wrong_derivative, ("exp", "log", "tanh", "sigmoid", "relu"))
-
-
-class Clipped(Numpy):
-    """Probabilities are clipped at 1e-7 before their logarithm."""
-
-    def log(self, x: Tensor) -> Tensor:
-        return super().log(Tensor(np.clip(x.value, self.constant(1e-7, x.value), None), self, ((x, lambda g: g),)))
-
-
-class LeaksFloat32(Numpy):
-    """The sigmoid is computed in float32, whatever the dtype."""
-
-    def function(self, name: str, x: np.ndarray) -> np.ndarray:
-        if name == "sigmoid":
-            return super().function(name, x.astype(np.float32)).astype(x.dtype)
-        return super().function(name, x)
-
-
-class Stale(Numpy):
-    """Training uses the gradient of the step before."""
-
-    def train(self, loss: Any, params: Any, batches: Any, rate: float) -> Any:
-        last = {name: Tensor(np.zeros_like(tensor.value), self) for name, tensor in params.items()}
-        for data in batches:
-            value, gradient = self.value_and_grad(loss, params, data)
-            params = {name: Tensor(self.updated(w.value, last[name].value, rate), self) for name, w in params.items()}
-            last = gradient
-            yield value, gradient, params
-
-
-class WrongRate(Numpy):
-    """The learning rate is 1e-10 too large, relatively."""
-
-    def updated(self, w: Any, gradient: Any, rate: float) -> Any:
-        return super().updated(w, gradient, rate * (1 + 1e-10))
-
-
-class WritesInputs(Numpy):
-    """Evaluating a gradient moves the parameters."""
-
-    def value_and_grad(self, loss: Any, params: Any, data: Any) -> Any:
-        result = super().value_and_grad(loss, params, data)
-        for tensor in params.values():
-            tensor.value += 1
-        return result
-
-
-class Random(Numpy):
-    """The gradient changes in the last place from call to call."""
-
-    def value_and_grad(self, loss: Any, params: Any, data: Any) -> Any:
-        value, gradient = super().value_and_grad(loss, params, data)
-        self.calls = getattr(self, "calls", 0) + 1
-        return value, {
-            name: Tensor(g.value * self.constant(1 + self.calls % 2 * 1e-15, g.value), self) for name, g in gradient.items()
-        }
 
 
 class ForgetsAName(Numpy):
@@ -158,45 +74,12 @@ class Short(Numpy):
         return itertools.islice(super().train(*arguments), 5)
 
 
-class TrainWritesData(Numpy):
-    """Training writes into the data that it was given."""
-
-    def train(self, loss: Any, params: Any, batches: Any, rate: float) -> Any:
-        for data in batches:
-            for step in super().train(loss, params, [data], rate):
-                data["y"].value[...] += 1
-                params = step[2]
-                yield step
-
-
-class ZeroNumerator(Numpy):
-    """The numerator of a quotient gets no gradient."""
-
-    def divide(self, a: Tensor, b: Tensor) -> Tensor:
-        return super().divide(Tensor(a.value, self), b)
-
-
-class NanAtZero(Numpy):
-    """tanh(0) is not a number."""
-
-    def function(self, name: str, x: np.ndarray) -> np.ndarray:
-        y = super().function(name, x)
-        return np.where(x == 0, np.array(np.nan, x.dtype), y) if name == "tanh" else y
-
-
 class NoVersion(Numpy):
     """Cannot say which version it is."""
 
     @property
     def version(self) -> str:
         raise LookupError("no version")
-
-
-class Shares(Numpy):
-    """Tensors are views of the arrays that they are made from."""
-
-    def tensor(self, array: np.ndarray) -> Tensor:
-        return Tensor(np.asarray(array), self)
 
 
 class Raises(Numpy):
@@ -270,3 +153,62 @@ class Incomplete(Backend):
 
 class NotABackend:
     """Is something else."""
+
+
+# Declarations of what only layers and optimisers have.
+
+
+class StaleSetting(Layered):
+    """Declares of a setting what is not so."""
+
+    deviations = (
+        Deviation("sum of binary cross-entropy", ("float64",), reason="none", size="none", link="none", instead="mean"),
+    )
+
+
+class MissingLayer(Layered):
+    """Gives back the parameters of all layers but the last."""
+
+    def fit(self, program: Program) -> Any:
+        for value, gradient, weights in super().fit(program):
+            yield value, gradient, weights[:-2]
+
+
+class StaleOptimizer(Layered):
+    """Declares that hyperparameters lose digits, which they do not."""
+
+    deviations = (
+        Deviation(
+            HYPERPARAMETERS,
+            ("float64",),
+            reason="none",
+            size="none",
+            link="none",
+            through="float32",
+            what=("rate",),
+            of=("sgd",),
+        ),
+    )
+
+
+class LooseOptimizer(OptimizerFloat32):
+    """Declares that the learning rate passes through float16, where float32 would do."""
+
+    deviations = (
+        Deviation(
+            HYPERPARAMETERS,
+            ("float64",),
+            reason="none",
+            size="none",
+            link="none",
+            through="float16",
+            what=("rate",),
+            of=("sgd", "adam"),
+        ),
+    )
+
+
+class FalselyLacking(Layered):
+    """Declares that it lacks a level, and has it."""
+
+    lacks: ClassVar = {"class": "no such thing"}

@@ -1,12 +1,13 @@
-"""Layers and optimisers over the tape of numpy: an adapter with all levels, and faults that only a level can have."""
+"""Layers, losses and optimisers over the tape of numpy: a sound adapter with all levels, from which faulty ones are made."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 
-from backends.base import HYPERPARAMETERS, Deviation, Program, Setting
+from backends.base import OBJECTIVES, REDUCTIONS, Program, Setting
 from backends.numpy import Numpy
 from backends.tape import Tensor
 from cases.network import objective
@@ -16,9 +17,9 @@ class Layered(Numpy):
     """No fault at all: every level is the same loop over dense layers."""
 
     lacks: ClassVar = {}
-    settings = (
-        Setting("sum of entropies", "binary cross-entropy", "sum", lambda z, y: Layered().objective(BINARY, "sum")(z, y)),
-    )
+
+    def __init_subclass__(cls) -> None:
+        cls.settings = settings(cls)
 
     def objective(self, name: str, reduction: str) -> Any:
         return lambda z, y: objective(self, name, reduction, z, y)
@@ -59,144 +60,18 @@ class Layered(Numpy):
         return rule.rate * (m / (1 - rule.beta1**step)) / (corrected + rule.epsilon)
 
 
-BINARY = "binary cross-entropy"
-
-
-class MeanObjective(Layered):
-    """The loss is the mean, whatever is asked for."""
-
-    def objective(self, name: str, reduction: str) -> Any:
-        return super().objective(name, "mean")
-
-
-class MeanSetting(Layered):
-    """A setting that promises the sum is the mean."""
-
-    settings = (Setting("sum of entropies", BINARY, "sum", lambda z, y: MeanObjective().objective(BINARY, "sum")(z, y)),)
-
-
-class StaleSetting(Layered):
-    """Declares of a setting what is not so."""
-
-    deviations = (Deviation("sum of entropies", ("float64",), reason="none", size="none", link="none", instead="mean"),)
-
-
-class ShortBatchAsFull(Layered):
-    """A batch of three weighs as much as one of four."""
-
-    def reduced(self, program: Program, z: Tensor, y: Tensor) -> Tensor:
-        value = super().reduced(program, z, y)
-        return value * (4 / z.shape[0]) if z.shape[0] == 3 else value
-
-
-class FrozenBias(Layered):
-    """The last bias does not train."""
-
-    def fit(self, program: Program) -> Any:
-        bias = program.layers[-1].bias
-        for value, gradient, weights in super().fit(program):
-            yield value, gradient, [*weights[:-1], Tensor(bias, self)]
-
-
-class WrongStart(Layered):
-    """The model starts from kernels that are transposed where they can be."""
-
-    def forward(self, layers: Any, leaves: list[Tensor], x: Tensor) -> Tensor:
-        first, *rest = leaves
-        if len(set(first.shape)) == 1:
-            first = Tensor(first.value.T, self, ((first, lambda g: g.T),))
-        return super().forward(layers, [first, *rest], x)
-
-
-class MissingLayer(Layered):
-    """Gives back the parameters of all layers but the last."""
-
-    def fit(self, program: Program) -> Any:
-        for value, gradient, weights in super().fit(program):
-            yield value, gradient, weights[:-2]
-
-
-class Uncorrected(Layered):
-    """Adam without bias correction."""
-
-    def change(self, rule: Any, m: Any, v: Any, step: int) -> Any:
-        return rule.rate * m / (np.sqrt(v) + rule.epsilon)
-
-
-class EpsilonHat(Layered):
-    """Adam with epsilon added before the correction, declared to be added after it."""
-
-    def change(self, rule: Any, m: Any, v: Any, step: int) -> Any:
-        rate = rule.rate * np.sqrt(1 - rule.beta2**step) / (1 - rule.beta1**step)
-        return rate * m / (np.sqrt(v) + rule.epsilon)
-
-
-class EpsilonInside(Layered):
-    """Adam with epsilon under the square root."""
-
-    def change(self, rule: Any, m: Any, v: Any, step: int) -> Any:
-        corrected = np.sqrt(v / (1 - rule.beta2**step) + rule.epsilon)
-        return rule.rate * (m / (1 - rule.beta1**step)) / corrected
-
-
-class SwappedBetas(Layered):
-    """Adam with its betas swapped."""
-
-    def moments(self, rule: Any, m: Any, v: Any, g: Any) -> Any:
-        return rule.beta2 * m + (1 - rule.beta2) * g, rule.beta1 * v + (1 - rule.beta1) * g * g
-
-
-class RateInFloat32(Layered):
-    """The learning rate passes through float32, undeclared."""
-
-    def fit(self, program: Program) -> Any:
-        rule = program.optimizer
-        narrow = type(rule)(rule.name, float(np.float32(rule.rate)), rule.beta1, rule.beta2, rule.epsilon)
-        return super().fit(Program(**{**vars(program), "optimizer": narrow}))
-
-
-class StaleOptimizer(Layered):
-    """Declares that hyperparameters lose digits, which they do not."""
-
-    deviations = (
-        Deviation(
-            HYPERPARAMETERS,
-            ("float64",),
-            reason="none",
-            size="none",
-            link="none",
-            through="float32",
-            what=("rate",),
-            of=("sgd",),
-        ),
+def settings(adapter: type[Layered]) -> tuple[Setting, ...]:
+    """Return the losses of an adapter as its settings, so that a fault in them is one of both."""
+    return tuple(
+        Setting(f"{reduction} of {name}", name, reduction, partial(computed, adapter, name, reduction))
+        for name in OBJECTIVES
+        for reduction in REDUCTIONS
     )
 
 
-class LooseOptimizer(RateInFloat32):
-    """Declares that the learning rate passes through float16, where float32 would do."""
-
-    deviations = (
-        Deviation(
-            HYPERPARAMETERS,
-            ("float64",),
-            reason="none",
-            size="none",
-            link="none",
-            through="float16",
-            what=("rate",),
-            of=("sgd", "adam"),
-        ),
-    )
+def computed(adapter: type[Layered], name: str, reduction: str, z: Tensor, y: Tensor) -> Tensor:
+    value: Tensor = adapter().objective(name, reduction)(z, y)
+    return value
 
 
-class IgnoresBetas(Layered):
-    """Adam with the usual betas, whatever it is given."""
-
-    def moments(self, rule: Any, m: Any, v: Any, g: Any) -> Any:
-        return 0.9 * m + (1 - 0.9) * g, 0.999 * v + (1 - 0.999) * g * g
-
-
-class FalselyLacking(Layered):
-    """Declares that it lacks a level, and has it."""
-
-    lacks: ClassVar = {"class": "no such thing"}
+Layered.settings = settings(Layered)

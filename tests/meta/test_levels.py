@@ -3,27 +3,35 @@
 import pytest
 
 import backends
+from tests.meta.fleet import fleet
 
-LAYERED = "tests.meta.layered:"
+SOUND = "tests.meta.layered:Layered"
+ADAPTERS = {fault.name: fault.adapter for fault in fleet()} | {"Layered": SOUND}
+
+
+def adapter(name):
+    return ADAPTERS.get(name, f"tests.meta.adapters:{name}")
+
+
 FAULTS = (
     ("MeanObjective", "loss each step", "modules", "nand"),
     ("MeanObjective", "gradient w each step", "optimizer", "nand"),
     ("ShortBatchAsFull", "loss each step", "modules", "batches"),
     ("FrozenBias", "updated b2 each step", "class", "xor-short"),
-    ("WrongStart", "loss each step", "modules", "xor-short"),
+    ("TransposedKernel", "loss each step", "modules", "xor-short"),
     ("Uncorrected", "updated w of adam", "autodiff", "contract"),
     ("Uncorrected", "updated w each step", "optimizer", "nand-adam"),
     ("EpsilonHat", "updated w each step", "optimizer", "nand-adam"),
     ("EpsilonHat", "convention of adam", "autodiff", "contract"),
     ("EpsilonInside", "updated w each step", "class", "nand-adam"),
     ("SwappedBetas", "updated w each step", "optimizer", "nand-adam"),
-    ("RateInFloat32", "updated w each step", "optimizer", "nand-adam"),
-    ("RateInFloat32", "updated w of sgd", "autodiff", "contract"),
+    ("OptimizerFloat32", "updated w each step", "optimizer", "nand-adam"),
+    ("OptimizerFloat32", "updated w of sgd", "autodiff", "contract"),
     ("StaleOptimizer", "declared of optimizers", "autodiff", "contract"),
     ("LooseOptimizer", "size of what optimizers lose", "autodiff", "contract"),
     ("IgnoresBetas", "updated w of adam with other numbers", "autodiff", "contract"),
-    ("MeanSetting", "sum of entropies", "autodiff", "contract"),
-    ("StaleSetting", "sum of entropies", "autodiff", "contract"),
+    ("MeanObjective", "sum of binary cross-entropy", "autodiff", "contract"),
+    ("StaleSetting", "sum of binary cross-entropy", "autodiff", "contract"),
     ("FalselyLacking", "each step", "class", "nand"),
 )
 TESTS = "every_step or optimizer or settings"
@@ -41,15 +49,15 @@ def run(suite, tmp_path_factory):
     file = tmp_path_factory.mktemp("cases") / "batches.py"
     file.write_text(BATCHES)
     names = ["Layered", "MissingLayer", *dict.fromkeys(name for name, *_ in FAULTS)]
-    options = [option for name in names for option in ("--backend", LAYERED + name)]
+    options = [option for name in names for option in ("--backend", adapter(name))]
     chosen = [option for name in ("nand", "nand-adam", "xor-short", "batches") for option in ("--case", name)]
     return suite(*options, *chosen, "--cases", str(file), "--dtype", "float64", "-k", TESTS)
 
 
 def test_a_sound_adapter_conforms_at_every_level(run):
     """Layers, optimisers and batches of the adapter that the faulty ones are made of have no fault."""
-    assert run.verdicts(backend=LAYERED + "Layered") == {"conforms"}
-    assert {check["level"] for check in run.checks(backend=LAYERED + "Layered")} == {
+    assert run.verdicts(backend=SOUND) == {"conforms"}
+    assert {check["level"] for check in run.checks(backend=SOUND)} == {
         "autodiff",
         "modules",
         "optimizer",
@@ -60,19 +68,19 @@ def test_a_sound_adapter_conforms_at_every_level(run):
 @pytest.mark.parametrize(("name", "quantity", "level", "case"), FAULTS)
 def test_a_fault_of_a_level_deviates(run, name, quantity, level, case):
     """The fault fails the run in the quantity, at the level and in the case that show it, undeclared."""
-    [check] = run.checks(backend=LAYERED + name, quantity=quantity, level=level, case=case)
+    [check] = run.checks(backend=adapter(name), quantity=quantity, level=level, case=case)
     assert (check["verdict"], check["declared"]) == ("deviates", None)
 
 
 def test_batches_that_weigh_too_much_are_counted(run):
     """Of batches of three and one, every first one deviates, and the message counts the steps."""
-    [check] = run.checks(backend=LAYERED + "ShortBatchAsFull", quantity="loss each step", level="modules", case="batches")
+    [check] = run.checks(backend=adapter("ShortBatchAsFull"), quantity="loss each step", level="modules", case="batches")
     assert "20 of 40 steps are outside" in check["message"]
 
 
 def test_parameters_that_do_not_fit_are_both_printed(run):
     """Layers that hold other parameters than the case fail, with the shapes of both."""
-    [check] = run.checks(backend=LAYERED + "MissingLayer", quantity="each step", level="modules", case="xor-short")
+    [check] = run.checks(backend=adapter("MissingLayer"), quantity="each step", level="modules", case="xor-short")
     assert check["verdict"] == "failed"
     assert "hold parameters of shapes [(2, 2), (2,)]; those of the case have [(2, 2), (2,), (2, 1), (1,)]" in check["message"]
 

@@ -8,6 +8,7 @@ from backends.base import NUMERIC
 from report.__main__ import main
 from report.document import DocumentError, ResultsFile, read
 from report.page import build
+from tests.meta.fleet import adapter
 from tests.recording import describe_run
 
 
@@ -97,7 +98,7 @@ def test_text_of_a_file_cannot_draw_the_page(document, tmp_path):
 
 def test_a_run_that_stops_early_is_not_complete(suite):
     """With -x the results file holds what was judged, and says that there was more."""
-    outcome = suite("--backend", "tests.meta.adapters:MeanForSum", "--case", "xor", "-x")
+    outcome = suite("--backend", adapter("SumIsMean"), "--case", "xor", "-x")
     assert outcome.status == 1
     assert outcome.document["complete"] is False
     assert outcome.checks(verdict="deviates")

@@ -1,0 +1,520 @@
+"""Faults of operations and their derivatives, in the tape over numpy."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from backends.numpy import Numpy
+from backends.tape import Tensor
+
+SOUND = "numpy"
+
+
+def through(x: np.ndarray, dtype: str) -> np.ndarray:
+    """Round to a narrower dtype and back."""
+    with np.errstate(over="ignore"):
+        return x.astype(dtype).astype(x.dtype)
+
+
+def rounded_to_bits(x: np.ndarray, bits: int) -> np.ndarray:
+    """Round to so many bits of the significand."""
+    mantissa, exponent = np.frexp(x)
+    return np.ldexp(np.round(mantissa * 2.0**bits) / 2.0**bits, exponent).astype(x.dtype)
+
+
+def with_slope(y: Tensor, change: Any) -> Tensor:
+    """Return the result of an operation of one operand, ``change`` made to what its pullback returns."""
+    if not y.operands:
+        return y
+    ((x, pullback),) = y.operands
+    return Tensor(y.value, y.number, ((x, lambda g: change(pullback(g))),))
+
+
+# Reduction.
+
+
+class SumIsMean(Numpy):
+    """Sums are means."""
+
+    family = "reduction"
+
+    def sum(self, x: Tensor) -> Tensor:
+        return self.mean(x)
+
+
+class MeanIsSum(Numpy):
+    """Means are sums."""
+
+    family = "reduction"
+
+    def mean(self, x: Tensor) -> Tensor:
+        return self.sum(x)
+
+
+class OverOneAxis(Numpy):
+    """A mean divides by the length of the last axis alone."""
+
+    family = "reduction"
+
+    def mean(self, x: Tensor) -> Tensor:
+        return self.sum(x) / (x.shape[-1] if x.shape else 1)
+
+
+class OverOneLess(Numpy):
+    """A mean of n numbers divides by n - 1."""
+
+    family = "reduction"
+
+    def mean(self, x: Tensor) -> Tensor:
+        return self.sum(x) / max(1, math.prod(x.shape) - 1)
+
+
+class GradientOfSum(Numpy):
+    """The gradient of a mean lacks 1 / n."""
+
+    family = "reduction"
+
+    def mean(self, x: Tensor) -> Tensor:
+        return with_slope(super().mean(x), lambda g: g * g.dtype.type(math.prod(x.shape)))
+
+
+class PartialBatch(Numpy):
+    """A sum leaves out its last term."""
+
+    family = "reduction"
+
+    def sum(self, x: Tensor) -> Tensor:
+        kept = np.ones(x.shape, x.value.dtype)
+        if kept.size > 1:
+            kept.ravel()[-1] = 0
+        return super().sum(self.multiply(x, Tensor(kept, self)))
+
+
+# Scale and sign of one operation.
+
+
+class ExpSlope(Numpy):
+    """The derivative of exp is a millionth too large."""
+
+    family = "scale"
+
+    def exp(self, x: Tensor) -> Tensor:
+        return with_slope(super().exp(x), lambda g: g * g.dtype.type(1 + 1e-6))
+
+
+class LogSlope(Numpy):
+    """The derivative of log is a millionth too large."""
+
+    family = "scale"
+
+    def log(self, x: Tensor) -> Tensor:
+        return with_slope(super().log(x), lambda g: g * g.dtype.type(1 + 1e-6))
+
+
+class TanhSlope(Numpy):
+    """The derivative of tanh is a millionth too large."""
+
+    family = "scale"
+
+    def tanh(self, x: Tensor) -> Tensor:
+        return with_slope(super().tanh(x), lambda g: g * g.dtype.type(1 + 1e-6))
+
+
+class SigmoidSlope(Numpy):
+    """The derivative of sigmoid is 0.5 % too large."""
+
+    family = "scale"
+
+    def sigmoid(self, x: Tensor) -> Tensor:
+        return with_slope(super().sigmoid(x), lambda g: g * g.dtype.type(1.005))
+
+
+class ReluSlope(Numpy):
+    """The derivative of relu is a millionth too large."""
+
+    family = "scale"
+
+    def relu(self, x: Tensor) -> Tensor:
+        return with_slope(super().relu(x), lambda g: g * g.dtype.type(1 + 1e-6))
+
+
+class MinusIsPlus(Numpy):
+    """What is subtracted gets its adjoint with the wrong sign."""
+
+    family = "sign"
+
+    def subtract(self, a: Tensor, b: Tensor) -> Tensor:
+        return super().subtract(a, with_slope(self.record(b.value, (b, lambda g: g)), np.negative))
+
+
+class SigmoidOfMinus(Numpy):
+    """The derivative of sigmoid has the wrong sign for negative arguments."""
+
+    family = "sign"
+
+    def sigmoid(self, x: Tensor) -> Tensor:
+        return with_slope(super().sigmoid(x), lambda g: np.where(x.value < 0, -g, g))
+
+
+# Zero, permuted, transposed.
+
+
+class ZeroNumerator(Numpy):
+    """The numerator of a quotient gets no gradient."""
+
+    family = "zero"
+
+    def divide(self, a: Tensor, b: Tensor) -> Tensor:
+        return super().divide(Tensor(a.value, self), b)
+
+
+class ReversedRows(Numpy):
+    """The right factor of a matrix product gets the rows of its adjoint in reverse."""
+
+    family = "permuted"
+
+    def matmul(self, a: Tensor, b: Tensor) -> Tensor:
+        return super().matmul(a, self.record(b.value, (b, lambda g: g[::-1])))
+
+
+class KeepsTranspose(Numpy):
+    """The left factor of a product with a square matrix gets an adjoint by that matrix, not by its transpose."""
+
+    family = "transposed"
+
+    def matmul(self, a: Tensor, b: Tensor) -> Tensor:
+        if len(set(b.shape)) > 1:
+            return super().matmul(a, b)
+        right = self.record(b.value, (b, lambda g: self.product(a.value.T, g)))
+        return self.record(self.product(a.value, b.value), (a, lambda g: self.product(g, b.value)), (right, lambda g: g))
+
+
+class SquareTransposed(Numpy):
+    """The adjoint of a square matrix on the left of a product is transposed."""
+
+    family = "transposed"
+
+    def matmul(self, a: Tensor, b: Tensor) -> Tensor:
+        square = len(set(a.shape)) == 1
+        return super().matmul(self.record(a.value, (a, lambda g: g.T)) if square else a, b)
+
+
+# Broadcasting and detached branches.
+
+
+class FirstOfBroadcast(Numpy):
+    """What was broadcast gets one of its adjoints, the first, not their sum."""
+
+    family = "broadcast"
+
+    def total_to(self, shape: tuple[int, ...], adjoint: Any) -> Any:
+        if adjoint.shape == shape:
+            return adjoint
+        added = adjoint.ndim - len(shape)
+        one = adjoint[(0,) * added]
+        return np.ascontiguousarray(one[tuple(slice(0, 1) if n == 1 else slice(None) for n in shape)]).reshape(shape)
+
+
+class MeanOfBroadcast(Numpy):
+    """What was broadcast gets the mean of its adjoints, not their sum."""
+
+    family = "broadcast"
+
+    def total_to(self, shape: tuple[int, ...], adjoint: Any) -> Any:
+        times = adjoint.dtype.type(adjoint.size // max(1, math.prod(shape)))
+        return np.asarray(super().total_to(shape, adjoint) / times)
+
+
+class NotSummedBack(Numpy):
+    """What was broadcast gets an adjoint of the broadcast shape."""
+
+    family = "broadcast"
+
+    def total_to(self, shape: tuple[int, ...], adjoint: Any) -> Any:
+        return adjoint
+
+
+class DetachedSigmoid(Numpy):
+    """No gradient goes through a sigmoid of a sigmoid's descendants."""
+
+    family = "detached"
+
+    def sigmoid(self, x: Tensor) -> Tensor:
+        y = super().sigmoid(x)
+        return Tensor(y.value, self) if any(operand.operands for operand, _ in x.operands) else y
+
+
+class OneUseOfTwo(Numpy):
+    """Of two uses of a tensor, one alone reaches it."""
+
+    family = "detached"
+
+    def summed(self, terms: Any, axes: tuple[int, ...]) -> Any:
+        return terms[..., -1] if axes == (-1,) else super().summed(terms, axes)
+
+
+class LeftFactorDetached(Numpy):
+    """In x * x the left factor gets no gradient."""
+
+    family = "detached"
+
+    def multiply(self, a: Tensor, b: Tensor) -> Tensor:
+        return super().multiply(Tensor(a.value, self) if a is b else a, b)
+
+
+# Precision.
+
+
+class Float32Data(Numpy):
+    """Data and parameters pass through float32 on their way in."""
+
+    family = "precision"
+
+    def tensor(self, array: np.ndarray) -> Tensor:
+        return super().tensor(through(array, "float32"))
+
+
+class Float32Scalars(Numpy):
+    """Numbers that stand in a formula pass through float32."""
+
+    family = "precision"
+
+    def lift(self, value: Any, like: Any) -> Any:
+        return super().lift(float(np.float32(value)) if isinstance(value, float) else value, like)
+
+
+class Float32Activation(Numpy):
+    """The sigmoid is computed in float32, whatever the dtype."""
+
+    family = "precision"
+
+    def function(self, name: str, x: np.ndarray) -> np.ndarray:
+        if name == "sigmoid":
+            return super().function(name, x.astype(np.float32)).astype(x.dtype)
+        return super().function(name, x)
+
+
+class Float32Saved(Numpy):
+    """What a product saves for its derivative is saved in float32."""
+
+    family = "precision"
+
+    def multiply(self, a: Tensor, b: Tensor) -> Tensor:
+        x, y = (through(each, "float32") for each in self.aligned(a, b))
+        return self.record(
+            super().multiply(a, b).value,
+            (a, lambda g: self.total_to(a.shape, g * y)),
+            (b, lambda g: self.total_to(b.shape, g * x)),
+        )
+
+
+class Float32Sum(Numpy):
+    """Sums are accumulated in float32."""
+
+    family = "precision"
+
+    def total(self, x: Tensor) -> Any:
+        return np.asarray(x.value.sum(dtype=np.float32), dtype=x.value.dtype)
+
+
+class Float32Matmul(Numpy):
+    """Matrices are multiplied in float32."""
+
+    family = "precision"
+
+    def product(self, a: Any, b: Any) -> Any:
+        return (a.astype(np.float32) @ b.astype(np.float32)).astype(a.dtype)
+
+
+class Tf32Matmul(Numpy):
+    """Matrices are multiplied with the 11 bits of TF32."""
+
+    family = "precision"
+
+    def product(self, a: Any, b: Any) -> Any:
+        return super().product(rounded_to_bits(a, 11), rounded_to_bits(b, 11))
+
+
+class Bfloat16Matmul(Numpy):
+    """Matrices are multiplied with the 8 bits of bfloat16."""
+
+    family = "precision"
+
+    def product(self, a: Any, b: Any) -> Any:
+        return super().product(rounded_to_bits(a, 8), rounded_to_bits(b, 8))
+
+
+class Float16Matmul(Numpy):
+    """Matrices are multiplied in float16."""
+
+    family = "precision"
+
+    def product(self, a: Any, b: Any) -> Any:
+        return super().product(through(a, "float16"), through(b, "float16"))
+
+
+class FlushesSubnormals(Numpy):
+    """Subnormal numbers are flushed to zero, where they are stated to be kept."""
+
+    family = "precision"
+
+    def round(self, x: Any) -> Any:
+        x = self.boxed(x)
+        return np.where(np.abs(x) < np.finfo(x.dtype).tiny, np.zeros((), x.dtype), x)
+
+
+# Clipping and saturation.
+
+
+class Clips(Numpy):
+    """No fault yet: the argument of log is at least ``least``, and the slope is 0 below it."""
+
+    least = 0.0
+
+    def log(self, x: Tensor) -> Tensor:
+        inside = (x.value >= self.least).astype(x.value.dtype)
+        clipped = np.maximum(x.value, x.value.dtype.type(self.least))
+        return super().log(Tensor(clipped, self, ((x, lambda g: g * inside),)))
+
+
+class Clips7(Clips):
+    """Probabilities are clipped at 1e-7 before their logarithm."""
+
+    family = "clipping"
+    least = 1e-7
+
+
+class Clips12(Clips):
+    """Probabilities are clipped at 1e-12 before their logarithm."""
+
+    family = "clipping"
+    least = 1e-12
+
+
+class SigmoidByTanh(Numpy):
+    """The sigmoid is 0.5 tanh(x / 2) + 0.5, which is 0 where the sigmoid is small."""
+
+    family = "saturation"
+
+    def function(self, name: str, x: np.ndarray) -> np.ndarray:
+        half = x.dtype.type(0.5)
+        return half * np.tanh(half * x) + half if name == "sigmoid" else super().function(name, x)
+
+
+class SigmoidOverflows(Numpy):
+    """The sigmoid is exp(x) / (1 + exp(x)), which is not a number for large x."""
+
+    family = "saturation"
+
+    def function(self, name: str, x: np.ndarray) -> np.ndarray:
+        if name != "sigmoid":
+            return super().function(name, x)
+        with np.errstate(all="ignore"):
+            return np.exp(x) / (1 + np.exp(x))
+
+
+class TanhCancels(Numpy):
+    """Tanh is 1 - 2 / (exp(2 x) + 1), which loses the digits of small x."""
+
+    family = "saturation"
+
+    def function(self, name: str, x: np.ndarray) -> np.ndarray:
+        if name != "tanh":
+            return super().function(name, x)
+        one = x.dtype.type(1)
+        with np.errstate(all="ignore"):
+            return one - 2 * one / (np.exp(2 * one * x) + one)
+
+
+class ExpSaturates(Numpy):
+    """Exp takes no argument above 60 for more than 60."""
+
+    family = "saturation"
+
+    def function(self, name: str, x: np.ndarray) -> np.ndarray:
+        return super().function(name, np.minimum(x, x.dtype.type(60)) if name == "exp" else x)
+
+
+# Kinks and single points.
+
+
+class KinkIsOne(Numpy):
+    """The slope of relu at 0 is 1, where 0 is stated."""
+
+    family = "kink"
+
+    def step(self, x: np.ndarray) -> np.ndarray:
+        return (x >= 0).astype(x.dtype)
+
+
+class KinkIsHalf(Numpy):
+    """A tie of x and 0 shares the slope of relu, where 0 is stated."""
+
+    family = "kink"
+
+    def step(self, x: np.ndarray) -> np.ndarray:
+        return np.heaviside(x, x.dtype.type(0.5))
+
+
+class LeakyRelu(Numpy):
+    """Relu leaks a thousandth of what is negative."""
+
+    family = "kink"
+
+    def maximum0(self, x: np.ndarray) -> np.ndarray:
+        return np.where(x < 0, x.dtype.type(1e-3) * x, x)
+
+    def step(self, x: np.ndarray) -> np.ndarray:
+        return np.where(x > 0, x.dtype.type(1), x.dtype.type(1e-3))
+
+
+class ZeroLogit(Numpy):
+    """The derivative of sigmoid is 0 at exactly 0."""
+
+    family = "one point"
+
+    def sigmoid(self, x: Tensor) -> Tensor:
+        return with_slope(super().sigmoid(x), lambda g: np.where(x.value == 0, g * 0, g))
+
+
+class ZeroLogitByOne(Numpy):
+    """The derivative of sigmoid at exactly 0 is taken for 1."""
+
+    family = "one point"
+
+    def sigmoid(self, x: Tensor) -> Tensor:
+        return with_slope(super().sigmoid(x), lambda g: np.where(x.value == 0, 4 * g, g))
+
+
+class BatchOfOne(Numpy):
+    """The mean of a single term is twice that term."""
+
+    family = "one point"
+
+    def mean(self, x: Tensor) -> Tensor:
+        return super().mean(x) * (2 if math.prod(x.shape) == 1 else 1)
+
+
+class RepeatedIndex(Numpy):
+    """Of examples that occur more than once, one alone reaches the right factor of a matrix product."""
+
+    family = "one point"
+
+    def matmul(self, a: Tensor, b: Tensor) -> Tensor:
+        first = np.sort(np.unique(a.value, axis=0, return_index=True)[1])
+        right = self.record(b.value, (b, lambda g: self.product(a.value[first].T, g[first])))
+        left = a if a.wants_gradient else Tensor(a.value, self)
+        return self.record(self.product(a.value, b.value), (left, lambda g: self.product(g, b.value.T)), (right, lambda g: g))
+
+
+class NanAtZero(Numpy):
+    """Tanh of 0 is not a number."""
+
+    family = "one point"
+
+    def function(self, name: str, x: np.ndarray) -> np.ndarray:
+        y = super().function(name, x)
+        return np.where(x == 0, np.array(np.nan, x.dtype), y) if name == "tanh" else y

@@ -1,0 +1,538 @@
+"""Faults of what comes out of a gradient, of how tensors go in and out, and of training by hand, over numpy."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from backends.numpy import Numpy
+from backends.tape import Tensor
+from tests.meta.fleet.arithmetic import through
+
+SOUND = "numpy"
+
+
+class Changed(Numpy):
+    """No fault yet: every gradient goes through ``changed``, every loss through ``reported``."""
+
+    def changed(self, name: str, g: np.ndarray) -> Any:
+        return g
+
+    def reported(self, value: np.ndarray) -> Any:
+        return value
+
+    def value_and_grad(self, loss: Any, params: Any, data: Any) -> Any:
+        value, gradient = super().value_and_grad(loss, params, data)
+        self.last = list(gradient)[-1]
+        changed = {name: Tensor(np.asarray(self.changed(name, g.value)), self) for name, g in gradient.items()}
+        return Tensor(np.asarray(self.reported(value.value)), self), changed
+
+
+class Scaled(Changed):
+    """No fault yet: gradients are ``factor`` times themselves."""
+
+    factor = 1.0
+
+    def changed(self, name: str, g: np.ndarray) -> Any:
+        return g * g.dtype.type(self.factor)
+
+
+class Twice(Scaled):
+    """Gradients are twice themselves."""
+
+    family = "scale"
+    factor = 2
+
+
+class HalfPercent(Scaled):
+    """Gradients are 0.5 % too large."""
+
+    family = "scale"
+    factor = 1.005
+
+
+class HalfPerMille(Scaled):
+    """Gradients are 0.05 % too large."""
+
+    family = "scale"
+    factor = 1.0005
+
+
+class Millionth(Scaled):
+    """Gradients are a millionth too large."""
+
+    family = "scale"
+    factor = 1 + 1e-6
+
+
+class TenBillionth(Scaled):
+    """Gradients are 1e-10 too large, relatively."""
+
+    family = "scale"
+    factor = 1 + 1e-10
+
+
+class LossTenBillionth(Changed):
+    """The loss is 1e-10 too large, relatively."""
+
+    family = "scale"
+
+    def reported(self, value: np.ndarray) -> Any:
+        return value * value.dtype.type(1 + 1e-10)
+
+
+class Flipped(Scaled):
+    """Gradients have the wrong sign."""
+
+    family = "sign"
+    factor = -1
+
+
+class Zero(Scaled):
+    """Gradients are zero."""
+
+    family = "zero"
+    factor = 0
+
+
+class LastZero(Changed):
+    """The last parameter's gradient is zero."""
+
+    family = "zero"
+
+    def changed(self, name: str, g: np.ndarray) -> Any:
+        return g * 0 if name == self.last else g
+
+
+class Rolled(Changed):
+    """The entries of a gradient are one place off."""
+
+    family = "permuted"
+
+    def changed(self, name: str, g: np.ndarray) -> Any:
+        return np.roll(g, 1)
+
+
+class Swapped(Numpy):
+    """The first two parameters of one shape have each other's gradient."""
+
+    family = "permuted"
+
+    def value_and_grad(self, loss: Any, params: Any, data: Any) -> Any:
+        value, gradient = super().value_and_grad(loss, params, data)
+        for a, b in itertools.combinations(gradient, 2):
+            if gradient[a].shape == gradient[b].shape:
+                return value, gradient | {a: gradient[b], b: gradient[a]}
+        return value, gradient
+
+
+class Transposed(Changed):
+    """A gradient is that of the transpose, in the shape of the parameter."""
+
+    family = "transposed"
+
+    def changed(self, name: str, g: np.ndarray) -> Any:
+        return np.ascontiguousarray(g.T).reshape(g.shape)
+
+
+class OneEntry(Changed):
+    """One entry of the last gradient is a thousandth too large."""
+
+    family = "one entry"
+    size = 1e-3
+
+    def changed(self, name: str, g: np.ndarray) -> Any:
+        g = np.array(g)
+        if name == self.last:
+            g.ravel()[-1:] *= g.dtype.type(1 + self.size)
+        return g
+
+
+class OneEntryBillionth(OneEntry):
+    """One entry of the last gradient is a billionth too large."""
+
+    family = "one entry"
+    size = 1e-9
+
+
+class FirstEntryZero(Changed):
+    """The first entry of every gradient is zero."""
+
+    family = "one entry"
+
+    def changed(self, name: str, g: np.ndarray) -> Any:
+        g = np.array(g)
+        g.ravel()[:1] = 0
+        return g
+
+
+class Float16Gradient(Changed):
+    """Gradients pass through float16."""
+
+    family = "precision"
+
+    def changed(self, name: str, g: np.ndarray) -> Any:
+        return through(g, "float16")
+
+
+class Float32Gradient(Changed):
+    """Gradients pass through float32."""
+
+    family = "precision"
+
+    def changed(self, name: str, g: np.ndarray) -> Any:
+        return through(g, "float32")
+
+
+class ClippedGradient(Changed):
+    """Entries of gradients are clipped at 1."""
+
+    family = "clipping"
+
+    def changed(self, name: str, g: np.ndarray) -> Any:
+        return g.clip(-1, 1)
+
+
+class ClippedNorm(Changed):
+    """Gradients longer than 1 are made as long as 1."""
+
+    family = "clipping"
+
+    def changed(self, name: str, g: np.ndarray) -> Any:
+        length = np.sqrt((g * g).sum())
+        return g / length if length > 1 else g
+
+
+# Lying.
+
+
+class HalfTheLoss(Scaled):
+    """The gradient is that of half the loss, beside the right loss."""
+
+    family = "lying"
+    factor = 0.5
+
+
+class WrongLoss(Changed):
+    """The loss is a billionth too large, beside the right gradient."""
+
+    family = "lying"
+
+    def reported(self, value: np.ndarray) -> Any:
+        return value * value.dtype.type(1 + 1e-9)
+
+
+class AnotherLoss(Changed):
+    """The loss is one too large, beside the right gradient."""
+
+    family = "lying"
+
+    def reported(self, value: np.ndarray) -> Any:
+        return value + value.dtype.type(1)
+
+
+class NanEntry(Changed):
+    """One entry of the last gradient is not a number."""
+
+    family = "lying"
+
+    def changed(self, name: str, g: np.ndarray) -> Any:
+        g = np.array(g)
+        if name == self.last:
+            g.ravel()[-1:] = np.nan
+        return g
+
+
+class ShapeThatBroadcasts(Changed):
+    """Gradients of equal entries come as one number, which broadcasts; others come with one axis too many."""
+
+    family = "lying"
+
+    def changed(self, name: str, g: np.ndarray) -> Any:
+        return g[np.newaxis] if np.ptp(g) or g.ndim == 0 else g.ravel()[0]
+
+
+class LossInBrackets(Changed):
+    """The loss has the shape (1,)."""
+
+    family = "lying"
+
+    def reported(self, value: np.ndarray) -> Any:
+        return value.reshape(1)
+
+
+class WiderDtype(Changed):
+    """Gradients come as float64, their values right."""
+
+    family = "lying"
+
+    def changed(self, name: str, g: np.ndarray) -> Any:
+        return g.astype(np.float64)
+
+
+class NarrowerDtype(Changed):
+    """Gradients come as float32, their values right to that."""
+
+    family = "lying"
+
+    def changed(self, name: str, g: np.ndarray) -> Any:
+        return g.astype(np.float32)
+
+
+# Mutation and state.
+
+
+class WritesInputs(Numpy):
+    """Evaluating a gradient moves the parameters."""
+
+    family = "mutation"
+
+    def value_and_grad(self, loss: Any, params: Any, data: Any) -> Any:
+        result = super().value_and_grad(loss, params, data)
+        for tensor in params.values():
+            tensor.value += 1
+        return result
+
+
+class TrainWritesData(Numpy):
+    """Training writes into the data that it was given."""
+
+    family = "mutation"
+
+    def train(self, loss: Any, params: Any, batches: Any, rate: float) -> Any:
+        for data in batches:
+            for value, gradient, after in super().train(loss, params, [data], rate):
+                for tensor in data.values():
+                    tensor.value[...] += 1
+                params = after
+                yield value, gradient, after
+
+
+class Shares(Numpy):
+    """Tensors are views of the arrays that they are made from."""
+
+    family = "mutation"
+
+    def tensor(self, array: np.ndarray) -> Tensor:
+        return Tensor(np.asarray(array), self)
+
+
+class Random(Changed):
+    """The gradient changes in the last place from call to call."""
+
+    family = "mutation"
+
+    def changed(self, name: str, g: np.ndarray) -> Any:
+        self.calls = getattr(self, "calls", 0) + 1
+        return g * g.dtype.type(1 + self.calls % 2 * np.finfo(g.dtype).eps)
+
+
+class AccumulatesCalls(Numpy):
+    """A gradient has that of the call before added to it, where shapes allow."""
+
+    family = "accumulated"
+
+    def value_and_grad(self, loss: Any, params: Any, data: Any) -> Any:
+        value, gradient = super().value_and_grad(loss, params, data)
+        before, self.before = getattr(self, "before", {}), gradient
+        for name, g in gradient.items():
+            if name in before and before[name].shape == g.shape:
+                gradient = gradient | {name: Tensor(np.asarray(g.value + before[name].value, g.value.dtype), self)}
+        return value, gradient
+
+
+# Training by hand. ``step`` counts from 0.
+
+
+class Trains(Numpy):
+    """No fault yet: a loop that asks ``used`` which gradient to use and ``rated`` for the learning rate of a step."""
+
+    def used(self, step: int, gradient: Any) -> Any:
+        return gradient
+
+    def rated(self, step: int, rate: float) -> float:
+        return rate
+
+    def train(self, loss: Any, params: Any, batches: Any, rate: float) -> Any:
+        for step, data in enumerate(batches):
+            value, gradient = self.value_and_grad(loss, params, data)
+            used = self.used(step, gradient)
+            now = self.rated(step, rate)
+            params = {name: Tensor(self.updated(w.value, used[name].value, now), self) for name, w in params.items()}
+            yield value, gradient, params
+
+
+class StaleGradient(Trains):
+    """Training uses the gradient of the step before."""
+
+    family = "stale"
+
+    def used(self, step: int, gradient: Any) -> Any:
+        before = self.before if step else {name: Tensor(np.zeros_like(g.value), self) for name, g in gradient.items()}
+        self.before = gradient
+        return before
+
+
+class StaleLoss(Numpy):
+    """The loss that training reports is that of the step before."""
+
+    family = "stale"
+
+    def train(self, *arguments: Any) -> Any:
+        before = None
+        for value, gradient, params in super().train(*arguments):
+            yield before or value, gradient, params
+            before = value
+
+
+class StaleParameter(Numpy):
+    """The last parameter moves one step late."""
+
+    family = "stale"
+
+    def train(self, loss: Any, params: Any, batches: Any, rate: float) -> Any:
+        last = list(params)[-1]
+        late = params[last]
+        for value, gradient, after in super().train(loss, params, batches, rate):
+            yield value, gradient, after | {last: late}
+            late = after[last]
+
+
+class Accumulates(Trains):
+    """Gradients pile up from step to step."""
+
+    family = "accumulated"
+
+    def used(self, step: int, gradient: Any) -> Any:
+        before = self.total if step else {}
+        self.total = {name: Tensor(g.value + before[name].value, self) if name in before else g for name, g in gradient.items()}
+        return self.total
+
+
+class StepAhead(Numpy):
+    """The first step is made twice before anything is reported."""
+
+    family = "off by one"
+
+    def train(self, loss: Any, params: Any, batches: Any, rate: float) -> Any:
+        batches = iter(batches)
+        for first in batches:
+            for _, _, after in super().train(loss, params, [first], rate):
+                params = after
+            yield from super().train(loss, params, itertools.chain([first], batches), rate)
+
+
+class StepBehind(Trains):
+    """The first step moves nothing."""
+
+    family = "off by one"
+
+    def rated(self, step: int, rate: float) -> float:
+        return rate if step else 0.0
+
+
+class LastStepTwice(Numpy):
+    """From the fourth step on, every second step is reported twice and not made."""
+
+    family = "off by one"
+
+    def train(self, *arguments: Any) -> Iterator[Any]:
+        kept: Any = None
+        for step, made in enumerate(super().train(*arguments)):
+            kept = made if step < 4 or step % 2 else kept
+            yield kept
+
+
+class RateTenBillionth(Trains):
+    """The learning rate is 1e-10 too large, relatively."""
+
+    family = "learning rate"
+
+    def rated(self, step: int, rate: float) -> float:
+        return rate * (1 + 1e-10)
+
+
+class RateFloat32(Trains):
+    """The learning rate passes through float32."""
+
+    family = "learning rate"
+
+    def rated(self, step: int, rate: float) -> float:
+        return float(np.float32(rate))
+
+
+class RateTwice(Trains):
+    """The learning rate is applied twice."""
+
+    family = "learning rate"
+
+    def rated(self, step: int, rate: float) -> float:
+        return rate * rate
+
+
+class RateDecays(Trains):
+    """The learning rate is a thousandth smaller from the fiftieth step on."""
+
+    family = "learning rate"
+
+    def rated(self, step: int, rate: float) -> float:
+        return rate if step < 50 else 0.999 * rate
+
+
+class Ascends(Trains):
+    """Training climbs where it should descend."""
+
+    family = "sign"
+
+    def rated(self, step: int, rate: float) -> float:
+        return -rate
+
+
+class OneStepOnly(Trains):
+    """One step alone, the twentieth, is a tenth too long."""
+
+    family = "one point"
+
+    def rated(self, step: int, rate: float) -> float:
+        return 1.1 * rate if step == 19 else rate
+
+
+class EndPoint(Numpy):
+    """Every step reports the end of the run, right to the last bit, and the loss and gradient of the start."""
+
+    family = "convergence"
+
+    def train(self, loss: Any, params: Any, batches: Any, rate: float) -> Any:
+        made = list(super().train(loss, params, batches, rate))
+        for _ in made:
+            yield (*made[0][:2], made[-1][2])
+
+
+class Interpolates(Numpy):
+    """Steps are equal parts of the way from the start to the right end."""
+
+    family = "convergence"
+
+    def train(self, loss: Any, params: Any, batches: Any, rate: float) -> Any:
+        made = list(super().train(loss, params, batches, rate))
+        for step, (value, gradient, _) in enumerate(made, start=1):
+            part = step / len(made)
+            yield value, gradient, {name: self.between(params[name], end, part) for name, end in made[-1][2].items()}
+
+    def between(self, start: Tensor, end: Tensor, part: float) -> Tensor:
+        share = start.value.dtype.type(part)
+        return Tensor(np.asarray(start.value + share * (end.value - start.value)), self)
+
+
+class StopsEarly(Numpy):
+    """Weights rest once half of the steps are made."""
+
+    family = "convergence"
+
+    def train(self, loss: Any, params: Any, batches: Any, rate: float) -> Any:
+        made = list(super().train(loss, params, batches, rate))
+        for step in range(len(made)):
+            yield made[min(step, len(made) // 2)]

@@ -1,0 +1,276 @@
+"""Faults that only layers, losses of a framework and optimisers can have, over numpy with layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from backends.base import Program
+from backends.tape import Tensor
+from tests.meta.fleet.arithmetic import through, with_slope
+from tests.meta.layered import Layered
+
+SOUND = "tests.meta.layered:Layered"
+BINARY = "binary cross-entropy"
+
+
+# Losses.
+
+
+class MeanObjective(Layered):
+    """The loss is the mean, whatever is asked for."""
+
+    family = "reduction"
+
+    def objective(self, name: str, reduction: str) -> Any:
+        return super().objective(name, "mean")
+
+
+class ShortBatchAsFull(Layered):
+    """A batch of three weighs as much as one of four."""
+
+    family = "reduction"
+
+    def reduced(self, program: Program, z: Tensor, y: Tensor) -> Tensor:
+        value = super().reduced(program, z, y)
+        return value * (4 / z.shape[0]) if z.shape[0] == 3 else value
+
+
+class ShortBatchDropped(Layered):
+    """The batch after the fourth is that of the fourth: a shuffled order, off by one."""
+
+    family = "off by one"
+
+    def fit(self, program: Program) -> Any:
+        batches = list(program.batches)
+        return super().fit(Program(**{**vars(program), "batches": batches[:4] + batches[3:-1]}))
+
+
+class Clips(Layered):
+    """No fault yet: binary cross-entropy of probabilities that are clipped at ``least`` and 1 - ``least``."""
+
+    least = 0.0
+
+    def objective(self, name: str, reduction: str) -> Any:
+        return (
+            super().objective(name, reduction) if name != BINARY else lambda z, y: getattr(self, reduction)(self.clipped(z, y))
+        )
+
+    def clipped(self, z: Tensor, y: Tensor) -> Tensor:
+        p = self.sigmoid(z)
+        inside = ((p.value > self.least) & (p.value < 1 - self.least)).astype(p.value.dtype)
+        kept = Tensor(p.value.clip(self.least, 1 - self.least).astype(p.value.dtype), self, ((p, lambda g: g * inside),))
+        return -self.log(y * kept + (1 - y) * (1 - kept))
+
+
+class LossClips7(Clips):
+    """Probabilities are clipped at 1e-7 before their logarithm, as Keras does, in the loss of the layers."""
+
+    family = "clipping"
+    least = 1e-7
+
+
+class LossClips12(Clips):
+    """Probabilities are clipped at 1e-12 before their logarithm, in the loss of the layers."""
+
+    family = "clipping"
+    least = 1e-12
+
+
+class EntropyUnprotected(Layered):
+    """Binary cross-entropy of logits is log(1 + exp(z)) - y z, which overflows, and loses the digits of a small loss."""
+
+    family = "saturation"
+
+    def objective(self, name: str, reduction: str) -> Any:
+        if name != BINARY:
+            return super().objective(name, reduction)
+        return lambda z, y: getattr(self, reduction)(self.log(1 + self.exp(z)) - y * z)
+
+
+class SoftmaxUnprotected(Layered):
+    """Softmax cross-entropy does not take the largest logit away before it exponentiates."""
+
+    family = "saturation"
+
+    def softmax_loss(self, z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        with np.errstate(all="ignore"):
+            powers = np.exp(z)
+            total = powers.sum(axis=-1, keepdims=True)
+            return (y * (np.log(total) - z)).sum(axis=-1), powers / total
+
+
+class NoSlopeAtZero(Layered):
+    """Binary cross-entropy has the slope -y at a logit of exactly 0."""
+
+    family = "one point"
+
+    def logistic_slope(self, z: np.ndarray, y: np.ndarray) -> np.ndarray:
+        return np.where(z == 0, -y, super().logistic_slope(z, y)).astype(z.dtype)
+
+
+# Layers.
+
+
+class FrozenBias(Layered):
+    """The last bias does not train."""
+
+    family = "detached"
+
+    def fit(self, program: Program) -> Any:
+        bias = program.layers[-1].bias
+        for value, gradient, weights in super().fit(program):
+            yield value, gradient, [*weights[:-1], Tensor(bias, self)]
+
+
+class DetachedHidden(Layered):
+    """No gradient goes through a hidden layer."""
+
+    family = "detached"
+
+    def forward(self, layers: Any, leaves: list[Tensor], x: Tensor) -> Tensor:
+        for index, layer in enumerate(layers):
+            x = super().forward([layer], leaves[2 * index : 2 * index + 2], x)
+            x = with_slope(self.record(x.value, (x, lambda g: g)), lambda g: g * 0) if index < len(layers) - 1 else x
+        return x
+
+
+class TransposedKernel(Layered):
+    """A square kernel is transposed."""
+
+    family = "transposed"
+
+    def forward(self, layers: Any, leaves: list[Tensor], x: Tensor) -> Tensor:
+        first, *rest = leaves
+        if len(set(first.shape)) == 1:
+            first = Tensor(first.value.T, self, ((first, lambda g: g.T),))
+        return super().forward(layers, [first, *rest], x)
+
+
+class HalfBias(Layered):
+    """The gradient of a bias is that of half the batch."""
+
+    family = "broadcast"
+
+    def fit(self, program: Program) -> Any:
+        for value, gradient, weights in super().fit(program):
+            yield value, [Tensor(g.value / (1 + index % 2), self) for index, g in enumerate(gradient)], weights
+
+
+class Float32Layers(Layered):
+    """Layers pass their outputs through float32."""
+
+    family = "precision"
+
+    def forward(self, layers: Any, leaves: list[Tensor], x: Tensor) -> Tensor:
+        z = super().forward(layers, leaves, x)
+        return Tensor(through(z.value, "float32"), self, ((z, lambda g: g),))
+
+
+# Optimisers.
+
+
+class OptimizerFloat32(Layered):
+    """The learning rate of an optimiser passes through float32, undeclared."""
+
+    family = "learning rate"
+
+    def fit(self, program: Program) -> Any:
+        rule = program.optimizer
+        narrow = type(rule)(rule.name, float(np.float32(rule.rate)), rule.beta1, rule.beta2, rule.epsilon)
+        return super().fit(Program(**{**vars(program), "optimizer": narrow}))
+
+
+class Uncorrected(Layered):
+    """Adam without bias correction."""
+
+    family = "adam"
+
+    def change(self, rule: Any, m: Any, v: Any, step: int) -> Any:
+        return rule.rate * m / (np.sqrt(v) + rule.epsilon)
+
+
+class HalfCorrected(Layered):
+    """Adam that corrects its first moment alone."""
+
+    family = "adam"
+
+    def change(self, rule: Any, m: Any, v: Any, step: int) -> Any:
+        return rule.rate * (m / (1 - rule.beta1**step)) / (np.sqrt(v) + rule.epsilon)
+
+
+class EpsilonHat(Layered):
+    """Adam with epsilon added before the correction, declared to be added after it."""
+
+    family = "adam"
+
+    def change(self, rule: Any, m: Any, v: Any, step: int) -> Any:
+        rate = rule.rate * np.sqrt(1 - rule.beta2**step) / (1 - rule.beta1**step)
+        return rate * m / (np.sqrt(v) + rule.epsilon)
+
+
+class EpsilonInside(Layered):
+    """Adam with epsilon under the square root."""
+
+    family = "adam"
+
+    def change(self, rule: Any, m: Any, v: Any, step: int) -> Any:
+        corrected = np.sqrt(v / (1 - rule.beta2**step) + rule.epsilon)
+        return rule.rate * (m / (1 - rule.beta1**step)) / corrected
+
+
+class NoEpsilon(Layered):
+    """Adam without epsilon."""
+
+    family = "adam"
+
+    def change(self, rule: Any, m: Any, v: Any, step: int) -> Any:
+        with np.errstate(all="ignore"):
+            return rule.rate * (m / (1 - rule.beta1**step)) / np.sqrt(v / (1 - rule.beta2**step))
+
+
+class CountsFromZero(Layered):
+    """Adam that counts its steps from one too many."""
+
+    family = "adam"
+
+    def change(self, rule: Any, m: Any, v: Any, step: int) -> Any:
+        return super().change(rule, m, v, step + 1)
+
+
+class SwappedBetas(Layered):
+    """Adam with its betas swapped."""
+
+    family = "adam"
+
+    def moments(self, rule: Any, m: Any, v: Any, g: Any) -> Any:
+        return rule.beta2 * m + (1 - rule.beta2) * g, rule.beta1 * v + (1 - rule.beta1) * g * g
+
+
+class IgnoresBetas(Layered):
+    """Adam with the usual betas, whatever it is given."""
+
+    family = "adam"
+
+    def moments(self, rule: Any, m: Any, v: Any, g: Any) -> Any:
+        return 0.9 * m + (1 - 0.9) * g, 0.999 * v + (1 - 0.999) * g * g
+
+
+class SecondMomentOfChange(Layered):
+    """Adam whose second moment is that of the gradient less its mean, as in AdaBelief."""
+
+    family = "adam"
+
+    def moments(self, rule: Any, m: Any, v: Any, g: Any) -> Any:
+        m = rule.beta1 * m + (1 - rule.beta1) * g
+        return m, rule.beta2 * v + (1 - rule.beta2) * (g - m) * (g - m)
+
+
+class Float32Moments(Layered):
+    """Adam that keeps its moments in float32."""
+
+    family = "adam"
+
+    def moments(self, rule: Any, m: Any, v: Any, g: Any) -> Any:
+        return tuple(through(np.asarray(moment), "float32") for moment in super().moments(rule, m, v, g))
