@@ -8,15 +8,13 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-import rich.box
-import rich.console
-import rich.table
 
 import backends
 from backends.base import ALL_OPERATIONS, AUTODIFF, DTYPES, LEVELS
 from oracle.verdict import FAILED, Judgement
 from report.document import Record, ResultsFile
-from report.table import Table, agreement, is_red, verdict_lines
+from report.table import agreement, is_red, verdict_lines
+from report.terminal import drawn
 from report.validity import claims
 from tests.plan import Plan, add_options, make_plan
 from tests.recording import describe_run
@@ -184,9 +182,9 @@ class Recorder:
                     named = {f"{case}-{level}": (case, level) for case in self.plan.cases for level in self.plan.levels}
                     named |= {case: (case, AUTODIFF) for case in self.plan.cases}
                     case, level = named.get(middle, ("contract", AUTODIFF))
-                    identity = {"backend": backend, "dtype": dtype, "case": case, "level": level, "mode": "eager"}
-                    judgement = Judgement(FAILED, report.longreprtext)
-                    self.add(make_record(identity, test.rpartition("::")[2], judgement, report.duration))
+                    name = test.rpartition("::")[2]
+                    identity = {"backend": backend, "dtype": dtype, "case": case, "level": level, "mode": "eager", "test": name}
+                    self.add(make_record(identity, name, Judgement(FAILED, report.longreprtext), report.duration))
 
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         ended = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
@@ -199,7 +197,7 @@ class Recorder:
             return
         terminalreporter.section("gradient conformance")
         for table in agreement(checks):
-            terminalreporter.write_line(_drawn(table))
+            terminalreporter.write_line(drawn(table))
         terminalreporter.write_line(
             "✓ conforms: inside its rounding bound, which shuts out a zero, flipped, 1.5-fold or permuted result"
         )
@@ -209,16 +207,3 @@ class Recorder:
             terminalreporter.write_line(line)
         for name, reason in self.plan.missing.items():
             terminalreporter.write_line(f"not judged: {name}, {reason}")
-
-
-def _drawn(table: Table) -> str:
-    drawing = rich.table.Table(title=table.title, title_justify="left", box=rich.box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for name in table.heading:
-        drawing.add_column(name, no_wrap=True)
-    for row in table.rows:
-        drawing.add_row(*row)
-    widths = sum(max(len(line[i]) for line in [table.heading, *table.rows]) + 4 for i in range(len(table.heading)))
-    console = rich.console.Console(width=max(widths, len(table.title)), color_system=None, markup=False)
-    with console.capture() as capture:
-        console.print(drawing)
-    return capture.get()

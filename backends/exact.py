@@ -82,6 +82,10 @@ def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return result
 
 
+def _are_labels(y: np.ndarray) -> bool:
+    return all(label == 0 or label == 1 for label in y.ravel().tolist())
+
+
 def _sigmoid(x: arb) -> arb:
     return 1 / (1 + (-x).exp())  # x stands once, so the ball is as narrow as can be
 
@@ -228,13 +232,15 @@ class Exact(TapeBackend):
         """max(z, 0) - y z + log1p(exp(-|z|)) or, as PyTorch has it, (1 - y) z - min(z, 0) + log1p(exp(-|z|))."""
         if self.rounding is None:
             return super().logistic_loss(z, y)
-        soft = self.function("log1p", self.function("exp", -np.abs(z)))
-        first = self.round(self.round(self.maximum0(z) - self.round(y * z)) + soft)
+        soft = self.function("log1p", self.function("exp", -np.abs(z))) + self._declared("binary cross-entropy")
         log_sigmoid = self.round(-self.maximum0(-z) - soft)
+        if _are_labels(y):  # products with 0 and 1 are exact, and so is max(z, 0) - z
+            return _union(self.round(self.maximum0((1 - 2 * y) * z) + soft), self.round((1 - y) * z - log_sigmoid))
+        first = self.round(self.round(self.maximum0(z) - self.round(y * z)) + soft)
         return _union(first, self.round(self.round(self.round(1 - y) * z) - log_sigmoid))
 
     def softmax_loss(self, z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The probabilities are exp(z) / sum exp(z) or the exponentials of their logarithms: the ball holds both."""
+        """The probabilities are exp(z) / sum exp(z) or exponentials of logarithms of either kind: the ball holds all."""
         if self.rounding is None:
             powers = self.function("exp", z)
             total = powers.sum(axis=-1, keepdims=True)
@@ -247,9 +253,10 @@ class Exact(TapeBackend):
         logs = self.round(shifted - log_total)
         loss = self.summed(self.round(-y * logs), (-1,))
         # log sum exp z - z_label, as others have it, with the maximum added back
-        back = self.round(largest[..., 0] + log_total[..., 0])
-        loss = _union(loss, self.round(back - self.summed(self.round(y * z), (-1,))))
-        return loss, _union(self.round(powers / total), self.function("exp", logs))
+        back = self.round(largest + log_total)
+        loss = _union(loss, self.round(back[..., 0] - self.summed(self.round(y * z), (-1,))))
+        probabilities = _union(self.round(powers / total), self.function("exp", logs))
+        return loss, _union(probabilities, self.function("exp", self.round(z - back)))
 
     # Sums in p bits. Each of n terms takes part in at most n - 1 additions, in whatever order, and may be flushed to zero
     # where it is subnormal; a partial sum may leave the range although the sum does not.

@@ -1,6 +1,6 @@
 """NAND by one sigmoid unit: p = sigmoid(X w), loss = -sum log(y p + (1 - y)(1 - p))."""
 
-from cases.case import Case, Figure
+from cases.case import Batches, Case, Figure, shuffled
 from cases.network import Dense, Network
 
 
@@ -33,6 +33,30 @@ NAND = Case(
 )
 TENTH = NAND.but("nand-tenth", title="NAND with the learning rate 0.1", rate=0.1, steps=300)
 ADAM = NAND.but("nand-adam", title="NAND by Adam, the notebooks' one-word change", optimizer="adam", rate=0.1)
+BATCHES = NAND.but(
+    "nand-batches",
+    title="NAND in batches of four and of one, an example drawn twice",
+    source="mini-batch training at its smallest: a short batch, a batch of one, a repeated index",
+    data={"X": ((0, 0, 1), (0, 1, 1), (1, 0, 1), (1, 1, 1), (1, 1, 1)), "y": ((1,), (1,), (1,), (0,), (0,))},
+    batches=Batches(4, shuffled(5, epochs=20, seed=1)),
+    reaches_goal=True,
+)
+
+
+def logit_loss(ops, params, data):
+    """The same loss from logits z = X w, safe where p is 0 or 1: sum log(1 + exp((1 - 2 y) z))."""
+    return ops.sum(ops.log(1 + ops.exp((1 - 2 * data["y"]) * (data["X"] @ params["w"]))))
+
+
+SATURATED = NAND.but(
+    "nand-saturated",
+    title="NAND from a start that has learned it, with logits from 8 to 29",
+    source="NAND; late in a run, probabilities that are clipped or formulas that overflow show",
+    loss=logit_loss,
+    params={"w": ((-17.3119,), (-19.6137,), (28.8173,))},
+    rate=10.0,
+    steps=20,
+)
 GOLDEN = NAND.but(
     "nand-golden",
     title="NAND from the draw that MXNet makes unseeded",

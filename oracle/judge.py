@@ -111,7 +111,8 @@ class Oracle:
             quantity: Comparison(quantity, self.dtype, shapes[quantity], row if len(points) > 1 else "", self._numbers)
             for quantity in results
         }
-        self._compare(comparisons, self.bounds, list(enumerate(points)), results)
+        if results:
+            self._compare(comparisons, self.bounds, list(enumerate(points)), results)
         declared = self._relevant(points[0])
         for quantity, comparison in comparisons.items():
             judgement = comparison.judge()
@@ -256,7 +257,7 @@ class _Subjects(Numpy):
         if name in OPERATIONS:
             self.used.add(name)
         if name == "binary_cross_entropy":  # its derivative is made of it
-            self.used.add("sigmoid")
+            self.used |= {"sigmoid", "binary cross-entropy"}
         if name == "softmax_cross_entropy":
             self.used.add("softmax cross-entropy")
         return super().__getattribute__(name)

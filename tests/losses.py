@@ -53,3 +53,15 @@ def sweep(name, dtype, seed):
         y[np.abs(z) > 10] = 1  # close to 1, narrow dtypes cannot tell a clipped probability from a rounded one
     data = {"y": y} | ({"limit": CLIP} if name == "binary cross-entropy" else {})
     return {"z": np.asarray(z, dtype)}, {key: np.asarray(array, dtype) for key, array in data.items()}
+
+
+def far_out(z):
+    """Return outputs as far out as exp of them overflows, and half as far again."""
+    reach = 1.5 * float(np.log(np.finfo(z.dtype).max))
+    return np.asarray(z * (reach / np.abs(z).max()), z.dtype)
+
+
+def alone(params, data):
+    """Return outputs one example at a time, whose errors no other example hides, and their target, one for all."""
+    z = params["z"] if params["z"].shape[1] > 1 else np.linspace(-25, 25, 60, dtype=params["z"].dtype)[:, np.newaxis]
+    return [{"z": row} for row in z[:, np.newaxis]], data | {"y": data["y"][-1:]}

@@ -166,7 +166,7 @@ def sweep(operation, dtype, plan):
     """Return (formula, loss, params, data): ``operation`` over numbers of all sizes, and a scalar made of it."""
     random = np.random.default_rng([plan.seed, *operation.encode()])
     if operation in ARITHMETIC:
-        combine, fine = ARITHMETIC[operation], 1 + 2 * float(np.finfo(dtype).eps)
+        combine, fine = ARITHMETIC[operation], float(np.array(1 / 3, dtype))
         shapes = {"a": (7, 5), "b": (5,), "c": (7, 1), "d": (1, 5), "e": (), "f": (1,)}
         x = {name: random.uniform(0.5, 2, shape) * random.choice([-1, 1], shape) for name, shape in shapes.items()}
         data = {"weight": random.uniform(0.5, 1.5, (7, 5))}
@@ -175,7 +175,7 @@ def sweep(operation, dtype, plan):
             a, b, c, d, e, f = (params[name] for name in "abcdef")
             pairs = [combine(a, b), combine(b, a), combine(c, d), combine(d, c), combine(a, e), combine(e, a), combine(f, a)]
             # A number that no narrower dtype holds: frameworks that take scalars through float32 lose it.
-            total = combine(combine(2, a), combine(a, 3)) + combine(fine, a) - combine(a, fine)
+            total = combine(combine(2, a), combine(a, 3)) + combine(fine, a) + 2 * combine(a, fine)
             for times, pair in enumerate(pairs, start=2):  # so that a - b and b - a do not cancel
                 total = total + times * pair
             return total
@@ -253,14 +253,27 @@ def test_loss_settings(subject):
 
 
 def judge_settings(subject, excuse=1.0):
-    """Judge every setting at outputs of all sizes and at 0; ``excuse`` scales the errors that the backend declares."""
+    """Judge every setting at outputs of all sizes, at 0 and at extremes; ``excuse`` scales what is declared."""
     judgements = {}
+    instead = {d.subject for d in subject.deviations if d.instead and subject.dtype in d.dtypes}
     for name, objective, promise in subject.describe()["settings"]:
         params, data = losses.sweep(objective, subject.dtype, subject.lab.plan.seed)
         at_zero = {"z": np.zeros_like(params["z"])}
-        for words, point in ((name, params), (AT_ZERO.format(name), at_zero)):
-            judgements |= judge_setting(subject, name, words, objective, promise, point, data, excuse)
+        judgements |= judge_setting(subject, name, name, objective, promise, params, data, excuse)
+        judgements |= judge_setting(subject, name, AT_ZERO.format(name), objective, promise, at_zero, data, excuse)
+        if name not in instead:  # what is declared to be something else is judged where that can be told
+            far, (each, target) = [{"z": losses.far_out(params["z"])}], losses.alone(params, data)
+            for where, points, seen in (("far out", far, data), ("one by one", each, target)):
+                results = [subject.call("setting", name, point["z"], seen["y"]) for point in points]
+                columns = {"value": [value for value, _ in results], "gradient z": [gradient for _, gradient in results]}
+                formula = losses.formula(promise, objective)
+                found = subject.oracle(formula, seen, excuse=excuse).judge(points, columns, row="example")
+                judgements |= {f"{named(name, quantity)} {where}": judgement for quantity, judgement in found.items()}
     return judgements
+
+
+def named(setting, quantity):
+    return setting if quantity == "value" else f"slope of {setting}"
 
 
 def judge_setting(subject, name, words, objective, promise, params, data, excuse):
@@ -284,7 +297,7 @@ def judge_setting(subject, name, words, objective, promise, params, data, excuse
             what = f"{words} promises the {promise} of the {objective} and is the {' or '.join(instead) or 'something else'}"
             stated = next((subject for subject in (words, name) if declared.get(subject) in instead), None)
             found[quantity] = dataclasses.replace(judgement, message=f"{what}: {judgement.message}", declared=stated)
-    return {words if quantity == "value" else f"slope of {words}": judgement for quantity, judgement in found.items()}
+    return {named(words, quantity): judgement for quantity, judgement in found.items()}
 
 
 @pytest.mark.quantity("optimizer")

@@ -28,13 +28,13 @@ class MeanObjective(Layered):
 
 
 class ShortBatchAsFull(Layered):
-    """A batch of three weighs as much as one of four."""
+    """A short batch weighs as much as one of four."""
 
     family = "reduction"
 
     def reduced(self, program: Program, z: Tensor, y: Tensor) -> Tensor:
         value = super().reduced(program, z, y)
-        return value * (4 / z.shape[0]) if z.shape[0] == 3 else value
+        return value * (4 / z.shape[0]) if z.shape[0] < 4 else value
 
 
 class ShortBatchDropped(Layered):
