@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import reprlib
+import stat
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -10,7 +14,13 @@ from typing import Any, BinaryIO
 
 import jsonschema
 
+from report.consistency import Fault, inconsistencies
+
 SCHEMA = 1
+# A full run of all cases has 20 to 40 MB; three times that takes two minutes to check, and more than a gigabyte of memory.
+MAX_MEBIBYTES = 128
+# An error quotes the place and what stands there, which a file may make as long as itself.
+MAX_WORDS = 300
 Record = dict[str, Any]
 
 
@@ -49,25 +59,98 @@ class ResultsFile:
         self._file.truncate(self._end + len(tail))
 
 
+def printable(text: object) -> str:
+    """Text from a file as one line that no terminal obeys: control and bidi characters, surrogates and the like escaped."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode() for character in str(text)
+    )
+
+
+def read(path: str | Path) -> Record:
+    """Return the document in ``path``, which the tables and the page can show whatever it holds.
+
+    Raises DocumentError naming the file and the place of the fault. Nothing of the file is executed.
+    """
+    reason: object
+    try:
+        document = _parsed(_content(path))
+        place, fault = next(_faults(document), ("", ""))
+        if not place:
+            return document
+        reason = f"at {_cut(place)}: {_cut(fault)}"
+    except OSError as error:
+        reason = error.strerror or error
+    except RecursionError:
+        reason = "values are nested too deeply"
+    except ValueError as error:
+        reason = error
+    raise DocumentError(printable(f"{path}: {reason}"))
+
+
+def _cut(words: str) -> str:
+    return words if len(words) <= MAX_WORDS else f"{words[:MAX_WORDS]}..."
+
+
+def _content(path: str | Path) -> bytes:
+    # Opening a FIFO waits for its writer, and a device may have no end.
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise ValueError("not a regular file; give a results file")
+    with open(path, "rb") as file:
+        content = file.read(MAX_MEBIBYTES * 2**20 + 1)
+    if len(content) > MAX_MEBIBYTES * 2**20:
+        raise ValueError(f"more than {MAX_MEBIBYTES} MiB, the most that is read of a file; judge fewer cases in one run")
+    return content
+
+
+class _NoValue:
+    """What stands in a JSON text and has no value: it is of no type, so that the schema refuses it where it stands."""
+
+    def __init__(self, words: str) -> None:
+        self._words = words
+
+    def __repr__(self) -> str:
+        return self._words
+
+
+def _parsed(content: bytes) -> Any:
+    try:
+        return json.loads(content.decode("utf-8-sig"), object_pairs_hook=_object, parse_int=_integer, parse_constant=_NoValue)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"not a JSON document: {error}") from error
+
+
+def _object(pairs: list[tuple[str, Any]]) -> Record | _NoValue:
+    made = dict(pairs)
+    if len(made) == len(pairs):
+        return made
+    (twice, _), *_ = Counter(key for key, _ in pairs).most_common(1)
+    return _NoValue(f"an object with the key {reprlib.repr(twice)} more than once")
+
+
+def _integer(text: str) -> int | _NoValue:
+    try:
+        return int(text)
+    except ValueError:  # Python converts no more than some thousand digits
+        return _NoValue(f"an integer of {len(text)} digits")
+
+
 @cache
 def _validator() -> jsonschema.Draft202012Validator:
     return jsonschema.Draft202012Validator(json.loads((Path(__file__).parent / "results.schema.json").read_text()))
 
 
-def read(path: str | Path) -> Record:
-    """Return the document in ``path``. Raises DocumentError naming the file and the place of the fault."""
-    try:
-        document = json.loads(Path(path).read_bytes())
-    except OSError as error:
-        raise DocumentError(f"{path}: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:
-        raise DocumentError(f"{path}: not a JSON document: {error}") from error
+def _faults(document: Any) -> Iterator[Fault]:
+    """What keeps a document from being shown: the place and what is wrong there."""
     if isinstance(document, dict) and document.get("schema") != SCHEMA:
-        raise DocumentError(f"{path}: schema version {document.get('schema')!r}; this program reads version {SCHEMA}")
-    fault = jsonschema.exceptions.best_match(_validator().iter_errors(document))
-    if fault is not None:
-        raise DocumentError(f"{path}: at {fault.json_path}: {fault.message[:300]}")
-    return document
+        yield "$.schema", f"schema version {reprlib.repr(document.get('schema'))}; this program reads version {SCHEMA}"
+    for fault in _validator().iter_errors(document):
+        yield fault.json_path + _kind(document, *fault.absolute_path), fault.message
+    yield from inconsistencies(document["records"])
+
+
+def _kind(document: Record, *path: str | int) -> str:
+    record = document["records"][path[1]] if path[:1] == ("records",) and len(path) > 1 else None
+    return f", a {record['kind']}" if isinstance(record, dict) and isinstance(record.get("kind"), str) else ""
 
 
 def of_kind(records: list[Record], kind: str) -> Iterator[Record]:

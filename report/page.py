@@ -3,22 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import jinja2
 
 from report.classifiers import classifiers
-from report.document import Record, of_kind, read
+from report.document import DocumentError, Record, of_kind, printable, read
+from report.power import false_alarms, matrix, score, survivors
 from report.table import Table, agreement, empty_cells, judged_share, program, times, verdict_lines
 from report.validity import claims
 
 
-def build(paths: Sequence[str | Path], directory: str | Path) -> Path:
-    """Write ``directory``/report.md from results files and return its path.
+def build(paths: Sequence[str | Path], directory: str | Path) -> tuple[Path, list[DocumentError]]:
+    """Write ``directory``/report.md from results files; return its path, and the errors of files that cannot be read.
 
-    Raises DocumentError for a file that cannot be read, before anything is written.
+    They are listed on the page. Raises DocumentError, before anything is written, where no file can be read.
     """
-    runs = [_run(path) for path in paths]
+    runs, unread = [], []
+    for path in paths:
+        try:
+            runs.append(_run(path))
+        except DocumentError as error:
+            unread.append(error)
+    if not runs:
+        raise DocumentError("\n".join(map(str, unread)))
+    target = Path(directory) / "report.md"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(_template().render(runs=runs, unread=unread), encoding="utf-8")
+    return target, unread
+
+
+@cache
+def _template() -> jinja2.Template:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         trim_blocks=True,
@@ -26,15 +43,12 @@ def build(paths: Sequence[str | Path], directory: str | Path) -> Path:
         undefined=jinja2.StrictUndefined,
     )
     environment.filters["cell"] = _escaped
-    target = Path(directory) / "report.md"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(environment.get_template("page.md.jinja").render(runs=runs), encoding="utf-8", errors="backslashreplace")
-    return target
+    return environment.get_template("page.md.jinja")
 
 
 def _run(path: str | Path) -> Record:
     document = read(path)
-    checks = list(of_kind(document["records"], "check"))
+    checks, kills = (list(of_kind(document["records"], kind)) for kind in ("check", "kill"))
     return document | {
         "file": str(path),
         "lines": [*verdict_lines(document["records"]), *claims(document["records"])],
@@ -45,6 +59,8 @@ def _run(path: str | Path) -> Record:
         "times": times(checks),
         "drift": _drift(checks),
         "partly": [check for check in checks if judged_share(check) < 1],
+        "power": [matrix(document["records"]), *score(document["records"])] if kills else [],
+        "survivors": [*false_alarms(document["records"]), *survivors(document["records"])],
         "others": [check for check in checks if check["verdict"] != "conforms"],
     }
 
@@ -64,7 +80,7 @@ def _drift(checks: list[Record]) -> Table:
 
 def _escaped(text: object) -> str:
     """Text from a file as one line of Markdown that says no more than itself."""
-    line = " ".join(str(text).split())
-    for character in "\\`*_[]<>|":
+    line = printable(" ".join(str(text).split()))
+    for character in "\\`*_[]<>|#&~":
         line = line.replace(character, "\\" + character)
     return line

@@ -53,8 +53,9 @@ def add_options(parser: pytest.Parser) -> None:
         help=f"judge training runs written at this level ({', '.join(LEVELS)}); repeatable; default: all",
     )  # fmt: skip
     group.addoption(
-        "--cases", action="append", default=[], metavar="FILE.py", help="add the cases of a Python file; repeatable"
-    )
+        "--cases", action="append", default=[], metavar="FILE.py",
+        help="add the cases of a Python file, which is run: give only files that you trust; repeatable",
+    )  # fmt: skip
     group.addoption(
         "--dtype", action="append", default=[], metavar="NAME",
         help=f"judge in this precision ({', '.join(DTYPES)}); repeatable; default: {' and '.join(DEFAULT_DTYPES)}",
@@ -79,8 +80,7 @@ def make_plan(config: pytest.Config) -> Plan:
     """Return the run that the options ask for. Raises pytest.UsageError, having imported no framework."""
     option = config.getoption
     try:
-        outside = [case for path in option("--cases") for case in cases.from_file(path)]
-        known = cases.unique([*cases.builtin().values(), *outside])
+        known = cases.unique([*cases.builtin().values(), *_from_files(option("--cases"))])
         chosen = {name: known[name] for name in _known("case", option("--case"), known)}
         usual = {name: case for name, case in known.items() if option("--long") or not case.long}
         dtypes = tuple(_known("dtype", option("--dtype"), DTYPES, DEFAULT_DTYPES))
@@ -108,6 +108,18 @@ def make_plan(config: pytest.Config) -> Plan:
         nodes=option("--nodes"),
         again=_again(config),
     )
+
+
+def _from_files(paths: Iterable[str]) -> list[Case]:
+    found, faults = [], []
+    for path in paths:
+        try:
+            found += cases.from_file(path)
+        except CaseError as error:
+            faults.append(str(error))
+    if faults:
+        raise CaseError("\n".join(faults))
+    return found
 
 
 def _again(config: pytest.Config) -> tuple[str, ...]:

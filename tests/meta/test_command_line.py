@@ -1,5 +1,7 @@
 """Bad input gets a clear error before work starts."""
 
+import os
+
 import pytest
 
 STATUS_USAGE = 4
@@ -91,18 +93,48 @@ def test_bad_cases_are_named(refused, tmp_path, body, params, data, words):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("1 / 0", "failed to run: ZeroDivisionError: division by zero"),
-        ("x = 1", "defines no case"),
-        ("import sys; sys.exit(3)", "failed to run: SystemExit: 3"),
-        ("from cases.xor import XOR", "defines no case"),
-        ("from cases.xor import XOR; MINE = XOR.but('nand')", "case 'nand' is defined twice"),
+        (b"x = 1", "broken.py defines no case"),
+        (b"from cases.xor import XOR", "broken.py defines no case"),
+        (b"from cases.xor import XOR; MINE = XOR.but('nand')", "case 'nand' is defined twice"),
     ],
 )
-def test_bad_case_files_are_named(refused, tmp_path, text, words):
-    """A file that is no file of cases is refused with its name."""
+def test_case_files_that_do_not_fit_are_named(refused, tmp_path, text, words):
+    """A file without a case of its own, or with a name that is taken, is refused."""
     file = tmp_path / "broken.py"
-    file.write_text(text)
+    file.write_bytes(text)
     assert words in refused("--cases", str(file))
+
+
+BROKEN = [
+    (b"\n1 / 0", 2, "failed to run: ZeroDivisionError: division by zero"),
+    (b"def f():\n    raise OSError('f')\n\nf()", 2, "failed to run: OSError: f"),
+    (b"import json\n\njson.loads('[')", 3, "failed to run: JSONDecodeError: "),
+    (b"import sys; sys.exit(3)", 1, "failed to run: SystemExit: 3"),
+    (b"from cases.xor import XOR\nMINE = XOR.but('My case')", 2, "case 'My case': a name is lower-case words"),
+    (b"x = 1\ndef f(:\n", 2, "failed to run: SyntaxError: invalid syntax"),
+    (b"x = 1\n\ny = '\0'\n", 3, "source code string cannot contain null bytes"),
+    (b"x = 1\n\ny = '\xff'\n", 3, "'utf-8' codec can't decode byte 0xff"),
+    (b"# coding: klingon\n", 1, "unknown encoding: klingon"),
+]
+
+
+def test_broken_case_files_are_all_named(refused, tmp_path):
+    """One usage error says of each file which line of it fails, and why."""
+    options, expected = [], []
+    for number, (text, line, words) in enumerate(BROKEN):
+        file = tmp_path / f"broken_{number}.py"
+        file.write_bytes(text)
+        options += ["--cases", str(file)]
+        expected.append((f"{file}, line {line}: ", words))
+    (tmp_path / "folder.py").mkdir()
+    os.mkfifo(tmp_path / "pipe.py")
+    (tmp_path / "cases.txt").write_text("x = 1")
+    for name in ("folder.py", "pipe.py", "cases.txt"):
+        options += ["--cases", str(tmp_path / name)]
+        expected.append((f"{tmp_path / name}: ", "no such Python file of cases; give a regular file whose name ends in .py"))
+    lines = refused(*options).splitlines()
+    for place, words in expected:
+        assert [line for line in lines if place in line and words in line], place
 
 
 def test_a_case_from_outside_is_judged(suite, tmp_path):

@@ -28,11 +28,21 @@ def test_every_test_states_its_claim(path):
     assert [name for name, start in functions if start != '"""'] == []
 
 
+def test_every_kind_of_record_has_a_definition():
+    """A kind that the schema lists and does not define would be read unseen."""
+    schema = json.loads((ROOT / "report" / "results.schema.json").read_text())
+    items = schema["properties"]["records"]["items"]
+    defined = {rule["if"]["properties"]["kind"]["const"]: rule["then"]["$ref"] for rule in items["allOf"]}
+    assert defined == {kind: f"#/$defs/{kind}" for kind in items["properties"]["kind"]["enum"]}
+    assert all(schema["$defs"][kind]["properties"]["kind"] == {"const": kind} for kind in defined)
+
+
 def test_words_that_stand_twice_are_the_same():
     """Cases import no backends, the report imports nothing of either: what all of them name has the same names."""
     schema = json.loads((ROOT / "report" / "results.schema.json").read_text())["$defs"]
     assert cases.builtin()["nand"].levels.keys() == set(base.LEVELS)
     assert base.LEVELS == table.LEVELS == tuple(schema["check"]["properties"]["level"]["enum"])
+    assert tuple(schema["check"]["properties"]["dtype"]["enum"]) == base.DTYPES
     assert tuple(schema["backend"]["properties"]["adam"]["enum"]) == base.CONVENTIONS
     assert (base.OBJECTIVES, base.REDUCTIONS) == (network.OBJECTIVES, network.REDUCTIONS)
     assert set(table.ORDER) - {"declared"} == set(schema["check"]["properties"]["verdict"]["enum"])

@@ -1,0 +1,390 @@
+"""Results files from elsewhere: whatever they hold, there is a page or an error that names the file and the place."""
+
+import contextlib
+import copy
+import datetime
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from report.consistency import MAX_CELLS
+from report.document import MAX_MEBIBYTES, MAX_WORDS, DocumentError, read
+from report.page import build
+from tests.meta.conftest import ROOT
+
+HALF = (0.5).hex()
+
+
+def counted():
+    """What is counted of two epochs, two classes and one example of each sort."""
+    facts = {
+        "accuracy": [0.5, 1.0], "precision": [1, 0.25], "recall": [1, 0.25], "F1": [1, 0.25],
+        "macro averages": [0.5, 0.5, 0.5], "confusion matrix": [[3, 0], [1, 4]], "easiest": [7], "hardest": [2],
+    }  # fmt: skip
+    return {f"{words} {name}": copy.deepcopy(value) for words in ("training", "held out") for name, value in facts.items()}
+
+
+WHOSE = {"backend": "numpy", "level": "autodiff", "dtype": "float64", "case": "xor"}
+BACKEND, CASE, PLAIN, FULL, CLASSIFIER, OTHER = range(6)
+RECORDS = [
+    {
+        "kind": "backend", "name": "numpy", "version": "2.0", "modes": {"gradient": "eager", "training": "eager"},
+        "unsupported": [["float16", "exp", "a reason"]], "lacks": {"class": "a reason"},
+        "settings": [["a loss", "squared error", "sum"]], "adam": "epsilon", "kink": 0.0,
+        "numeric": {"float64 matmul": "53 bits"}, "probed": {"float64 matmul": "53 bits"},
+        "deviations": [{
+            "subject": "exp", "dtypes": ["float64"], "reason": "a reason", "size": "3 ulp", "link": "a link", "absolute": 0.5,
+            "widens": False, "through": "", "what": ["rate"], "of": ["adam"], "instead": "",
+        }],
+    },
+    {"kind": "case", "name": "xor", "title": "a title", "source": "a source", "levels": {"class": "a reason"}},
+    {
+        "kind": "check", **WHOSE, "mode": "eager", "test": "a test", "quantity": "loss",
+        "verdict": "failed", "message": "a message", "declared": None, "duration": 0.25,
+    },
+    {
+        "kind": "check", **WHOSE, "mode": "eager", "test": "a test", "quantity": "gradient w",
+        "verdict": "conforms", "message": "", "declared": "exp", "duration": 0.25, "where": "w[0]",
+        "got": [HALF, HALF], "truth": [HALF, HALF], "bound": [HALF, HALF], "error_ulp": HALF, "used": HALF, "used_median": HALF,
+        "entries": 4, "blind": 1, "rows": 3, "uninformative": 1, "drift": {"end": HALF, "worst": "nan", "worst_step": 2},
+        "bits": "0123456789abcdef",
+    },
+    *(
+        {
+            "kind": "classifier", **WHOSE, "backend": backend, "counted": counted(), "exact": counted(),
+            "losses": {"training": [HALF, HALF], "held out": [HALF, "inf"]},
+            "p": {f"{words} {which}": [HALF] for words in ("training", "held out") for which in ("easiest", "hardest")},
+        }
+        for backend in ("numpy", "torch")
+    ),
+    {"kind": "fault", "name": "Twice", "adapter": "a:Twice", "sound": "numpy", "family": "scale", "title": "a title"},
+    {
+        "kind": "kill", "judge": "this suite", "fault": "Twice", "case": "xor", "dtype": "float64", "visible": True,
+        "caught": ["gradient"], "note": "",
+    },
+]  # fmt: skip
+DOCUMENT = {
+    "schema": 1,
+    "run": {
+        "started": "2025-01-01T00:00:00+00:00", "command": ["pytest"], "python": "3.11", "platform": "a platform",
+        "cpu": {"model": "a model", "flags": ["fma"]}, "threads": 2, "settings": {"A": "1"}, "packages": {"numpy": "2.0"},
+    },
+    "records": RECORDS,
+    "complete": True,
+}  # fmt: skip
+HERE = "what stands here"
+
+
+def places(value, path=()):
+    """Every place in a JSON value, as the keys and indices that lead to it."""
+    yield path
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in items:
+        yield from places(inner, (*path, key))
+
+
+def at(document, path):
+    for key in path:
+        document = document[key]
+    return document
+
+
+def put(document, path, value):
+    """Return a copy of ``document`` with ``value`` at ``path``; unchanged where there is no such place."""
+    if not path:
+        return value
+    document = copy.deepcopy(document)
+    with contextlib.suppress(LookupError, TypeError):
+        at(document, path[:-1])[path[-1]] = value
+    return document
+
+
+def written(path, raw):
+    """Return the text of the document with the JSON text ``raw`` at ``path``."""
+    return json.dumps(put(DOCUMENT, path, HERE)).replace(json.dumps(HERE), raw)
+
+
+def page_of(folder, content):
+    """Return the page of a file of these bytes, or the error, which has to name the file in one short line."""
+    path = folder / "untrusted.json"
+    path.write_bytes(content)
+    try:
+        page, _ = build([path], folder / "out")
+    except DocumentError as error:
+        words = str(error)
+        assert words.startswith(f"{path}: ")
+        assert words.isprintable()
+        assert len(words) < len(str(path)) + 20 * MAX_WORDS
+        return error
+    return page.read_text(encoding="utf-8")
+
+
+def test_the_document_of_these_tests_is_shown(tmp_path):
+    """It holds every kind of record that the schema knows, each with every field, so that no room is left out."""
+    page = page_of(tmp_path, json.dumps(DOCUMENT).encode())
+    for words in (
+        "| xor | failed 0.50 ulp 50%, 66% judged |",
+        "### Classifier xor float64",
+        "0.5, worst nan at step 2",
+        "3 ulp",
+    ):
+        assert words in page
+    schema = json.loads((ROOT / "report" / "results.schema.json").read_text())
+    for kind in schema["properties"]["records"]["items"]["properties"]["kind"]["enum"]:
+        fields = {field for record in RECORDS if record["kind"] == kind for field in record}
+        assert fields == set(schema["$defs"][kind]["properties"]), kind
+
+
+# Fuzzing. The same examples in every run; EXAMPLES is the number to raise for a longer search.
+EXAMPLES = 150
+FUZZ = settings(max_examples=EXAMPLES, derandomize=True, database=None, deadline=datetime.timedelta(seconds=20))
+
+WORDS = st.sampled_from(
+    [
+        "",
+        "nan",
+        "-inf",
+        HALF,
+        "0x1.0p+9999",
+        "xor",
+        "xor class",
+        "contract",
+        "training",
+        "\x1b[2J",
+        "\ud800",
+        "\u202e",
+        "{{ 7 }}",
+    ]
+)
+NUMBERS = st.sampled_from([0, -1, 1, 3, 0.5, -0.0, 1e308, 2**53, 10**400, float("nan"), float("inf")])
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | NUMBERS | st.text(max_size=9) | WORDS
+VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=9) | WORDS, inner))
+PLACES = list(places(DOCUMENT))
+
+
+def change(path):
+    """A place and another value for it: most often of the type that stands there, which the schema may let pass."""
+    here = type(at(DOCUMENT, path))
+    alike = st.sampled_from([value for value in (at(DOCUMENT, path) for path in PLACES) if type(value) is here])
+    return st.tuples(st.just(path), st.one_of(VALUES, alike, st.text(max_size=20) if here is str else alike))
+
+
+@FUZZ
+@given(st.binary(max_size=200))
+def test_any_bytes(tmp_path_factory, content):
+    """Bytes that are no document are refused."""
+    assert isinstance(page_of(tmp_path_factory.mktemp("any"), content), DocumentError)
+
+
+@FUZZ
+@given(st.data())
+def test_damaged_bytes(tmp_path_factory, data):
+    """A document that is cut off or has other bytes in places is refused or shown."""
+    content = bytearray(json.dumps(DOCUMENT).encode())
+    index = st.integers(0, len(content) - 1)
+    for place, byte in data.draw(st.lists(st.tuples(index, st.integers(0, 255)), max_size=4)):
+        content[place] = byte
+    end = data.draw(st.just(len(content)) | index)
+    found = page_of(tmp_path_factory.mktemp("damaged"), content[:end])
+    assert end == len(content) or isinstance(found, DocumentError)
+
+
+@FUZZ
+@given(st.lists(st.sampled_from(PLACES).flatmap(change), min_size=1, max_size=3))
+def test_other_values(tmp_path_factory, changes):
+    """A document with any values in any places is refused or shown."""
+    document = DOCUMENT
+    for path, value in changes:
+        document = put(document, path, value)
+    page_of(tmp_path_factory.mktemp("other"), json.dumps(document).encode())
+
+
+# Each hole that was found, by itself.
+
+HUGE = "9" * 5000
+
+
+def record(index, *path):
+    return ("records", index, *path)
+
+
+@pytest.mark.parametrize(
+    ("path", "raw", "words"),
+    [
+        (record(FULL, "error_ulp"), '"0x1.0p+9999"', "records[3].error_ulp, a check: '0x1.0p+9999' does not match"),
+        (record(FULL, "used"), '"0x1.0p+1024"', "records[3].used, a check: '0x1.0p+1024' does not match"),
+        (record(FULL, "got", 1), '"0.5"', "records[3].got[1], a check: '0.5' does not match"),
+        (record(FULL, "drift", "end"), '"0x1.0p+9999"', "records[3].drift.end, a check: "),
+        (record(FULL, "drift", "worst_step"), HUGE, "records[3].drift.worst_step, a check: an integer of 5000 digits is not"),
+        (record(PLAIN, "duration"), "NaN", "records[2].duration, a check: NaN is not of type 'number'"),
+        (record(PLAIN, "duration"), "-Infinity", "records[2].duration, a check: -Infinity is not of type 'number'"),
+        (record(PLAIN, "duration"), "1e400", "records[2].duration, a check: inf is greater than the maximum"),
+        (record(PLAIN, "duration"), "9" * 400, "records[2].duration, a check: 999"),
+        (("run", "threads"), HUGE, "at $.run.threads: an integer of 5000 digits is not of type 'integer'"),
+        (record(FULL, "rows"), "9007199254740992", "records[3].rows, a check: 9007199254740992 is greater than the maximum"),
+        (record(FULL, "uninformative"), "4", "records[3].uninformative, a check: 4 of 3 rows"),
+        (record(PLAIN, "uninformative"), "1", "records[2].uninformative, a check: 1 of 0 rows"),
+        (record(FULL, "blind"), "5", "records[3].blind, a check: 5 of 4 entries"),
+        (record(FULL, "bound"), "[]", "{'got': 2, 'truth': 2, 'bound': 0}"),
+        (record(PLAIN, "got"), "[]", "at $.records[2], a check: 'truth' is a dependency of 'got'"),
+        (record(PLAIN, "error_ulp"), '"nan"', "at $.records[2], a check: 'used' is a dependency of 'error_ulp'"),
+        (record(PLAIN, "case"), '"xor twice"', "records[2].case, a check: 'xor twice' does not match"),
+        (record(PLAIN, "dtype"), '"float8"', "records[2].dtype, a check: 'float8' is not one of ['float32', "),
+        (record(PLAIN, "kind"), '"cheque"', "records[2].kind, a cheque: 'cheque' is not one of ['backend', "),
+        (record(PLAIN), '{"backend": "numpy"}', "at $.records[2]: 'kind' is a required property"),
+        (record(PLAIN), "[]", "at $.records[2]: [] is not of type 'object'"),
+        (record(PLAIN), '{"kind": "check", "kind": "case"}', "at $.records[2]: an object with the key 'kind' more than once"),
+        (("run", "settings"), '{"A": "", "A": ""}', "at $.run.settings: an object with the key 'A' more than once"),
+        (("run", "settings"), json.dumps({"\x1b" + "x" * 10**6: 1}), "at $.run.settings['\\x1bxxx"),
+        (("run", "cpu", "more"), "[]", "at $.run.cpu: Additional properties are not allowed ('more' was unexpected)"),
+        (record(CLASSIFIER, "counted", "held out F1"), "[1]", "[4].counted['held out F1'], a classifier: 1 classes; other"),
+        (record(CLASSIFIER, "exact", "held out confusion matrix", 0), "[1]", "a classifier: 1 classes; other lists"),
+        (record(CLASSIFIER, "exact", "training accuracy", 0), '"1"', "['training accuracy'][0], a classifier: '1' is not of"),
+        (record(CLASSIFIER, "exact", "training accuracy", 0), "9" * 400, ".exact['training accuracy'][0], a classifier: 999"),
+        (record(CLASSIFIER, "exact", "held out easiest"), "[1, 2]", "a classifier: 2 held out examples; other lists"),
+        (record(CLASSIFIER, "exact", "held out easiest"), f"{[1] * 101}", "a classifier: [1, 1, 1"),
+        (record(CLASSIFIER, "exact", "more"), "[]", "records[4].exact, a classifier: {"),
+        (record(CLASSIFIER, "exact"), "{}", "at $.records[4].exact, a classifier: 'training accuracy' is a required property"),
+        (record(CLASSIFIER, "losses", "held out"), f'["{HALF}"]', ".losses['held out'], a classifier: 1 epochs; other lists"),
+        (record(CLASSIFIER, "p", "held out easiest"), "[]", ".p['held out easiest'], a classifier: 0 held out examples"),
+        (record(OTHER, "level"), '"layers"', "records[5].level, a classifier: 'layers' is not one of"),
+    ],
+    ids=lambda value: repr(value)[:40],
+)  # fmt: skip
+def test_a_hole_is_closed(tmp_path, path, raw, words):
+    """The error names the record, its kind and the field, and says what stands there."""
+    assert words in str(page_of(tmp_path, written(path, raw).encode()))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "not a JSON document: Expecting value: line 1 column 1"),
+        (b'{"schema": 1,\n"run"', "not a JSON document: Expecting ':' delimiter: line 2 column 6"),
+        (b'{"schema": "\xff"}', "not a JSON document: 'utf-8' codec can't decode byte 0xff in position 12"),
+        ('{"schema": 1}'.encode("utf-16"), "not a JSON document: 'utf-8' codec can't decode byte 0xff in position 0"),
+        (b"[" * 100_000, "not a JSON document: maximum recursion depth exceeded"),
+        (b"NaN", "at $: NaN is not of type 'object'"),
+        (b"{}", "at $.schema: schema version None; this program reads version 1"),
+        (b'{"schema": 1, "schema": 1}', "at $: an object with the key 'schema' more than once is not of type 'object'"),
+        (b'{"schema": true}', "is a required property"),
+        (b'{"schema": [' + b"[" * 400 + b"]" * 400 + b"]}", "at $.schema: schema version [[[[[[[...]]]]]]]"),
+    ],
+    ids=lambda value: repr(value)[:40],
+)
+def test_what_is_no_document(tmp_path, content, words):
+    """The error says where the text ceases to be a document."""
+    assert words in str(page_of(tmp_path, content))
+
+
+def test_values_that_are_nested_deeply(tmp_path):
+    """Whether the parser, the schema or the words of the error meet Python's limit of recursion, it is refused."""
+    limit = sys.getrecursionlimit()
+    place = record(BACKEND, "deviations", 0, "absolute")
+    pages = [page_of(tmp_path, written(place, "[" * n + "]" * n).encode()) for n in range(limit - 150, limit + 1)]
+    assert {type(page) for page in pages} == {DocumentError}
+    assert "at $.records[0].deviations[0].absolute, a backend: [[[" in str(pages[0])
+
+
+def test_classifiers_that_stand_side_by_side(tmp_path):
+    """Runs of one case and dtype share the rows of a table: another number of epochs is refused, another dtype is not."""
+    document = copy.deepcopy(DOCUMENT)
+    other = document["records"][OTHER]
+    for facts in (other["counted"], other["exact"]):
+        facts |= {"training accuracy": [1], "held out accuracy": [1]}
+    other["losses"] = {"training": [HALF], "held out": [HALF]}
+    error = page_of(tmp_path, json.dumps(document).encode())
+    assert "at $.records[5].counted['training accuracy'], a classifier: 1 epochs; other lists of the same case" in str(error)
+    other["dtype"] = "float32"
+    assert "Classifier xor float32" in page_of(tmp_path, json.dumps(document).encode())
+
+
+def test_a_crowd_is_refused(tmp_path):
+    """A small file of distinct backends and cases must not ask for a table that fills the memory."""
+    count = int(MAX_CELLS**0.5) + 1
+    document = DOCUMENT | {"records": [RECORDS[PLAIN] | {"backend": f"b{k}", "case": f"c{k}"} for k in range(count)]}
+    error = page_of(tmp_path, json.dumps(document).encode())
+    assert f"at $.records: {count} backends and {count} programs" in str(error)
+    document["records"].pop()
+    assert f"| c{count - 2} | not run |" in page_of(tmp_path, json.dumps(document).encode())
+
+
+def test_a_backend_that_is_described_twice_is_shown_twice(tmp_path):
+    """Descriptions that contradict each other are shown as they stand."""
+    document = DOCUMENT | {"records": [*RECORDS, RECORDS[BACKEND] | {"version": "3.0"}]}
+    page = page_of(tmp_path, json.dumps(document).encode())
+    assert "| numpy | 2.0 | eager |" in page
+    assert "| numpy | 3.0 | eager |" in page
+
+
+STRINGS = [path for path in places(DOCUMENT) if isinstance(at(DOCUMENT, path), str)]
+HOSTILE = (
+    "\x1b[31m\x00\x07\u202e\u2066\u200b\ud800\r\n\n# h | `c` <b> &lt; ~~s~~ {{ 7 * 7 }} {% raw %} __import__('os') \x85\u2028$"
+)
+
+
+@pytest.mark.parametrize("path", STRINGS, ids=lambda path: "-".join(map(str, path)))
+def test_a_hostile_string_is_text(tmp_path, path):
+    """Wherever text may stand, it stays on its line, is escaped, and is not executed."""
+    harmless, hostile = (page_of(tmp_path, json.dumps(put(DOCUMENT, path, text)).encode()) for text in ("Zebra 7", HOSTILE))
+    assert isinstance(hostile, type(harmless))
+    if isinstance(hostile, DocumentError):  # a place for numbers, names of cases or words that are listed
+        return
+    lines = hostile.split("\n")
+    assert all(line.isprintable() for line in lines)
+    assert len(lines) == harmless.count("\n") + 1
+    shown = [line for line in lines if "7 \\* 7" in line]
+    assert bool(shown) == ("Zebra" in harmless)
+    for line in shown:
+        assert "\\\\x1b\\[31m\\\\x00\\\\x07\\\\u202e\\\\u2066\\\\u200b\\\\ud800 \\# h \\| \\`c\\` \\<b\\> \\&lt;" in line
+
+
+def test_files_that_are_not_read_keep_no_other_from_being_read(tmp_path):
+    """What is no regular file is not opened; every reason is on the page and on stderr, and the exit status says so."""
+    good, broken, huge = (tmp_path / name for name in ("good.json", "broken\x1b.json", "huge.json"))
+    good.write_text(json.dumps(DOCUMENT))
+    broken.write_text("{")
+    with huge.open("wb") as file:
+        file.truncate(MAX_MEBIBYTES * 2**20 + 1)
+    (tmp_path / "folder.json").mkdir()
+    os.mkfifo(tmp_path / "pipe.json")
+    unread = {
+        str(broken).replace("\x1b", "\\x1b"): "not a JSON document: ",
+        str(huge): "more than 128 MiB",
+        str(tmp_path / "folder.json"): "not a regular file",
+        str(tmp_path / "pipe.json"): "not a regular file",
+        "/dev/zero": "not a regular file",
+        str(tmp_path / "missing.json"): "No such file or directory",
+    }
+    command = [sys.executable, "-m", "report", "build", "--output", str(tmp_path / "out"), str(broken), str(good), *unread]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout) == (2, f"wrote {tmp_path / 'out' / 'report.md'}\n")
+    page = (tmp_path / "out" / "report.md").read_text()
+    _, listed, shown = page.split("## ", 2)
+    assert listed.startswith("Not read\n")
+    assert shown.startswith(str(good).replace("_", "\\_"))
+    assert f"\n## {broken}" not in page
+    for name, reason in unread.items():
+        assert f"report: {name}: {reason}" in done.stderr
+        assert f"- {name}: {reason}".replace("_", "\\_").replace("\\x1b", "\\\\x1b") in listed
+
+
+def test_nothing_is_written_where_nothing_can_be_read(tmp_path):
+    """All errors are in one, a line each."""
+    paths = [tmp_path / "one.json", tmp_path / "two.json"]
+    with pytest.raises(DocumentError) as error:
+        build(paths, tmp_path / "out")
+    assert str(error.value) == "\n".join(f"{path}: No such file or directory" for path in paths)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_byte_order_mark_is_no_fault(tmp_path):
+    """Editors put one before a text that is JSON."""
+    path = tmp_path / "marked.json"
+    path.write_text(json.dumps(DOCUMENT), encoding="utf-8-sig")
+    assert read(path) == DOCUMENT
