@@ -32,7 +32,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "quantity(name): what the test judges, for the record of a backend that gives no answer")
     config.addinivalue_line("markers", "only(cases=condition): run for the cases of which this holds")
-    config.addinivalue_line("markers", "sweep: runs only where --random-starts asks for it")
+    config.addinivalue_line("markers", "random: runs only where --random asks for it, for one case of each family")
     config.addinivalue_line("markers", "nodes: runs only where --nodes asks for it")
     config.stash[PLAN] = make_plan(config)
     if not hasattr(config, "workerinput"):  # in the process in charge, under pytest-xdist too
@@ -70,9 +70,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "backend" not in names:
         return
     only = metafunc.definition.get_closest_marker("only")
+    among = plan.families if metafunc.definition.get_closest_marker("random") else plan.cases.values()
     values: dict[str, list[Any]] = {
         "backend": list(plan.backends),
-        "case": [case for case in plan.cases.values() if only is None or only.kwargs["cases"](case)],
+        "case": [case for case in among if only is None or only.kwargs["cases"](case)],
         "level": list(plan.levels),
         "operation": list(ALL_OPERATIONS),
         "dtype": list(plan.dtypes),
@@ -93,7 +94,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     def wanted(item: pytest.Item) -> bool:
         backend = getattr(getattr(item, "callspec", None), "params", {}).get("backend")
-        slow = {"sweep": plan.random_starts > 0, "nodes": plan.nodes}
+        slow = {"random": plan.random > 0, "nodes": plan.nodes}
         return backend in (None, *plan.backends) and all(
             asked or not item.get_closest_marker(name) for name, asked in slow.items()
         )

@@ -18,6 +18,7 @@ BLOBS = Case(
     predict=nand.predict,
     params={"w": ((0.3613,), (-0.2719,), (0.1193,))},
     data={"X": np.column_stack([POINTS, np.ones(50)]), "y": LABELS[:, np.newaxis]},
+    axes=nand.NAND.axes,
     rate=0.01,
     batches=Batches(4, shuffled(50, epochs=1000, seed=129)),
     long=True,

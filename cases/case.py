@@ -111,7 +111,9 @@ class Case:
     what having converged means and ``reaches_goal`` whether this start gets there in ``steps`` updates of
     ``optimizer``, for ``sgd`` ``w -= rate * gradient``. ``batches`` deals out the data and determines the steps;
     ``held_out`` are further data, under the same names, to evaluate a classifier on. ``network`` says the same as
-    ``loss`` in layers, for the levels above autodiff. A ``long`` case is left out unless asked for.
+    ``loss`` in layers, for the levels above autodiff. A ``long`` case is left out unless asked for. ``axes`` names the axes
+    of arrays whose shapes may be others, ``{"X": "n f", "w": "f 1"}``, so that random variants of the case can be made; arrays
+    that it leaves out keep their shapes.
 
     Raises CaseError for arrays that are not finite, numbers that are not numeric, bad names, a training run
     without a rate or a goal, batches that do not deal out the data, and layers that the parameters do not fit.
@@ -134,6 +136,7 @@ class Case:
     held_out: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     network: Network | None = None
     long: bool = False
+    axes: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", self.name):
@@ -151,6 +154,7 @@ class Case:
             self.batches.fault(self.data) if self.batches else "",
             self.network.fault(self.params, self.data) if self.network else "",
             self._held_out_fault() if self.held_out else "",
+            self._axes_fault(),
         )
         for fault in filter(None, faults):
             raise CaseError(f"case {self.name!r}: {fault}")
@@ -185,6 +189,19 @@ class Case:
             return f"data are held out to evaluate a softmax classifier, its objective is a {self.network.objective}"
         fault = self.network.fault(self.params, self.held_out)
         return f"the data held out do not fit: {fault}" if fault else ""
+
+    def _axes_fault(self) -> str:
+        sizes: dict[str, int] = {}
+        for key, names in self.axes.items():
+            shape = {**self.params, **self.data}.get(key, np.empty(())).shape
+            if len(names.split()) != len(shape):
+                return f"axes names {names!r} of {key!r}, whose shape is {shape}"
+            for name, size in zip(names.split(), shape, strict=True):
+                if size != (int(name) if name.isdigit() else sizes.setdefault(name, size)):
+                    return (
+                        f"axes names {names!r} of {key!r}, whose shape is {shape}; {name} is {sizes.get(name, name)} elsewhere"
+                    )
+        return ""
 
     @property
     def levels(self) -> dict[str, str]:

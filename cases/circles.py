@@ -22,6 +22,7 @@ CIRCLES = Case(
         "b2": ((0.1327,),),
     },
     data={"X": np.column_stack([POINTS, np.ones(100)]), "y": LABELS[:, np.newaxis]},
+    axes=xor.XOR.axes,
     rate=0.5,
     batches=Batches(4, shuffled(100, epochs=1000, seed=9)),
     long=True,
@@ -34,6 +35,7 @@ SINGLE = CIRCLES.but(
     loss=one_layer_mean,
     predict=nand.predict,
     params={"w": ((0.3613,), (-0.2719,), (0.1193,))},
+    axes=nand.NAND.axes,
     network=Network((Dense("w"),), "binary cross-entropy", "mean"),
     reaches_goal=False,
 )

@@ -37,6 +37,7 @@ SINGLE = Case(
     params={"W": start(64, 10), "b": start(10)},
     data=images(TRAINING),
     held_out=images(HELD_OUT),
+    axes={"X": "n f", "y": "n k", "ones": "k 1", "W": "f k", "b": "k"},
     rate=0.5,
     batches=Batches(16, shuffled(len(TRAINING), EPOCHS, seed=10)),
     long=True,
@@ -48,4 +49,5 @@ MULTI = SINGLE.but(
     title="handwritten digits by a layer of 24 tanh units and a softmax layer",
     params={"W1": start(64, 24), "b1": start(24), "W2": start(24, 10), "b2": start(10)},
     network=Network((Dense("W1", "b1", "tanh"), Dense("W2", "b2")), "softmax cross-entropy", "mean"),
+    axes={"X": "n f", "y": "n k", "ones": "k 1", "W1": "f h", "b1": "h", "W2": "h k", "b2": "k"},
 )

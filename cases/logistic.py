@@ -14,6 +14,7 @@ THREE = Case(
     loss=loss,
     params={"w": (1, 1, -1.5)},
     data={"x": (1, 1, 1)},
+    axes={"w": "f", "x": "f"},
     figures=(
         Figure("loss", "0.47407698418010663"),
         Figure("loss", "0.47407696", "float32"),

@@ -21,6 +21,7 @@ RELU = Case(
     predict=predict,
     params={"W": ((1, 1), (-1, -1)), "b": ((-0.5,), (1.5,)), "q": ((1,), (1,)), "c": -1.5},
     data={"x": ((1,), (1,)), "t": 0},
+    axes={"W": "h f", "x": "f 1", "b": "h 1", "q": "h 1"},
     figures=(
         Figure("prediction", "0.5"),
         Figure("loss", "0.69314718055994531"),

@@ -20,6 +20,7 @@ TANH_NEURON = Case(
     predict=predict,
     params={"w": ((0.6,), (-0.2,)), "b": (0.8,)},
     data={"x": ((1, 2),), "target": ((1,),)},
+    axes={"x": "n f", "target": "n 1", "w": "f 1"},
     figures=(
         Figure("prediction", "0.7616"),
         Figure("gradient w", "-0.2002 -0.4005"),

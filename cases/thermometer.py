@@ -36,6 +36,7 @@ SCALED = Case(
     predict=predict,
     params={"w": 1, "b": 0},
     data={"t_u": 0.1 * T_U, "t_c": T_C},
+    axes={"t_u": "n", "t_c": "n"},
     rate=1e-2,
     steps=5000,
     goal=fits,

@@ -33,10 +33,19 @@ class Plan:
     dtypes: tuple[str, ...]
     limit: float
     missing: dict[str, str]
-    random_starts: int
+    random: int
     seed: int
     nodes: bool
     again: tuple[str, ...]  # further options that a message needs in order to say how to repeat a check
+
+    @property
+    def families(self) -> list[Case]:
+        """The first case of every formula, layers and optimizer: variants of the others would be the same."""
+        firsts: dict[tuple[object, ...], Case] = {}
+        for case in self.cases.values():
+            kind = (case.network.objective, case.network.reduction) if case.network else ()
+            firsts.setdefault((case.loss, kind, case.optimizer, case.steps > 0), case)
+        return list(firsts.values())
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -68,12 +77,13 @@ def add_options(parser: pytest.Parser) -> None:
         help="end a backend that takes longer for one answer; default: %(default)g",
     )  # fmt: skip
     group.addoption(
-        "--random-starts", type=int, default=0, metavar="N",
-        help="also judge loss and gradient at N random starts of every case; slow",
+        "--random", type=int, default=0, metavar="N",
+        help="also judge N random variants of every family of cases: other shapes, starts and data, shrunk where they deviate; "
+        "a night's worth is 1000; slow",
     )  # fmt: skip
     group.addoption("--long", action="store_true", help="also judge the long cases: 1000 epochs of mini-batches, digits")
     group.addoption("--nodes", action="store_true", help="also judge every node of the computation graph of every case; slow")
-    group.addoption("--seed", type=int, default=1, help="seed of the random starts; default: %(default)s")
+    group.addoption("--seed", type=int, default=1, help="seed of what is random; default: %(default)s")
 
 
 def make_plan(config: pytest.Config) -> Plan:
@@ -88,7 +98,7 @@ def make_plan(config: pytest.Config) -> Plan:
             validate(case, dtypes)
     except CaseError as error:
         raise pytest.UsageError(str(error)) from error
-    for name, least in (("--time-limit", 0), ("--random-starts", -1), ("--seed", -1)):
+    for name, least in (("--time-limit", 0), ("--random", -1), ("--seed", -1)):
         if not least < option(name) < float("inf"):
             raise pytest.UsageError(f"{name}={option(name)}: must be a number above {least}")
     if option("--results") == "":
@@ -103,7 +113,7 @@ def make_plan(config: pytest.Config) -> Plan:
         dtypes=dtypes,
         limit=option("--time-limit"),
         missing={name: reason for name, reason in absent.items() if not asked or name in asked},
-        random_starts=option("--random-starts"),
+        random=option("--random"),
         seed=option("--seed"),
         nodes=option("--nodes"),
         again=_again(config),
@@ -127,8 +137,8 @@ def _again(config: pytest.Config) -> tuple[str, ...]:
     words = [word for file in option("--cases") for word in ("--cases", file)]
     words += [flag for flag in ("--long", "--nodes") if option(flag)]
     words += [word for name in option("--case") for word in ("--case", name)]
-    if option("--random-starts"):
-        words += ["--random-starts", str(option("--random-starts")), "--seed", str(option("--seed"))]
+    if option("--random"):
+        words += ["--random", str(option("--random")), "--seed", str(option("--seed"))]
     return tuple(words)
 
 

@@ -185,7 +185,7 @@ def sweep(operation, dtype, plan):
         def formula(ops, params, data):
             return params["x"] @ params["y"]
     else:
-        x = {"x": numbers(operation, dtype, random, 500 + 50 * plan.random_starts)}
+        x = {"x": numbers(operation, dtype, random, 500 + 50 * plan.random)}
         shape = () if operation in ("sum", "mean") else x["x"].shape
         data = {"weight": random.uniform(0.5, 1.5, shape)}
 

@@ -1,8 +1,5 @@
-"""Gradients at the start of every case and, on request, at random starts."""
+"""Gradients at the start of every case."""
 
-import zlib
-
-import numpy as np
 import pytest
 
 
@@ -13,21 +10,3 @@ def test_gradient(subject, case):
     judgements = subject.judge_gradients([subject.params], results)
     del judgements["value"]
     subject.conclude(judgements, [subject.params])
-
-
-@pytest.mark.sweep
-@pytest.mark.quantity("random starts")
-def test_random_starts(subject, case):
-    """Loss and gradient stay inside their bounds at normally distributed starts."""
-    plan = subject.lab.plan
-    random = np.random.default_rng([plan.seed, zlib.crc32(case.name.encode())])
-    starts = [
-        {name: np.asarray(random.normal(size=array.shape), dtype=subject.dtype) for name, array in subject.params.items()}
-        for _ in range(plan.random_starts)
-    ]
-    results = subject.call("gradients", case.loss, starts, subject.data)
-    judgements = subject.judge_gradients(starts, results)
-    subject.conclude(
-        {f"{'loss' if name == 'value' else name} at random starts": judgement for name, judgement in judgements.items()},
-        starts,
-    )

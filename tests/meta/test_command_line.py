@@ -41,7 +41,7 @@ def refused(suite, monkeypatch):
         (("--seed", "-1"), "--seed=-1: must be a number above -1"),
         (("--results=",), "--results=: the name of a file is missing"),
         (("--time-limit", "soon"), "argument --time-limit: invalid float value: 'soon'"),
-        (("--random-starts", "-5"), "--random-starts=-5: must be a number above -1"),
+        (("--random", "-5"), "--random=-5: must be a number above -1"),
         (("--cases", "no_such_file.py"), "no_such_file.py: no such Python file of cases"),
         (("--results=/proc/no/such.json",), "--results=/proc/no/such.json cannot be written: "),
     ],
