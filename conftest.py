@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -14,6 +15,7 @@ import rich.table
 
 import backends
 from backends.base import ALL_OPERATIONS, AUTODIFF, DTYPES, LEVELS
+from backends.process import memory_is_limited
 from oracle.verdict import FAILED, Judgement
 from report.document import Record, ResultsFile
 from report.table import Table, agreement, is_red, verdict_lines
@@ -46,7 +48,8 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     lines = [f"backends: {', '.join(names) or 'none'}"]
     lines += [f"missing: {name} ({reason})" for name, reason in plan.missing.items()]
     lines.append(f"cases: {len(plan.cases)}, levels: {', '.join(plan.levels)}, dtypes: {', '.join(plan.dtypes)}")
-    return [*lines, *_left_out(plan)]
+    memory = f"{plan.memory:g} GiB a backend" if memory_is_limited() else f"none of memory on this platform ({sys.platform})"
+    return [*lines, f"limits: {plan.limit:g} s an answer, {memory}", *_left_out(plan)]
 
 
 def _left_out(plan: Plan) -> list[str]:

@@ -31,7 +31,7 @@ class Judgement:
     largest fraction error / bound and ``used_median`` the median. ``blind`` entries have a bound that admits a wrong
     value of that entry alone; ``error_ulp`` is the worst error, in units in the last place, of the others. Of ``rows``
     points judged, ``uninformative`` gave no verdict. ``declared`` is the subject of the stated deviation that explains
-    a ``deviates``, ``first`` the first row that does.
+    a ``deviates``, ``first`` the first row that does, ``cause`` the signal, status or limit that ended a backend.
     """
 
     verdict: str
@@ -50,6 +50,7 @@ class Judgement:
     rows: int = 0
     uninformative: int = 0
     first: int | None = None
+    cause: str = ""
 
 
 class Comparison:

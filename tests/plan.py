@@ -20,6 +20,8 @@ from cases import Case, CaseError
 
 DEFAULT_DTYPES = ("float32", "float64")
 DEFAULT_LIMIT = 300.0
+# GiB. All cases, the long ones too, take each of the seven frameworks less than a quarter of it.
+DEFAULT_MEMORY = 8.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +34,7 @@ class Plan:
     levels: tuple[str, ...]
     dtypes: tuple[str, ...]
     limit: float
+    memory: float
     missing: dict[str, str]
     random_starts: int
     seed: int
@@ -67,6 +70,10 @@ def add_options(parser: pytest.Parser) -> None:
         help="end a backend that takes longer for one answer; default: %(default)g",
     )  # fmt: skip
     group.addoption(
+        "--memory-limit", type=float, default=DEFAULT_MEMORY, metavar="GIB",
+        help="refuse a backend more memory than this, where the platform can; default: %(default)g",
+    )  # fmt: skip
+    group.addoption(
         "--random-starts", type=int, default=0, metavar="N",
         help="also judge loss and gradient at N random starts of every case; slow",
     )  # fmt: skip
@@ -88,7 +95,7 @@ def make_plan(config: pytest.Config) -> Plan:
             validate(case, dtypes)
     except CaseError as error:
         raise pytest.UsageError(str(error)) from error
-    for name, least in (("--time-limit", 0), ("--random-starts", -1), ("--seed", -1)):
+    for name, least in (("--time-limit", 0), ("--memory-limit", 0), ("--random-starts", -1), ("--seed", -1)):
         if not least < option(name) < float("inf"):
             raise pytest.UsageError(f"{name}={option(name)}: must be a number above {least}")
     if option("--results") == "":
@@ -102,6 +109,7 @@ def make_plan(config: pytest.Config) -> Plan:
         levels=tuple(_known("level", option("--level"), LEVELS, LEVELS)),
         dtypes=dtypes,
         limit=option("--time-limit"),
+        memory=option("--memory-limit"),
         missing={name: reason for name, reason in absent.items() if not asked or name in asked},
         random_starts=option("--random-starts"),
         seed=option("--seed"),

@@ -69,6 +69,8 @@ def record(identity: Record, quantity: str, judgement: Judgement, duration: floa
         facts |= {name: hexes(getattr(judgement, name)[chosen]) for name in ("got", "truth", "bound")}
     if judgement.rows:
         facts |= {name: getattr(judgement, name) for name in ("where", "entries", "blind", "rows", "uninformative")}
+    if judgement.cause:
+        facts["cause"] = judgement.cause
     return {
         "kind": "check",
         **identity,

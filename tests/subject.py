@@ -41,7 +41,7 @@ class Lab:
 
     def process(self, backend: str) -> Process:
         if backend not in self._processes:
-            self._processes[backend] = Process(backend, self.plan.limit)
+            self._processes[backend] = Process(backend, self.plan.limit, self.plan.memory)
         return self._processes[backend]
 
     def call(self, backend: str, method: str, *arguments: Any) -> Any:
@@ -134,7 +134,7 @@ class Subject:
                 return self.lab.path(self)
             return self.lab.call(self.backend, method, *arguments)
         except BackendError as error:
-            judgement = Judgement(error.verdict, str(error))
+            judgement = Judgement(error.verdict, str(error), cause=error.cause)
             if isinstance(error, Failed) and (reason := self._lacks(method, arguments)):
                 judgement = Judgement(UNSUPPORTED, f"{reason}; it raises {error.kind}")
         self.conclude({self.quantity: judgement})
