@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -25,6 +24,7 @@ from tests.recording import record as make_record
 from tests.subject import Lab, Subject
 
 PLAN = pytest.StashKey[Plan]()
+LAB = pytest.StashKey[Lab]()
 RECORD = "gradient-conformance record"
 
 
@@ -38,8 +38,16 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "sweep: runs only where --random-starts asks for it")
     config.addinivalue_line("markers", "nodes: runs only where --nodes asks for it")
     config.stash[PLAN] = make_plan(config)
+    config.stash[LAB] = Lab(config.stash[PLAN])
     if not hasattr(config, "workerinput"):  # in the process in charge, under pytest-xdist too
-        config.pluginmanager.register(Recorder(config.stash[PLAN], config.getoption("--results")))
+        recorder = Recorder(config.stash[PLAN], config.getoption("--results"))
+        config.pluginmanager.register(recorder)
+        config.pluginmanager.register(Introduction(config.stash[LAB], recorder))
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if LAB in config.stash:
+        config.stash[LAB].close()
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -122,10 +130,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
-    made = Lab(request.config.stash[PLAN])
-    yield made
-    made.close()
+def lab(request: pytest.FixtureRequest) -> Lab:
+    return request.config.stash[LAB]
 
 
 @pytest.fixture
@@ -139,6 +145,33 @@ def subject(request: pytest.FixtureRequest, lab: Lab, backend: str, dtype: str) 
     return Subject(lab, backend, dtype, case, level, request.node, publish)
 
 
+class Introduction:
+    """Refuses a run whose backends declare what means nothing, in the process in charge, before any test runs."""
+
+    def __init__(self, lab: Lab, recorder: Recorder) -> None:
+        self.lab = lab
+        self.recorder = recorder
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> None:
+        if session.items and not session.config.option.collectonly:
+            self.introduce([item.nodeid for item in session.items])
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
+        if not self.recorder.started:  # every worker collects the same tests
+            self.introduce(ids)
+            self.lab.close()  # workers have processes of their own
+
+    def introduce(self, tests: list[str]) -> None:
+        """Ask the backends of ``tests`` what they declare. Raises pytest.UsageError for what means nothing."""
+        asked = [name for name in self.lab.plan.backends if any(f"[{name}-" in test for test in tests)]
+        self.lab.introduce(asked)
+        if faults := [f"backend {name!r}: {fault}" for name in asked for fault in self.lab.faults.get(name, [])]:
+            raise pytest.UsageError("\n".join(faults))
+        self.recorder.start()
+
+
 class Recorder:
     """Collects the records that come with the reports of tests, writes them down as they come, and sums them up."""
 
@@ -147,6 +180,7 @@ class Recorder:
         self.path = path
         self.records: list[Record] = []
         self.file: ResultsFile | None = None
+        self.started = False
         if path:
             try:
                 Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -154,9 +188,10 @@ class Recorder:
             except OSError as error:
                 raise pytest.UsageError(f"--results={path} cannot be written: {error.strerror}") from error
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtestloop(self, session: pytest.Session) -> None:
-        if self.path and not session.config.option.collectonly:
+    def start(self) -> None:
+        """Begin the results file, now that tests are about to run."""
+        self.started = True
+        if self.path:
             self.file = ResultsFile(self.path, describe_run())
             for case in self.plan.cases.values():
                 self.add({"kind": "case", "name": case.name, "title": case.title, "source": case.source, "levels": case.levels})

@@ -111,8 +111,7 @@ class Process:
             request = cloudpickle.dumps((method, arguments))
         except Exception as error:  # a formula is a user's code and may hold anything
             raise Failed(*_failure(f"{self.name}: the formula cannot be sent", error)) from error
-        if self._child is None:
-            self._start()
+        self.start()
         outcome, answer = self._exchange(method, request, self.limit * patience)
         if outcome == EXHAUSTED:
             self.stop()
@@ -132,7 +131,13 @@ class Process:
             self._hang_up()
             self._ended()
 
-    def _start(self) -> None:
+    def start(self) -> None:
+        """Start the process, if it is not running, without waiting for it. Raises Missing.
+
+        On Linux it lives no longer than the thread that has started it.
+        """
+        if self._child is not None:
+            return
         if reason := missing(self.name):
             raise Missing(f"backend {self.name!r} was asked for: {reason}")
         self._answered = False

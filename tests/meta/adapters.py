@@ -122,12 +122,6 @@ class StaleDeclaration(Numpy):
     deviations = (Deviation("tanh", ("float64",), reason="none", size="none", link="none", absolute=2),)
 
 
-class UnknownDeclaration(Numpy):
-    """Declares a deviation of something that does not exist."""
-
-    deviations = (Deviation("tangent", ("float64",), reason="none", size="none", link="none", absolute=2),)
-
-
 class FalselyUnsupported(Numpy):
     """Declares as unsupported what works."""
 

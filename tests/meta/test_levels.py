@@ -19,14 +19,14 @@ FAULTS = (
     ("SwappedBetas", "updated w each step", "optimizer", "nand-adam"),
     ("RateInFloat32", "updated w each step", "optimizer", "nand-adam"),
     ("RateInFloat32", "updated w of sgd", "autodiff", "contract"),
-    ("StaleOptimizer", "declared of optimizers", "autodiff", "contract"),
-    ("LooseOptimizer", "size of what optimizers lose", "autodiff", "contract"),
+    ("StaleOptimizer", "declared hyperparameters keep the dtype", "autodiff", "contract"),
+    ("LooseOptimizer", "declared hyperparameters keep the dtype", "autodiff", "contract"),
     ("IgnoresBetas", "updated w of adam with other numbers", "autodiff", "contract"),
     ("MeanSetting", "sum of entropies", "autodiff", "contract"),
-    ("StaleSetting", "sum of entropies", "autodiff", "contract"),
+    ("StaleSetting", "declared sum of entropies", "autodiff", "contract"),
     ("FalselyLacking", "each step", "class", "nand"),
 )
-TESTS = "every_step or optimizer or settings"
+TESTS = "every_step or optimizer or settings or declarations"
 BATCHES = """
 from cases import Batches, nand, shuffled, xor
 
