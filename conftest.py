@@ -154,7 +154,9 @@ class Introduction:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> None:
-        if session.items and not session.config.option.collectonly:
+        option = session.config.option
+        broken = session.testsfailed and not option.continue_on_collection_errors  # no test will run
+        if session.items and not option.collectonly and not broken:
             self.introduce([item.nodeid for item in session.items])
 
     @pytest.hookimpl(optionalhook=True)
