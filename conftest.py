@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Iterator
+import sys
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,6 +11,7 @@ import pytest
 
 import backends
 from backends.base import ALL_OPERATIONS, AUTODIFF, DTYPES, LEVELS
+from backends.process import memory_is_limited
 from oracle.verdict import FAILED, Judgement
 from report.document import Record, ResultsFile
 from report.table import agreement, is_red, verdict_lines
@@ -22,6 +23,7 @@ from tests.recording import record as make_record
 from tests.subject import Lab, Subject
 
 PLAN = pytest.StashKey[Plan]()
+LAB = pytest.StashKey[Lab]()
 RECORD = "gradient-conformance record"
 
 
@@ -35,8 +37,16 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "random: runs only where --random asks for it, for one case of each family")
     config.addinivalue_line("markers", "nodes: runs only where --nodes asks for it")
     config.stash[PLAN] = make_plan(config)
+    config.stash[LAB] = Lab(config.stash[PLAN])
     if not hasattr(config, "workerinput"):  # in the process in charge, under pytest-xdist too
-        config.pluginmanager.register(Recorder(config.stash[PLAN], config.getoption("--results")))
+        recorder = Recorder(config.stash[PLAN], config.getoption("--results"))
+        config.pluginmanager.register(recorder)
+        config.pluginmanager.register(Introduction(config.stash[LAB], recorder))
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if LAB in config.stash:
+        config.stash[LAB].close()
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -45,7 +55,8 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     lines = [f"backends: {', '.join(names) or 'none'}"]
     lines += [f"missing: {name} ({reason})" for name, reason in plan.missing.items()]
     lines.append(f"cases: {len(plan.cases)}, levels: {', '.join(plan.levels)}, dtypes: {', '.join(plan.dtypes)}")
-    return [*lines, *_left_out(plan)]
+    memory = f"{plan.memory:g} GiB a backend" if memory_is_limited() else f"none of memory on this platform ({sys.platform})"
+    return [*lines, f"limits: {plan.limit:g} s an answer, {memory}", *_left_out(plan)]
 
 
 def _left_out(plan: Plan) -> list[str]:
@@ -119,10 +130,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
-    made = Lab(request.config.stash[PLAN])
-    yield made
-    made.close()
+def lab(request: pytest.FixtureRequest) -> Lab:
+    return request.config.stash[LAB]
 
 
 @pytest.fixture
@@ -136,6 +145,35 @@ def subject(request: pytest.FixtureRequest, lab: Lab, backend: str, dtype: str) 
     return Subject(lab, backend, dtype, case, level, request.node, publish)
 
 
+class Introduction:
+    """Refuses a run whose backends declare what means nothing, in the process in charge, before any test runs."""
+
+    def __init__(self, lab: Lab, recorder: Recorder) -> None:
+        self.lab = lab
+        self.recorder = recorder
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> None:
+        option = session.config.option
+        broken = session.testsfailed and not option.continue_on_collection_errors  # no test will run
+        if session.items and not option.collectonly and not broken:
+            self.introduce([item.nodeid for item in session.items])
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
+        if not self.recorder.started:  # every worker collects the same tests
+            self.introduce(ids)
+            self.lab.close()  # workers have processes of their own
+
+    def introduce(self, tests: list[str]) -> None:
+        """Ask the backends of ``tests`` what they declare. Raises pytest.UsageError for what means nothing."""
+        asked = [name for name in self.lab.plan.backends if any(f"[{name}-" in test for test in tests)]
+        self.lab.introduce(asked)
+        if faults := [f"backend {name!r}: {fault}" for name in asked for fault in self.lab.faults.get(name, [])]:
+            raise pytest.UsageError("\n".join(faults))
+        self.recorder.start()
+
+
 class Recorder:
     """Collects the records that come with the reports of tests, writes them down as they come, and sums them up."""
 
@@ -144,6 +182,7 @@ class Recorder:
         self.path = path
         self.records: list[Record] = []
         self.file: ResultsFile | None = None
+        self.started = False
         if path:
             try:
                 Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -151,9 +190,10 @@ class Recorder:
             except OSError as error:
                 raise pytest.UsageError(f"--results={path} cannot be written: {error.strerror}") from error
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtestloop(self, session: pytest.Session) -> None:
-        if self.path and not session.config.option.collectonly:
+    def start(self) -> None:
+        """Begin the results file, now that tests are about to run."""
+        self.started = True
+        if self.path:
             self.file = ResultsFile(self.path, describe_run())
             for case in self.plan.cases.values():
                 self.add({"kind": "case", "name": case.name, "title": case.title, "source": case.source, "levels": case.levels})

@@ -9,9 +9,11 @@ them, how the same training run is written with its layers, its optimisers and a
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path as File
 from typing import Any, ClassVar
 
 import numpy as np
@@ -34,6 +36,7 @@ AUTODIFF = "autodiff"
 LEVELS = (AUTODIFF, "modules", "optimizer", "class")
 OBJECTIVES = ("binary cross-entropy", "softmax cross-entropy", "squared error")
 REDUCTIONS = ("sum", "mean")
+RULES = ("sgd", "adam")
 # Where Adam adds epsilon: to the square root of the corrected second moment, or of the plain one.
 CONVENTIONS = ("epsilon", "epsilon hat")
 # Clauses of the contract that a deviation may name, next to the named operations.
@@ -54,6 +57,25 @@ NUMERIC = {
 FLUSHED = "flushed to zero"
 
 
+def place_of(file: str, line: int | None = None) -> str:
+    """Return ``file``, from the root of this repository where it lies in it, and the line."""
+    path, root = File(file), File(__file__).parents[1]
+    name = str(path.relative_to(root) if path.is_relative_to(root) else path)
+    return name if line is None else f"{name}:{line}"
+
+
+def _declared_at() -> str:
+    """The line of a class or module that makes a declaration, be it with the help of a function of the same file."""
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_code.co_filename in (__file__, "<string>"):  # where dataclasses write __init__
+        frame = frame.f_back
+    assert frame is not None
+    file = frame.f_code.co_filename
+    while frame.f_code.co_flags & inspect.CO_NEWLOCALS and frame.f_back and frame.f_back.f_code.co_filename == file:
+        frame = frame.f_back
+    return place_of(file, frame.f_lineno)
+
+
 @dataclasses.dataclass(frozen=True)
 class Deviation:
     """A stated way in which a framework differs from the contract, tested to differ still.
@@ -63,7 +85,7 @@ class Deviation:
     shrink with its value, the size of that error in units roundoff, to a factor of two; ``widens`` says that results come
     in a wider dtype; ``through`` is a narrower dtype that ``what`` the optimisers ``of`` keep, some of PARTS, passes
     through; ``instead`` is what a loss setting computes in place of what it promises. Checks of what uses the subject, and
-    that this explains, are reported as this deviation.
+    that this explains, are reported as this deviation. ``place`` is where it is declared, as file:line.
     """
 
     subject: str
@@ -77,6 +99,7 @@ class Deviation:
     what: tuple[str, ...] = ()
     of: tuple[str, ...] = ()
     instead: str = ""
+    place: str = dataclasses.field(default_factory=_declared_at)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -281,10 +304,13 @@ class Engine:
         self.backend = backend
 
     def describe(self) -> dict[str, Any]:
-        """Return what the report says of this backend: name, version, declarations, and numeric modes as probed."""
+        """Return what the report says of this backend: name, version, declarations, and numeric modes as probed.
+
+        ``faults`` are the words of its declarations that mean nothing, ``places`` the files of those that are no Deviation.
+        """
+        from backends.declarations import faults, place
         from backends.probes import probe
 
-        self._check_declarations()
         return {
             "name": self.backend.name,
             "version": str(self.backend.version),
@@ -297,21 +323,9 @@ class Engine:
             "numeric": dict(self.backend.numeric),
             "deviations": [dataclasses.asdict(deviation) for deviation in self.backend.deviations],
             "probed": probe(self.backend),
+            "places": {name: place(self.backend, name) for name in ("unsupported", "lacks")},
+            "faults": faults(self.backend),
         }
-
-    def _check_declarations(self) -> None:
-        """Raise ValueError for words of the adapter that mean nothing, or would be taken for something else."""
-        backend = self.backend
-        for what, words, known in (
-            ("adam", [backend.adam], CONVENTIONS),
-            ("lacks", backend.lacks, LEVELS[1:]),
-            ("settings", [setting.objective for setting in backend.settings], OBJECTIVES),
-            ("settings", [setting.promises for setting in backend.settings], REDUCTIONS),
-        ):
-            if unknown := sorted(set(words) - set(known)):
-                raise ValueError(f"{backend.name}: {what} names {unknown}; known: {', '.join(known)}")
-        if len({setting.name for setting in backend.settings}) < len(backend.settings):
-            raise ValueError(f"{backend.name}: two settings have the same name")
 
     def apply(self, formula: Formula, params: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return formula(ops, params, data), forward only."""

@@ -32,8 +32,8 @@ class Judgement:
     largest fraction error / bound and ``used_median`` the median. ``blind`` entries have a bound that admits a wrong
     value of that entry alone; ``error_ulp`` is the worst error, in units in the last place, of the others. Of ``rows``
     points judged, ``uninformative`` gave no verdict. ``declared`` is the subject of the stated deviation that explains
-    a ``deviates``, ``first`` the first row that does. ``bits`` is a digest of all that was judged: two runs whose digests
-    are equal have computed the same bits.
+    a ``deviates``, ``first`` the first row that does, ``cause`` the signal, status or limit that ended a backend. ``bits``
+    is a digest of all that was judged: two runs whose digests are equal have computed the same bits.
     """
 
     verdict: str
@@ -53,6 +53,7 @@ class Judgement:
     uninformative: int = 0
     first: int | None = None
     bits: str = ""
+    cause: str = ""
 
 
 def digest(arrays: Iterable[np.ndarray]) -> str:

@@ -71,6 +71,8 @@ def _cell(checks: list[Record]) -> str:
     ulps = [float.fromhex(check["error_ulp"]) for check in checks if "error_ulp" in check]
     used = [float.fromhex(check["used"]) for check in checks if "used" in check]
     mark = "✓" if worst == "conforms" else worst
+    causes = dict.fromkeys(check["cause"] for check in checks if verdict(check) == worst and "cause" in check)
+    mark += f" {', '.join(causes)}" if causes else ""
     numbers = f" {_short(max(ulps))} ulp {_fraction(max(used))}" if ulps else ""
     share = min(judged_share(check) for check in checks)
     return f"{mark}{numbers}" + (f", {math.floor(100 * share)}% judged" if share < 1 else "")

@@ -71,6 +71,8 @@ def record(identity: Record, quantity: str, judgement: Judgement, duration: floa
         facts |= {name: getattr(judgement, name) for name in ("where", "entries", "blind", "rows", "uninformative")}
     if judgement.bits:
         facts["bits"] = judgement.bits
+    if judgement.cause:
+        facts["cause"] = judgement.cause
     return {
         "kind": "check",
         **identity,

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import dataclasses
+import os
 import shlex
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -38,6 +42,7 @@ class Lab:
         self.plan = plan
         self._processes: dict[str, Process] = {}
         self.descriptions: dict[str, Record] = {}
+        self.faults: dict[str, list[str]] = {}
         self._paths: dict[tuple[str, ...], Path | BackendError] = {}
         self._exact_paths: dict[tuple[str, str], dict[str, dict[str, np.ndarray]]] = {}
 
@@ -45,18 +50,41 @@ class Lab:
         if backend not in self._processes:
             if len(self._processes) >= ALIVE:  # tests come sorted by backend: those asked before are done
                 self._processes[list(self._processes)[-ALIVE]].stop()
-            self._processes[backend] = Process(backend, self.plan.limit)
+            self._processes[backend] = Process(backend, self.plan.limit, self.plan.memory)
         return self._processes[backend]
 
     def call(self, backend: str, method: str, *arguments: Any) -> Any:
         """Return the backend's answer, having first asked it, once, what it says of itself. Raises BackendError."""
         process = self.process(backend)
         if backend not in self.descriptions:
-            self.descriptions[backend] = process.call("describe") | {"name": backend}
+            description = process.call("describe") | {"name": backend}
+            self.faults[backend] = description.pop("faults")
+            self.descriptions[backend] = description
         if method == "describe":
             return self.descriptions[backend]
         patience = max(1.0, arguments[0].steps / USUAL_STEPS) if method == "path" else 1.0
         return process.call(method, *arguments, patience=patience)
+
+    def introduce(self, backends: Sequence[str]) -> None:
+        """Ask ``backends``, as many at once as there are processors, what they say of themselves.
+
+        One that gives no answer is left to its tests, which record that.
+        """
+
+        def ask(backend: str) -> None:
+            with contextlib.suppress(BackendError):
+                self.call(backend, "describe")
+
+        at_once = os.cpu_count() or 1
+        for first in range(0, len(backends), at_once):
+            threads = [threading.Thread(target=ask, args=[name], daemon=True) for name in backends[first : first + at_once]]
+            for name in backends[first : first + at_once]:
+                with contextlib.suppress(BackendError):
+                    self.process(name).start()  # here, and not in a thread that ends before it
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
 
     def path(self, subject: Subject) -> Path:
         key = subject.backend, subject.case.name, subject.level, subject.dtype
@@ -138,7 +166,7 @@ class Subject:
                 return self.lab.path(self)
             return self.lab.call(self.backend, method, *arguments)
         except BackendError as error:
-            judgement = Judgement(error.verdict, str(error))
+            judgement = Judgement(error.verdict, str(error), cause=error.cause)
             if isinstance(error, Failed) and (reason := self._lacks(method, arguments)):
                 judgement = Judgement(UNSUPPORTED, f"{reason}; it raises {error.kind}")
         self.conclude({self.quantity: judgement})
@@ -204,16 +232,29 @@ class Subject:
         __tracebackhide__ = True
         path: Path = self.call("path")
         if self.lacking:
-            message = f"the level {self.level} is declared to be lacking and works: take it out of lacks in {self.backend}"
-            self.conclude({self.quantity: Judgement(DEVIATES, message)})
+            self.conclude({self.quantity: self.needless("lacks", f"the level {self.level!r}", repr(self.level))})
         return path
+
+    def needless(self, mapping: str, what: str, entry: str) -> Judgement:
+        """Return the judgement on ``what``, which the adapter declares to be unsupported or lacking, and which works."""
+        __tracebackhide__ = True
+        place = self.describe()["places"][mapping]
+        return Judgement(DEVIATES, f"{what} works, and is declared not to: delete {entry} from {mapping!r} in {place}")
 
     # How it is judged.
 
-    def oracle(self, formula: Formula, data: Arrays, *, excuse: float = 1.0, direct: bool = False) -> Oracle:
-        """Return the oracle for a formula of this subject; ``excuse`` scales what the backend declares."""
-        declared = [dataclasses.replace(d, absolute=excuse * d.absolute) for d in self.deviations] if excuse else []
+    def oracle(
+        self, formula: Formula, data: Arrays, *, deviations: Sequence[Deviation] | None = None, direct: bool = False
+    ) -> Oracle:
+        """Return the oracle for a formula of this subject; ``deviations`` are judged by in place of the backend's own."""
+        declared = self.deviations if deviations is None else deviations
         return Oracle(formula, data, self.dtype, declared, direct=direct)
+
+    def at(self, dtype: str) -> Subject:
+        """Return the same subject in another dtype."""
+        other = copy.copy(self)
+        other.dtype = dtype
+        return other
 
     def judge_path(
         self, path: Path, formula: Formula, program: Training, *, adam: str = "", deviations: Sequence[Deviation] | None = None

@@ -9,17 +9,14 @@ import pytest
 from backends.base import (
     ALL_OPERATIONS,
     AT_ZERO,
-    CLAUSES,
     CONVENTIONS,
     DTYPES,
-    FUNCTIONS,
     MATMUL,
-    OBJECTIVES,
-    PARTS,
     SCALARS_KEEP_DTYPE,
     Optimizer,
 )
-from backends.process import Failed
+from backends.declarations import OF_OPTIMIZERS
+from backends.process import BackendError, Failed
 from cases import nand, thermometer
 from oracle.verdict import CONFORMS, DEVIATES, UNINFORMATIVE, UNSUPPORTED, Judgement, digest
 from tests import losses
@@ -89,14 +86,14 @@ def test_round_trip(subject):
 @pytest.mark.quantity(SCALARS_KEEP_DTYPE)
 def test_scalars_keep_dtype(subject):
     """A tensor of shape () and a Python number make a tensor of the same dtype."""
+    subject.conclude({SCALARS_KEEP_DTYPE: judge_scalars(subject)(subject.deviations)["value"]})
 
+
+def judge_scalars(subject):
     def formula(ops, params, data):
         return 1 + params["x"] * 0.5
 
-    params = {"x": np.array(1 / 3, subject.dtype)}
-    value = subject.call("apply", formula, params, {})
-    judged, excused = judge_twice(subject, formula, params, {}, value)
-    subject.conclude({SCALARS_KEEP_DTYPE: declared_or_stale(subject, SCALARS_KEEP_DTYPE, judged, excused)})
+    return judge_value(subject, formula, {"x": np.array(1 / 3, subject.dtype)}, {})
 
 
 @pytest.mark.quantity("operation")
@@ -106,60 +103,37 @@ def test_operation(subject, operation):
     formula, loss, params, data = sweep(operation, subject.dtype, subject.lab.plan)
     lacking = {(dtype, name): reason for dtype, name, reason in subject.describe()["unsupported"]}
     if reason := lacking.get((subject.dtype, operation)):
-        check_unsupported(subject, operation, reason, formula, params, data)
+        subject.conclude({operation: judge_unsupported(subject, operation, reason)})
         return
-    value = subject.call("apply", formula, params, data)
-    judged, excused = judge_twice(subject, formula, params, data, value)
+    judge = judge_value(subject, formula, params, data)
     _, gradient = subject.call("gradients", loss, [params], data)[0]
     derivatives = subject.oracle(loss, data).judge([params], {f"gradient {name}": [gradient[name]] for name in params})
     subject.conclude(
-        {operation: declared_or_stale(subject, operation, judged, excused)}
+        {operation: judge(subject.deviations)["value"]}
         | {f"{name} of {operation}": judgement for name, judgement in derivatives.items()}
     )
 
 
-def judge_twice(subject, formula, params, data, value):
-    """Judge a value as if nothing were declared, and with what is. Functions are held to the table of their accuracy."""
-    return [
-        subject.oracle(formula, data, excuse=excuse, direct=True).judge([params], {"value": [value]})["value"]
-        for excuse in (0.0, 1.0)
-    ]
+def judge_value(subject, formula, params, data):
+    """Return what judges a value by given deviations. Functions are held to the table of their accuracy."""
+    value = subject.call("apply", formula, params, data)
+
+    def judge(deviations):
+        return subject.oracle(formula, data, deviations=deviations, direct=True).judge([params], {"value": [value]})
+
+    return judge
 
 
-def declared_or_stale(subject, name, judged, excused):
-    """A declared deviation has to deviate, and no further than declared; one that conforms is to be deleted."""
-    declared = any(deviation.subject == name and subject.dtype in deviation.dtypes for deviation in subject.deviations)
-    if declared and judged.verdict != DEVIATES:
-        message = (
-            f"{name} in {subject.dtype} conforms: delete this dtype from its Deviation in the adapter of {subject.backend}"
-        )
-        return Judgement(DEVIATES, message)
-    return excused
-
-
-@pytest.mark.quantity("size of declarations")
-def test_declared_sizes_are_tight(subject):
-    """Half of a declared error would not explain what is seen: a declaration excuses no more than it has to."""
-    loose = []
-    for deviation in subject.deviations:
-        if deviation.subject in FUNCTIONS and deviation.absolute and subject.dtype in deviation.dtypes:
-            formula, _, params, data = sweep(deviation.subject, subject.dtype, subject.lab.plan)
-            value = subject.call("apply", formula, params, data)
-            half = subject.oracle(formula, data, excuse=0.5, direct=True).judge([params], {"value": [value]})["value"]
-            if half.declared or half.verdict != DEVIATES:
-                loose.append(deviation.subject)
-    subject.conclude({"size of declarations": clause(not loose, f"half the declared error would do for {loose}")})
-
-
-def check_unsupported(subject, operation, reason, formula, params, data):
+def judge_unsupported(subject, operation, reason):
     """What is declared unsupported has to raise."""
+    formula, _, params, data = sweep(operation, subject.dtype, subject.lab.plan)
     try:
-        subject.lab.process(subject.backend).call("apply", formula, params, data)
+        subject.lab.call(subject.backend, "apply", formula, params, data)
     except Failed as error:
-        subject.conclude({operation: Judgement(UNSUPPORTED, f"{reason}; it raises {error.kind}")})
-    else:
-        message = f"{operation} in {subject.dtype} is declared unsupported and works: delete the line in {subject.backend}"
-        subject.conclude({operation: Judgement(DEVIATES, message)})
+        return Judgement(UNSUPPORTED, f"{reason}; it raises {error.kind}")
+    except BackendError as error:
+        return Judgement(error.verdict, str(error), cause=error.cause)
+    return subject.needless("unsupported", f"{operation} in {subject.dtype}", repr((subject.dtype, operation)))
 
 
 def sweep(operation, dtype, plan):
@@ -241,54 +215,51 @@ def test_numeric_modes(subject):
 @pytest.mark.quantity("losses")
 def test_loss_settings(subject):
     """Each loss of the framework, and its slope, are what the name of the setting promises, or what is declared instead."""
-    judgements = judge_settings(subject)
-    stated = {d.subject for d in subject.deviations if d.subject in OBJECTIVES and subject.dtype in d.dtypes}
-    half = judge_settings(subject, excuse=0.5) if stated else {}
-    for name in stated:
-        shown = [quantity for quantity, judgement in judgements.items() if name in (judgement.declared or "")]
-        tight = any(half[quantity].verdict == DEVIATES and not half[quantity].declared for quantity in shown)
-        judgements[f"declared {name}"] = clause(shown, f"{name} conforms: delete its Deviation")
-        judgements[f"size of declared {name}"] = clause(tight, f"half the declared error of {name} would do")
-    subject.conclude(judgements)
+    subject.conclude(judge_settings(subject)(subject.deviations))
 
 
-def judge_settings(subject, excuse=1.0):
-    """Judge every setting at outputs of all sizes, at 0 and at extremes; ``excuse`` scales what is declared."""
-    judgements = {}
+def judge_settings(subject):
+    """Return what judges every setting, at outputs of all sizes, at 0, far out and one by one, by given deviations."""
+    found, rows = [], []
     instead = {d.subject for d in subject.deviations if d.instead and subject.dtype in d.dtypes}
     for name, objective, promise in subject.describe()["settings"]:
         params, data = losses.sweep(objective, subject.dtype, subject.lab.plan.seed)
         at_zero = {"z": np.zeros_like(params["z"])}
-        judgements |= judge_setting(subject, name, name, objective, promise, params, data, excuse)
-        judgements |= judge_setting(subject, name, AT_ZERO.format(name), objective, promise, at_zero, data, excuse)
+        for words, point in ((name, params), (AT_ZERO.format(name), at_zero)):
+            found.append((name, words, objective, promise, point, data, subject.call("setting", name, point["z"], data["y"])))
         if name not in instead:  # what is declared to be something else is judged where that can be told
             far, (each, target) = [{"z": losses.far_out(params["z"])}], losses.alone(params, data)
             for where, points, seen in (("far out", far, data), ("one by one", each, target)):
                 results = [subject.call("setting", name, point["z"], seen["y"]) for point in points]
                 columns = {"value": [value for value, _ in results], "gradient z": [gradient for _, gradient in results]}
-                formula = losses.formula(promise, objective)
-                found = subject.oracle(formula, seen, excuse=excuse).judge(points, columns, row="example")
-                judgements |= {f"{named(name, quantity)} {where}": judgement for quantity, judgement in found.items()}
-    return judgements
+                rows.append((name, where, losses.formula(promise, objective), points, seen, columns))
+
+    def judge(deviations):
+        judgements = {}
+        for setting in found:
+            judgements |= judge_setting(subject, deviations, *setting)
+        for name, where, formula, points, seen, columns in rows:
+            judged = subject.oracle(formula, seen, deviations=deviations).judge(points, columns, row="example")
+            judgements |= {f"{named(name, quantity)} {where}": judgement for quantity, judgement in judged.items()}
+        return judgements
+
+    return judge
 
 
 def named(setting, quantity):
     return setting if quantity == "value" else f"slope of {setting}"
 
 
-def judge_setting(subject, name, words, objective, promise, params, data, excuse):
+def judge_setting(subject, deviations, name, words, objective, promise, params, data, got):
     """Judge a setting at some outputs; ``words`` is what a deviation of it is called there."""
-    value, gradient = subject.call("setting", name, params["z"], data["y"])
-    declared = {d.subject: d.instead for d in subject.deviations if subject.dtype in d.dtypes and d.instead}
+    value, gradient = got
+    declared = {d.subject: d.instead for d in deviations if subject.dtype in d.dtypes and d.instead}
 
     def judged(meaning):
         results = {"value": [value], "gradient z": [gradient]}
-        return subject.oracle(losses.formula(meaning, objective), data, excuse=excuse).judge([params], results)
+        return subject.oracle(losses.formula(meaning, objective), data, deviations=deviations).judge([params], results)
 
     found = judged(promise)
-    if words in declared and DEVIATES not in {judgement.verdict for judgement in found.values()}:
-        message = f"{words} is the {promise}, as it promises: delete its Deviation in the adapter of {subject.backend}"
-        return {words: Judgement(DEVIATES, message)}
     known = [meaning for meaning in losses.known(objective) if meaning != promise]
     for quantity, judgement in found.items():
         if judgement.verdict == DEVIATES and not judgement.declared:
@@ -302,53 +273,129 @@ def judge_setting(subject, name, words, objective, promise, params, data, excuse
 
 @pytest.mark.quantity("optimizer")
 def test_optimizer(subject):
-    """What is declared of the framework's optimisers is so, and its Adam follows the declared convention and no other."""
-    declared = [d for d in subject.deviations if subject.dtype in d.dtypes and d.through]
-    if "optimizer" in subject.describe()["lacks"]:  # and raises, in every training run at that level
-        message = f"declares deviations of optimisers, {declared}, and has none"
-        subject.conclude({"declared of optimizers": clause(not declared, message)})
+    """The framework's optimisers keep to their rules, and its Adam follows the declared convention and no other."""
+    if "optimizer" in subject.describe()["lacks"]:
+        subject.conclude({"lacks optimizer": judge_lacking(subject, "optimizer")})
         return
-    other_numbers = Optimizer("adam", 0.1, beta1=0.8, beta2=0.99, epsilon=0.01)
-    coarse = dataclasses.replace(training(nand.ADAM, subject.dtype, "optimizer"), optimizer=other_numbers)
-    judgements, stale, loose = {}, [], []
-    for words, case, program in (
-        ("sgd", thermometer.SLOW, training(thermometer.SLOW, subject.dtype, "optimizer")),
-        ("adam", nand.ADAM, training(nand.ADAM, subject.dtype, "optimizer")),
-        ("adam with other numbers", nand.ADAM, coarse),
-    ):
-        path = subject.call("path", program)
-        formula = case.loss if "modules" in subject.describe()["lacks"] else case.network.loss
-        judged = subject.judge_path(path, formula, program)
-        judgements |= {f"{name} of {words}": judgement for name, judgement in judged.items()}
-        if program is coarse:
-            continue
-        for deviation in declared:
-            if program.optimizer.name in deviation.of:
-                shown = [name for name, j in judged.items() if deviation.subject in (j.declared or "")]
-                wider = dataclasses.replace(deviation, through=DTYPES_BY_WIDTH[DTYPES_BY_WIDTH.index(deviation.through) - 1])
-                tighter = subject.judge_path(path, formula, program, deviations=[wider])
-                stale += [f"{deviation.subject} of {words}"] if not shown else []
-                loose += [f"{deviation.subject} of {words}"] if any(tighter[name].declared for name in shown) else []
+    runs = optimizer_runs(subject)
+    judgements = judge_optimizers(subject, runs)(subject.deviations)
+    _, path, formula, program = runs[-1]
     [other] = set(CONVENTIONS) - {subject.describe()["adam"]}
     wrong = subject.judge_path(path, formula, program, adam=other)["updated w"]
     told_apart = wrong.verdict == DEVIATES and not wrong.declared
     judgements["convention of adam"] = clause(told_apart, f"its Adam adds {other} as well as what is declared")
-    judgements["declared of optimizers"] = clause(not stale, f"{stale} in {subject.dtype} conform: delete the Deviation")
-    judgements["size of what optimizers lose"] = clause(not loose, f"a wider dtype than declared would explain {loose}")
     subject.conclude(judgements)
 
 
-@pytest.mark.quantity("declarations")
-def test_declarations(subject):
-    """Every declared deviation and unsupported operation names things that exist."""
-    settings = [name for name, *_ in subject.describe()["settings"]]
-    subjects = (*ALL_OPERATIONS, *CLAUSES, *OBJECTIVES, *settings, *map(AT_ZERO.format, settings))
-    named = [(deviation.subject, dtype) for deviation in subject.deviations for dtype in deviation.dtypes]
-    named += [(operation, dtype) for dtype, operation, _ in subject.describe()["unsupported"]]
-    named += [
-        (f"absolute {d.subject}", "") for d in subject.deviations if d.absolute and d.subject not in (*FUNCTIONS, *OBJECTIVES)
+def optimizer_runs(subject):
+    """Return runs that the framework's optimisers make: what messages call each, its path, formula and program."""
+    coarse = Optimizer("adam", 0.1, beta1=0.8, beta2=0.99, epsilon=0.01)
+    adam = training(nand.ADAM, subject.dtype, "optimizer")
+    return [
+        (
+            words,
+            subject.call("path", program),
+            case.loss if "modules" in subject.describe()["lacks"] else case.network.loss,
+            program,
+        )
+        for words, case, program in (
+            ("sgd", thermometer.SLOW, training(thermometer.SLOW, subject.dtype, "optimizer")),
+            ("adam", nand.ADAM, adam),
+            ("adam with other numbers", nand.ADAM, dataclasses.replace(adam, optimizer=coarse)),
+        )
     ]
-    named += [(part, "") for d in subject.deviations for part in d.what if part not in PARTS]
-    named += [(f"{d.through} of nothing", "") for d in subject.deviations if d.through and not (d.what and d.of)]
-    unknown = [pair for pair in named if pair[0] not in subjects or pair[1] not in DTYPES]
-    subject.conclude({"declarations": clause(not unknown, f"nothing is called {unknown}; known: {subjects}, {DTYPES}")})
+
+
+def judge_optimizers(subject, runs):
+    return lambda deviations: {
+        f"{name} of {words}": judgement
+        for words, *run in runs
+        for name, judgement in subject.judge_path(*run, deviations=deviations).items()
+    }
+
+
+def judge_lacking(subject, level):
+    """A level that is declared to be lacking has to raise."""
+    try:
+        subject.lab.call(subject.backend, "path", training(nand.NAND, subject.dtype, level))
+    except Failed:
+        return Judgement(CONFORMS)
+    except BackendError as error:
+        return Judgement(error.verdict, str(error), cause=error.cause)
+    return subject.needless("lacks", f"the level {level!r}", repr(level))
+
+
+@pytest.mark.quantity("declarations")
+def test_declarations_hold(subject):
+    """Every declaration is needed, and no weaker one would do: without it, or with that one, more would deviate.
+
+    What is declared of dtypes that the run leaves out is tested with the first dtype that it has.
+    """
+    plan = subject.lab.plan
+    others = [level for level in subject.describe()["lacks"] if level != "optimizer"]  # which test_optimizer looks at
+    judgements = {f"lacks {level}": judge_lacking(subject, level) for level in others}
+    left_out = [dtype for dtype in DTYPES if dtype not in plan.dtypes] if subject.dtype == plan.dtypes[0] else []
+    for dtype in (subject.dtype, *left_out):
+        there = subject.at(dtype)
+        words = "" if dtype == subject.dtype else f" in {dtype}"
+        for deviation in subject.deviations:
+            if dtype in deviation.dtypes:
+                name = f"declared {deviation.subject}{words}"
+                judgement = judge_declared(there, deviation)
+                if name not in judgements or judgements[name].verdict == CONFORMS:  # several may be about the same
+                    judgements[name] = judgement
+        for lacked, operation, reason in subject.describe()["unsupported"] if words else ():
+            if lacked == dtype:
+                judgement = judge_unsupported(there, operation, reason)
+                holds = judgement.verdict == UNSUPPORTED
+                judgements[f"unsupported {operation}{words}"] = Judgement(CONFORMS) if holds else judgement
+    subject.conclude(judgements or {"declarations": Judgement(CONFORMS)})
+
+
+def judge_declared(subject, deviation):
+    """A declaration has to explain something that nothing else explains, and neither could a weaker one."""
+    judge = judge_by(subject, deviation)
+    declared = subject.deviations
+    others = [other for other in declared if other != deviation]
+    explained = {quantity for quantity, judgement in judge(declared).items() if not leaves(judgement)}
+
+    def needless(deviations):
+        return not any(leaves(judgement) for quantity, judgement in judge(deviations).items() if quantity in explained)
+
+    what = f"the Deviation of {deviation.subject!r} at {deviation.place}"
+    if needless(others):
+        entry = f"{subject.dtype!r} from its dtypes" if len(deviation.dtypes) > 1 else "it"
+        return Judgement(DEVIATES, f"{what} explains nothing in {subject.dtype} any more: delete {entry}")
+    enough = [words for words, weaker in weaker_ones(deviation) if needless([*others, weaker])]
+    return clause(not enough, f"{what} excuses too much in {subject.dtype}: {' and '.join(enough)} would do")
+
+
+def leaves(judgement):
+    """Whether a judgement is a deviation that no declaration explains."""
+    return judgement.verdict == DEVIATES and not judgement.declared
+
+
+def weaker_ones(deviation):
+    """Yield declarations that excuse less, in words and as they would be."""
+    if deviation.absolute:
+        yield f"half of absolute={deviation.absolute:g}", dataclasses.replace(deviation, absolute=deviation.absolute / 2)
+    if deviation.through:
+        wider = DTYPES_BY_WIDTH[DTYPES_BY_WIDTH.index(deviation.through) - 1]
+        yield f"through={wider!r}", dataclasses.replace(deviation, through=wider)
+    for rule in deviation.of if len(deviation.of) > 1 else ():
+        rest = tuple(other for other in deviation.of if other != rule)
+        yield f"of={rest}", dataclasses.replace(deviation, of=rest)
+    if deviation.widens and (deviation.absolute or deviation.through):
+        yield "no widens", dataclasses.replace(deviation, widens=False)
+
+
+def judge_by(subject, deviation):
+    """Return what judges, by given deviations, all that ``deviation`` is about."""
+    if deviation.subject in OF_OPTIMIZERS:
+        return judge_optimizers(subject, optimizer_runs(subject))
+    if deviation.subject == SCALARS_KEEP_DTYPE:
+        return judge_scalars(subject)
+    if deviation.subject in ALL_OPERATIONS:
+        formula, _, params, data = sweep(deviation.subject, subject.dtype, subject.lab.plan)
+        return judge_value(subject, formula, params, data)
+    return judge_settings(subject)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import itertools
 import os
 import signal
+import sys
 import time
 from typing import Any, ClassVar
 
@@ -34,12 +36,6 @@ class StaleDeclaration(Numpy):
     """Declares a deviation that it does not have."""
 
     deviations = (Deviation("tanh", ("float64",), reason="none", size="none", link="none", absolute=2),)
-
-
-class UnknownDeclaration(Numpy):
-    """Declares a deviation of something that does not exist."""
-
-    deviations = (Deviation("tangent", ("float64",), reason="none", size="none", link="none", absolute=2),)
 
 
 class FalselyUnsupported(Numpy):
@@ -153,6 +149,95 @@ class Incomplete(Backend):
 
 class NotABackend:
     """Is something else."""
+
+
+class SegfaultsInC(Numpy):
+    """Native code reads what is not there."""
+
+    def log(self, x: Tensor) -> Tensor:
+        return ctypes.string_at(0)
+
+
+class HangsInC(Numpy):
+    """No answer ever comes, from native code that keeps Python's lock."""
+
+    def log(self, x: Tensor) -> Tensor:
+        return ctypes.PyDLL(None).pause()
+
+
+class Hoards(Numpy):
+    """Fills memory little by little."""
+
+    def log(self, x: Tensor) -> Tensor:
+        hoard = []
+        while True:
+            hoard.append(np.ones(2**20))
+
+
+class HoardsInC(Numpy):
+    """Fills memory in native code, which aborts without a word once it is refused more."""
+
+    def log(self, x: Tensor) -> Tensor:
+        libc = ctypes.CDLL(None)
+        libc.malloc.restype = ctypes.c_void_p
+        while block := libc.malloc(ctypes.c_size_t(2**23)):
+            ctypes.memset(block, 1, 2**23)
+        os.abort()
+
+
+class AsksTooMuch(Numpy):
+    """Catches its own failure to allocate, as a framework with errors of its own does."""
+
+    def log(self, x: Tensor) -> Tensor:
+        try:
+            np.ones(2**40)
+        except MemoryError as error:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory") from error
+
+
+class GarblesItsPipe(Numpy):
+    """Writes into the pipe in which its answers go."""
+
+    def log(self, x: Tensor) -> Tensor:
+        os.write(int(sys.argv[1]), b"\x00\xff garbage \n" * 1000)
+        return super().log(x)
+
+
+class LastWords(Numpy):
+    """Dies over a line that it does not end and that no terminal should be shown."""
+
+    def log(self, x: Tensor) -> Tensor:
+        os.write(2, b"\x1b[2J\x00\xff fatal: no backe")
+        os.abort()
+
+
+class DiesTraining(Numpy):
+    """Is killed after five steps of a training run."""
+
+    def train(self, *arguments: Any) -> Any:
+        yield from itertools.islice(super().train(*arguments), 5)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+class LeavesOthers(Numpy):
+    """Dies, and leaves behind a process of its own that holds its end of the pipe open."""
+
+    def log(self, x: Tensor) -> Tensor:
+        if os.fork():
+            os.abort()
+        time.sleep(10_000)
+        raise AssertionError
+
+
+class LeavesTheSession(Numpy):
+    """Dies, and leaves behind a process in a session of its own, for a while."""
+
+    def log(self, x: Tensor) -> Tensor:
+        if os.fork():
+            os.abort()
+        os.setsid()
+        time.sleep(30)
+        os._exit(0)
 
 
 # Declarations of what only layers and optimisers have.

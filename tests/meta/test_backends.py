@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import backends
-from backends.base import OPERATIONS, Backend, Engine, Setting
+from backends.base import OPERATIONS, Backend
 from backends.numpy import Numpy
 from backends.probes import probe
 from tests.meta.conftest import ROOT
@@ -120,35 +120,3 @@ def test_probes_see_what_is_computed():
         "float32 subnormals": "flushed to zero",
         "float64 subnormals": "flushed to zero",
     }
-
-
-class Misspelt(Numpy):
-    """Names a convention that does not exist."""
-
-    adam = "epsilon_hat"
-
-
-class NoLevel(Numpy):
-    """Lacks a level that does not exist."""
-
-    lacks = {"module": "none"}  # noqa: RUF012
-
-
-class SameNames(Numpy):
-    """Has two settings of one name, which would be judged as one."""
-
-    settings = (Setting("loss", "squared error", "sum", max), Setting("loss", "squared error", "mean", max))
-
-
-@pytest.mark.parametrize(
-    ("adapter", "words"),
-    [
-        (Misspelt, r"adam names \['epsilon_hat'\]; known: epsilon, epsilon hat"),
-        (NoLevel, r"lacks names \['module'\]; known: modules, optimizer, class"),
-        (SameNames, "two settings have the same name"),
-    ],
-)
-def test_misspelt_declarations_are_refused(adapter, words):
-    """A word that means nothing is an error of the adapter, and not silently something else."""
-    with pytest.raises(ValueError, match=words):
-        Engine(adapter()).describe()

@@ -1,29 +1,50 @@
 """A backend that dies or hangs costs its own checks and nothing else."""
 
+import contextlib
 import json
+import os
+import pickle
 import signal
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from backends.process import Failed, Process, TimedOut
+from backends.process import Crashed, Failed, Process, TimedOut, memory_is_limited
+from report.document import read
+from report.table import agreement
 from tests.meta.conftest import ROOT
 
 CASES = ("--case", "line-generic", "--case", "nand", "--dtype", "float64")
 
 
+LIMITS = ("--time-limit", "6", "--memory-limit", "0.5")
+OUT_OF_MEMORY = "the limit is 0.5 GiB (--memory-limit)"
+# What a cell of the table says, and words of a message.
 ENDS = {
     "Raises": ("failed", "ArithmeticError: no logarithm today"),
-    "Aborts": ("crashed", "was ended by SIGABRT while computing"),
-    "Segfaults": ("crashed", "was ended by SIGSEGV while computing"),
-    "Exits": ("crashed", "exited with status 7 while computing 'gradients'; its last output was: leaving now"),
-    "ClosesPipe": ("crashed", "closed its pipe while computing"),
-    "RealTimeSignal": ("crashed", "was ended by signal 40 while computing"),
-    "Hangs": ("timed out", "gave no answer to "),
+    "Aborts": ("crashed SIGABRT", "was ended by SIGABRT while computing"),
+    "Segfaults": ("crashed SIGSEGV", "was ended by SIGSEGV while computing"),
+    "SegfaultsInC": ("crashed SIGSEGV", "was ended by SIGSEGV while computing"),
+    "Exits": ("crashed status 7", "exited with status 7 while computing 'gradients'; its last output was: leaving now"),
+    "ClosesPipe": ("crashed pipe closed", "closed its pipe while computing"),
+    "RealTimeSignal": ("crashed signal 40", "was ended by signal 40 while computing"),
+    "Hangs": ("timed out 6 s", "gave no answer to 'apply' within 6 s"),
+    "HangsInC": ("timed out 6 s", "gave no answer to 'apply' within 6 s"),
+    "Hoards": (
+        "crashed memory 0.5 GiB",
+        f"ran out of memory while computing 'gradients': {OUT_OF_MEMORY}; MemoryError: Unable",
+    ),
+    "HoardsInC": ("crashed SIGABRT, memory 0.5 GiB", f"GiB of memory, {OUT_OF_MEMORY}"),
+    "AsksTooMuch": ("crashed memory 0.5 GiB", f"{OUT_OF_MEMORY}; RuntimeError: DefaultCPUAllocator: can't allocate memory"),
+    "GarblesItsPipe": ("crashed garbled answer", "wrote what is no answer into its pipe (OSError: bad message length)"),
+    "LastWords": ("crashed SIGABRT", "its last output was: \N{REPLACEMENT CHARACTER}[2J"),
+    "LeavesOthers": ("crashed SIGABRT", "was ended by SIGABRT while computing"),
+    "LeavesTheSession": ("crashed SIGABRT", "was ended by SIGABRT while computing"),
 }
 
 
@@ -31,21 +52,51 @@ ENDS = {
 def deadly_run(suite, request):
     """Return a run of one sound backend among many that end badly."""
     options = [option for name in ENDS for option in ("--backend", f"tests.meta.adapters:{name}")]
-    return suite("--backend", "numpy", *options, *CASES, "--time-limit", "6", *request.param)
+    options += ["--backend", "tests.meta.dies_at_import:Any", "--backend", "tests.meta.adapters:DiesTraining"]
+    return suite("--backend", "numpy", *options, *CASES, *LIMITS, *request.param)
 
 
 @pytest.mark.parametrize("name", ENDS)
 def test_the_others_finish(deadly_run, name):
     """The backend is reported by its own word; its sound checks and those of all others are there."""
-    verdict, words = ENDS[name]
+    cell, words = ENDS[name]
     name = f"tests.meta.adapters:{name}"
     assert deadly_run.status == 1
     assert deadly_run.document["complete"]
+    assert "limits: 6 s an answer, 0.5 GiB a backend" in deadly_run.text
     assert deadly_run.verdicts(backend="numpy", level="autodiff") == {"conforms"}
     assert deadly_run.verdicts(backend=name, case="line-generic") == {"conforms"}
-    assert deadly_run.verdicts(backend=name, case="nand", quantity="loss") == {verdict}
+    [check] = deadly_run.checks(backend=name, case="nand", quantity="loss")
+    assert " ".join(filter(None, (check["verdict"], check.get("cause")))) == cell
     assert any(words in check["message"] for check in deadly_run.checks(backend=name))
     assert "agreement of all" in deadly_run.text
+
+
+def test_the_table_says_how_a_backend_ended(deadly_run):
+    """In the row of a case, the cell of a backend is its verdict with the signal, the status or the limit."""
+    [table] = agreement(deadly_run.checks(level="autodiff"))
+    [row] = (row for row in table.rows if row[0] == "nand")
+    cells = dict(zip(table.heading, row, strict=True))
+    for name, (words, _) in ENDS.items():
+        assert cells[f"tests.meta.adapters:{name}"].startswith(words)
+        assert f" {words} " in deadly_run.text
+
+
+def test_a_death_at_the_import_is_reported(deadly_run):
+    """A framework that kills whoever imports it has crashed in every check, and is imported twice and not once a check."""
+    name = "tests.meta.dies_at_import:Any"
+    assert deadly_run.verdicts(backend=name) == {"crashed"}
+    assert {check["cause"] for check in deadly_run.checks(backend=name)} == {"SIGABRT"}
+    assert any("is not asked again" in check["message"] for check in deadly_run.checks(backend=name))
+
+
+def test_a_death_in_training_spares_what_was_before(deadly_run):
+    """The training run has crashed; losses and gradients of the same case conform."""
+    name = "tests.meta.adapters:DiesTraining"
+    [check] = deadly_run.checks(backend=name, quantity="each step", level="autodiff")
+    assert (check["verdict"], check["cause"]) == ("crashed", "SIGKILL")
+    assert "was ended by SIGKILL while computing 'path'" in check["message"]
+    assert deadly_run.verdicts(backend=name, case="nand", quantity="gradient w") == {"conforms"}
 
 
 def test_garbage_on_standard_output_is_harmless(suite):
@@ -80,22 +131,128 @@ def test_a_formula_that_cannot_travel_is_a_failure():
 
 
 @pytest.mark.parametrize("name", [signal.SIGINT, signal.SIGKILL])
-def test_a_killed_run_keeps_what_it_had(tmp_path, name):
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["plain", "xdist"])
+def test_a_killed_run_keeps_what_it_had(tmp_path, name, workers):
     """The results file is a valid document at every moment; one that was cut short says that it is not complete."""
     results = tmp_path / "results.json"
     command = [sys.executable, "-m", "pytest", "tests", "--backend", "numpy", "--ignore=tests/meta", f"--results={results}"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
+    environment = dict(os.environ) | {"RUN_THAT_IS_KILLED": str(tmp_path)}
+    with subprocess.Popen(
+        [*command, *workers], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as run:
         deadline = time.monotonic() + 60
         while checks_in(results) < 5:
             assert time.monotonic() < deadline
             time.sleep(0.01)
         run.send_signal(name)
-    document = json.loads(results.read_text())
+    document = read(results)
     assert document["complete"] is False
     assert checks_in(results) >= 5
+    deadline = time.monotonic() + 30
+    while started_with(f"RUN_THAT_IS_KILLED={tmp_path}"):
+        assert time.monotonic() < deadline, "workers or backends outlive the run"
+        time.sleep(0.1)
+
+
+def started_with(setting):
+    """Return the processes that have ``setting`` in their environment."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            found += [process] if setting.encode() in (process / "environ").read_bytes() else []
+    return found
+
+
+GARBAGE = {
+    "text": b"garbage\n" * 1000,
+    "a message": b"\x00\x00\x00\x07garbage",
+    "a token of no call": b"\x00\x00\x00\x10" + bytes(16) + b"\x00\x00\x00\x07garbage",
+    "an answer to no call": b"".join(
+        len(part).to_bytes(4, "big") + part for part in (bytes(16), pickle.dumps(("answered", np.float64(42))))
+    ),
+}
+
+
+@pytest.mark.parametrize("garbage", GARBAGE.values(), ids=GARBAGE)
+def test_garbage_in_the_pipe_is_no_answer(garbage):
+    """What does not begin as the answer to this call is not read any further; the next call has a process of its own."""
+
+    def garbling(ops, params, data):
+        os.write(int(sys.argv[1]), garbage)
+        return params["x"]
+
+    process = Process("numpy", 60.0)
+    start = {"x": np.float64(7)}
+    with pytest.raises(Crashed, match="wrote what is no answer into its pipe") as error:
+        process.call("apply", garbling, start, {})
+    assert error.value.cause == "garbled answer"
+    assert process.call("apply", lambda ops, params, data: params["x"], start, {}) == 7
+    process.stop()
+
+
+def test_half_an_answer_is_waited_for_no_longer_than_for_none():
+    """A message that never ends is a matter of the time limit."""
+
+    def halved(ops, params, data):
+        os.write(int(sys.argv[1]), b"\x00\x00\x00\x10half")
+        time.sleep(10_000)
+
+    with pytest.raises(TimedOut, match="within 2 s"):
+        Process("numpy", 2.0).call("apply", halved, {}, {})
+
+
+def test_what_a_backend_has_started_ends_with_it():
+    """Processes that a backend leaves behind do not outlive it, though they hold its pipe open."""
+
+    def forking(ops, params, data):
+        pid = os.fork()
+        while pid == 0:
+            time.sleep(1)
+        return ops.tensor(np.array(float(pid)))
+
+    process = Process("numpy", 60.0)
+    left = int(process.call("apply", forking, {}, {}))
+    assert state_of(left) in ("S", "R")
+    with pytest.raises(Crashed, match="SIGABRT"):
+        process.call("apply", lambda ops, params, data: os.abort(), {}, {})
+    deadline = time.monotonic() + 10
+    while state_of(left) not in ("", "Z"):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def state_of(process):
+    """Return the state of a process in a letter, Z where it has ended and was not asked for; empty where there is none."""
+    status = Path(f"/proc/{process}/stat")
+    return status.read_text().rpartition(")")[2].split()[0] if status.exists() else ""
+
+
+@pytest.mark.skipif(not memory_is_limited(), reason="memory cannot be limited on this platform")
+@pytest.mark.parametrize("gib", [0.01, 1e-9, 1e300])
+def test_every_limit_of_memory_is_one(gib):
+    """Too little for the import alone is a crash with the limit; more than any machine has is no fault."""
+    process = Process("numpy", 60.0, gib)
+    for _ in range(3):
+        if gib > 1:
+            assert process.call("describe")["name"] == "numpy"
+        else:
+            with pytest.raises(Crashed, match=r"GiB \(--memory-limit\)"):
+                process.call("describe")
+    process.stop()
 
 
 def checks_in(results):
     """Return how many checks a results file holds, cases and backends not counted."""
     text = results.read_text() if results.exists() else ""
     return sum(record["kind"] == "check" for record in json.loads(text)["records"]) if text else 0
+
+
+def test_a_platform_without_the_limit_says_so(monkeypatch, request):
+    """Where memory cannot be limited, the header says it and the run goes on without."""
+    monkeypatch.setattr(sys, "platform", "darwin")
+    plugin = request.config.pluginmanager.get_plugin(str(ROOT / "conftest.py"))
+    assert "none of memory on this platform (darwin)" in "\n".join(plugin.pytest_report_header(request.config))
+    process = Process("numpy", 60.0, 1e-9)
+    monkeypatch.undo()
+    assert process.call("describe")["name"] == "numpy"
+    process.stop()

@@ -16,7 +16,7 @@ def adapter(name):
 FAULTS = (
     ("MeanObjective", "loss each step", "modules", "nand"),
     ("MeanObjective", "gradient w each step", "optimizer", "nand"),
-    ("ShortBatchAsFull", "loss each step", "modules", "batches"),
+    ("ShortBatchAsFull", "loss each step", "modules", "nand-batches"),
     ("FrozenBias", "updated b2 each step", "class", "xor-short"),
     ("TransposedKernel", "loss each step", "modules", "xor-short"),
     ("Uncorrected", "updated w of adam", "autodiff", "contract"),
@@ -27,19 +27,18 @@ FAULTS = (
     ("SwappedBetas", "updated w each step", "optimizer", "nand-adam"),
     ("OptimizerFloat32", "updated w each step", "optimizer", "nand-adam"),
     ("OptimizerFloat32", "updated w of sgd", "autodiff", "contract"),
-    ("StaleOptimizer", "declared of optimizers", "autodiff", "contract"),
-    ("LooseOptimizer", "size of what optimizers lose", "autodiff", "contract"),
+    ("StaleOptimizer", "declared hyperparameters keep the dtype", "autodiff", "contract"),
+    ("LooseOptimizer", "declared hyperparameters keep the dtype", "autodiff", "contract"),
     ("IgnoresBetas", "updated w of adam with other numbers", "autodiff", "contract"),
     ("MeanObjective", "sum of binary cross-entropy", "autodiff", "contract"),
-    ("StaleSetting", "sum of binary cross-entropy", "autodiff", "contract"),
+    ("StaleSetting", "declared sum of binary cross-entropy", "autodiff", "contract"),
     ("FalselyLacking", "each step", "class", "nand"),
 )
-TESTS = "every_step or optimizer or settings"
+TESTS = "every_step or optimizer or settings or declarations"
 BATCHES = """
-from cases import Batches, nand, shuffled, xor
+from cases import xor
 
 SHORT = xor.XOR.but("xor-short", steps=50)
-MINE = nand.NAND.but("batches", batches=Batches(3, shuffled(4, epochs=20, seed=1)))
 """
 
 
@@ -50,7 +49,7 @@ def run(suite, tmp_path_factory):
     file.write_text(BATCHES)
     names = ["Layered", "MissingLayer", *dict.fromkeys(name for name, *_ in FAULTS)]
     options = [option for name in names for option in ("--backend", adapter(name))]
-    chosen = [option for name in ("nand", "nand-adam", "xor-short", "batches") for option in ("--case", name)]
+    chosen = [option for name in ("nand", "nand-adam", "xor-short", "nand-batches") for option in ("--case", name)]
     return suite(*options, *chosen, "--cases", str(file), "--dtype", "float64", "-k", TESTS)
 
 
@@ -73,8 +72,8 @@ def test_a_fault_of_a_level_deviates(run, name, quantity, level, case):
 
 
 def test_batches_that_weigh_too_much_are_counted(run):
-    """Of batches of three and one, every first one deviates, and the message counts the steps."""
-    [check] = run.checks(backend=adapter("ShortBatchAsFull"), quantity="loss each step", level="modules", case="batches")
+    """Of batches of four and one, every second one deviates, and the message counts the steps."""
+    [check] = run.checks(backend=adapter("ShortBatchAsFull"), quantity="loss each step", level="modules", case="nand-batches")
     assert "20 of 40 steps are outside" in check["message"]
 
 

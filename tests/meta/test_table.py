@@ -30,6 +30,13 @@ def test_a_cell_shows_the_worst():
     assert table.rows == [["xor", "✓ 7 ulp 50%, 40% judged", "crashed"]]
 
 
+def test_a_cell_says_how_a_backend_ended():
+    """Behind the worst verdict stand the signals, statuses and limits of that verdict, each once, and no others."""
+    ended = [check("a", "crashed", cause="SIGSEGV"), check("a", "timed out", cause="6 s")]
+    [table] = agreement([*ended, check("a", "crashed", cause="SIGABRT"), ended[0], check("a")])
+    assert table.rows == [["xor", "crashed SIGSEGV, SIGABRT"]]
+
+
 def test_what_was_not_run_is_said():
     """A case that one backend lacks is no empty cell."""
     [table] = agreement([check("a"), check("b", case="nand")])

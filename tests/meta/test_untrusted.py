@@ -35,11 +35,11 @@ RECORDS = [
     {
         "kind": "backend", "name": "numpy", "version": "2.0", "modes": {"gradient": "eager", "training": "eager"},
         "unsupported": [["float16", "exp", "a reason"]], "lacks": {"class": "a reason"},
-        "settings": [["a loss", "squared error", "sum"]], "adam": "epsilon", "kink": 0.0,
+        "settings": [["a loss", "squared error", "sum"]], "adam": "epsilon", "kink": 0.0, "places": {"lacks": "a.py"},
         "numeric": {"float64 matmul": "53 bits"}, "probed": {"float64 matmul": "53 bits"},
         "deviations": [{
             "subject": "exp", "dtypes": ["float64"], "reason": "a reason", "size": "3 ulp", "link": "a link", "absolute": 0.5,
-            "widens": False, "through": "", "what": ["rate"], "of": ["adam"], "instead": "",
+            "widens": False, "through": "", "what": ["rate"], "of": ["adam"], "instead": "", "place": "backends/x.py:7",
         }],
     },
     {"kind": "case", "name": "xor", "title": "a title", "source": "a source", "levels": {"class": "a reason"}},
@@ -52,7 +52,7 @@ RECORDS = [
         "verdict": "conforms", "message": "", "declared": "exp", "duration": 0.25, "where": "w[0]",
         "got": [HALF, HALF], "truth": [HALF, HALF], "bound": [HALF, HALF], "error_ulp": HALF, "used": HALF, "used_median": HALF,
         "entries": 4, "blind": 1, "rows": 3, "uninformative": 1, "drift": {"end": HALF, "worst": "nan", "worst_step": 2},
-        "bits": "0123456789abcdef",
+        "bits": "0123456789abcdef", "cause": "status 7",
     },
     *(
         {

@@ -1,0 +1,114 @@
+"""Adapters that declare what is no longer so, or more than is so, one declaration each."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any, ClassVar
+
+import numpy as np
+
+from backends.base import HYPERPARAMETERS, OPTIMIZER_DTYPE, SCALARS_KEEP_DTYPE, Deviation
+from backends.numpy import Numpy
+from tests.meta.fleet.layers import OptimizerFloat32
+from tests.meta.layered import Layered
+
+NONE = {"reason": "none", "size": "none", "link": "none"}
+
+
+class Operation(Layered):
+    deviations = (Deviation("tanh", ("float32", "float64"), **NONE, absolute=2),)
+
+
+class OtherDtype(Layered):
+    deviations = (Deviation("tanh", ("float16",), **NONE, absolute=2),)
+
+
+class WidensOperation(Layered):
+    deviations = (Deviation("@", ("float64",), **NONE, widens=True),)
+
+
+class Scalars(Layered):
+    deviations = (Deviation(SCALARS_KEEP_DTYPE, ("float64",), **NONE, widens=True),)
+
+
+class WidensOptimizer(Layered):
+    deviations = (Deviation(OPTIMIZER_DTYPE, ("float64",), **NONE, widens=True),)
+
+
+class BesideAnother(OptimizerFloat32):
+    """The learning rate passes through float32; epsilon does not."""
+
+    deviations = (
+        Deviation(HYPERPARAMETERS, ("float64",), **NONE, through="float32", what=("rate",), of=("sgd", "adam")),
+        Deviation(OPTIMIZER_DTYPE, ("float64",), **NONE, through="float32", what=("epsilon",), of=("adam",)),
+    )
+
+
+class TwoRules(OptimizerFloat32):
+    """The learning rate of SGD passes through float32, that of Adam does not."""
+
+    deviations = (Deviation(HYPERPARAMETERS, ("float64",), **NONE, through="float32", what=("rate",), of=("sgd", "adam")),)
+
+    def fit(self, program: Any) -> Any:
+        return super().fit(program) if program.optimizer.name == "sgd" else Layered.fit(self, program)
+
+
+class Objective(Layered):
+    deviations = (Deviation("softmax cross-entropy", ("float64",), **NONE, absolute=50),)
+
+
+class Instead(Layered):
+    deviations = (Deviation("sum of entropies", ("float64",), **NONE, instead="mean"),)
+
+
+class Twice(Layered):
+    """Has a coarse sigmoid, and declares it twice."""
+
+    deviations = (
+        Deviation("sigmoid", ("float64",), **NONE, absolute=60),
+        Deviation("sigmoid", ("float64",), **NONE, absolute=60.5),
+    )
+
+    def function(self, name: str, x: np.ndarray) -> np.ndarray:
+        y = super().function(name, x)
+        return y + y.dtype.type(5e-15) if name == "sigmoid" and y.dtype == "float64" else y
+
+
+class Works(Layered):
+    unsupported: ClassVar = {("float64", "log"): "not at all"}
+
+
+class WorksElsewhere(Layered):
+    unsupported: ClassVar = {("float16", "exp"): "not at all"}
+
+
+class HasLevels(Layered):
+    lacks: ClassVar = {"modules": "not at all"}
+
+
+class HasOptimizers(Layered):
+    lacks: ClassVar = {"optimizer": "not at all"}
+
+
+class Unknown(Numpy):
+    """Declares a deviation of something that does not exist."""
+
+    deviations = (Deviation("tangent", ("float64",), **NONE, absolute=2),)
+
+
+class Counted(Numpy):
+    """Writes down that it was made."""
+
+    def __init__(self) -> None:
+        with open(os.environ["COUNTED"], "a") as file:
+            file.write("made\n")
+
+
+class Speechless(Numpy):
+    """Cannot say its version in time."""
+
+    @property
+    def version(self) -> str:
+        time.sleep(10_000)
+        raise AssertionError
