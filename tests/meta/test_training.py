@@ -7,11 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backends import exact
-from backends.base import Optimizer
+from backends.base import Optimizer, Training
 from backends.exact import Exact, balls
 from backends.numpy import Numpy
 from oracle.judge import Oracle, Steps
 from oracle.rules import Adam
+from oracle.run import exact_run
 from oracle.verdict import CONFORMS, DEVIATES, UNINFORMATIVE
 from tests.test_classification import compare, counted
 
@@ -43,6 +44,27 @@ def test_adam_is_the_published_rule(convention):
                 change = rate * (1 - b2**t).sqrt() / (1 - b1**t) * m / (v.sqrt() + epsilon)
             assert got.overlaps(-change)
             assert abs(got + change) < arb(2) ** -250
+
+
+def exact_training(optimizer, start, slopes, steps=5, **options):
+    """A run of ``half_square`` of which every step is kept."""
+    return Training(
+        half_square, {"w": np.array(start)}, {"slope": np.array(slopes)}, optimizer, steps, np.arange(steps), **options
+    )
+
+
+@pytest.mark.parametrize("optimizer", [RULE, Optimizer("sgd", 0.1)], ids=lambda optimizer: optimizer.name)
+@pytest.mark.parametrize("convention", CONVENTIONS)
+def test_exact_runs_side_by_side_know_nothing_of_each_other(optimizer, convention):
+    """Several exact runs made at once end where each ends on its own: what Adam remembers belongs to one run."""
+    runs = [
+        exact_training(optimizer, start, slopes) for start, slopes in (([0.31, -1.7], [1.3, 0.7]), ([0.3, 2.5], [0.2, 1.1]))
+    ]
+    together = exact_run(runs, convention)
+    for run, path in zip(runs, together, strict=True):
+        [alone] = exact_run([run], convention)
+        assert alone["w"].shape == (5, 2)
+        assert (path["w"] == alone["w"]).all()
 
 
 def adam_run(dtype, convention, slopes, start, steps, *, lerp, narrow=False):
