@@ -67,15 +67,23 @@ def test_exact_runs_side_by_side_know_nothing_of_each_other(optimizer, conventio
         assert (path["w"] == alone["w"]).all()
 
 
-def adam_run(dtype, convention, slopes, start, steps, *, lerp, narrow=False):
-    """Run Adam in ``dtype`` on ``half_square``; return points, gradients and the parameters after each step."""
+def linear(ops, params, data):
+    """A loss whose gradient is the same at every point."""
+    return ops.sum(params["w"] * data["slope"])
+
+
+def adam_run(dtype, convention, slopes, start, steps, *, lerp, narrow=False, constant=False):
+    """Run Adam in ``dtype`` on ``half_square``; return points, gradients and the parameters after each step.
+
+    ``narrow`` passes hyperparameters through float32, ``constant`` runs on ``linear``.
+    """
     number = np.dtype(dtype).type
     rate, b1, b2, epsilon = (number(np.float32(x) if narrow else x) for x in (0.1, 0.9, 0.999, 1e-8))
     w = np.array(start, dtype)
     m, v = np.zeros_like(w), np.zeros_like(w)
     points, gradients, after = [], [], []
     for t in range(1, steps + 1):
-        g = (w * slopes).astype(dtype)
+        g = slopes if constant else (w * slopes).astype(dtype)
         points.append({"w": w.copy()})
         gradients.append(g)
         if lerp:
@@ -87,14 +95,14 @@ def adam_run(dtype, convention, slopes, start, steps, *, lerp, narrow=False):
             w = w - rate * (m / one) / (np.sqrt(v / two) + epsilon)
         else:
             w = w - rate * np.sqrt(two) / one * m / (np.sqrt(v) + epsilon)
-        w = w.astype(dtype)
+        w = np.asarray(w, dtype)
         after.append(w.copy())
     return points, gradients, after
 
 
-def judged(dtype, convention, slopes, run):
+def judged(dtype, convention, slopes, run, loss=half_square):
     points, _, after = run
-    oracle = Oracle(half_square, {"slope": slopes}, dtype, (), Steps(RULE, convention))
+    oracle = Oracle(loss, {"slope": slopes}, dtype, (), Steps(RULE, convention))
     return oracle.judge(points, {"updated w": after}, row="step")["updated w"]
 
 
@@ -122,6 +130,18 @@ def test_adams_bound_is_sharp(convention):
     assert judged("float64", other, slopes, run).verdict == DEVIATES
     narrow = adam_run("float64", convention, slopes, [0.31, -1.7], 50, lerp=False, narrow=True)
     assert judged("float64", convention, slopes, narrow).verdict == DEVIATES
+
+
+@pytest.mark.parametrize("convention", CONVENTIONS)
+@pytest.mark.parametrize("shape", [(), (1,), (2, 3)], ids=str)
+@pytest.mark.parametrize("loss", [half_square, linear], ids=lambda loss: loss.__name__)
+def test_adam_steps_parameters_of_every_shape(loss, shape, convention):
+    """Scalars, vectors and matrices take the same step, also where all points have one gradient in common."""
+    random = np.random.default_rng(2)
+    slopes = np.asarray(random.normal(size=shape))
+    run = adam_run("float64", convention, slopes, random.normal(size=shape), 5, lerp=False, constant=loss is linear)
+    judgement = judged("float64", convention, slopes, run, loss)
+    assert (judgement.verdict, judgement.entries) == (CONFORMS, 5 * slopes.size)
 
 
 def test_adam_after_a_point_that_is_not_finite():
