@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backends import exact
-from backends.base import Optimizer, Training
+from backends.base import HYPERPARAMETERS, LEVELS, PARTS, Deviation, Optimizer, Training
 from backends.exact import Exact, balls
 from backends.numpy import Numpy
 from oracle.judge import Oracle, Steps
@@ -18,6 +18,7 @@ from tests.test_classification import compare, counted
 
 CONVENTIONS = ("epsilon", "epsilon hat")
 RULE = Optimizer("adam", 0.1)
+HELD = ("rate", "beta1", "beta2", "epsilon")
 every_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
 
 
@@ -72,13 +73,17 @@ def linear(ops, params, data):
     return ops.sum(params["w"] * data["slope"])
 
 
-def adam_run(dtype, convention, slopes, start, steps, *, lerp, narrow=False, constant=False):
+def adam_run(dtype, convention, slopes, start, steps, *, lerp, narrow=(), constant=False):
     """Run Adam in ``dtype`` on ``half_square``; return points, gradients and the parameters after each step.
 
-    ``narrow`` passes hyperparameters through float32, ``constant`` runs on ``linear``.
+    ``narrow`` are the parts of the rule that pass through float32, ``constant`` runs on ``linear``.
     """
     number = np.dtype(dtype).type
-    rate, b1, b2, epsilon = (number(np.float32(x) if narrow else x) for x in (0.1, 0.9, 0.999, 1e-8))
+
+    def held(x, part):
+        return np.float32(x).astype(dtype) if part in narrow else np.asarray(x, dtype)
+
+    rate, b1, b2, epsilon = (held(getattr(RULE, name), name) for name in HELD)
     w = np.array(start, dtype)
     m, v = np.zeros_like(w), np.zeros_like(w)
     points, gradients, after = [], [], []
@@ -90,7 +95,8 @@ def adam_run(dtype, convention, slopes, start, steps, *, lerp, narrow=False, con
             m, v = m + (1 - b1) * (g - m), v + (1 - b2) * (g * g - v)
         else:
             m, v = b1 * m + (1 - b1) * g, b2 * v + (1 - b2) * g * g
-        one, two = (number(1) - b ** number(t) for b in (b1, b2))
+        one, two = (number(1) - held(b, "powers") ** number(t) for b in (b1, b2))
+        w = held(w, "weights")
         if convention == "epsilon":
             w = w - rate * (m / one) / (np.sqrt(v / two) + epsilon)
         else:
@@ -100,9 +106,9 @@ def adam_run(dtype, convention, slopes, start, steps, *, lerp, narrow=False, con
     return points, gradients, after
 
 
-def judged(dtype, convention, slopes, run, loss=half_square):
+def judged(dtype, convention, slopes, run, loss=half_square, deviations=(), *, native=False):
     points, _, after = run
-    oracle = Oracle(loss, {"slope": slopes}, dtype, (), Steps(RULE, convention))
+    oracle = Oracle(loss, {"slope": slopes}, dtype, deviations, Steps(RULE, convention, native))
     return oracle.judge(points, {"updated w": after}, row="step")["updated w"]
 
 
@@ -128,7 +134,7 @@ def test_adams_bound_is_sharp(convention):
     [other] = set(CONVENTIONS) - {convention}
     assert judged("float64", convention, slopes, run).verdict == CONFORMS
     assert judged("float64", other, slopes, run).verdict == DEVIATES
-    narrow = adam_run("float64", convention, slopes, [0.31, -1.7], 50, lerp=False, narrow=True)
+    narrow = adam_run("float64", convention, slopes, [0.31, -1.7], 50, lerp=False, narrow=HELD)
     assert judged("float64", convention, slopes, narrow).verdict == DEVIATES
 
 
@@ -142,6 +148,84 @@ def test_adam_steps_parameters_of_every_shape(loss, shape, convention):
     run = adam_run("float64", convention, slopes, random.normal(size=shape), 5, lerp=False, constant=loss is linear)
     judgement = judged("float64", convention, slopes, run, loss)
     assert (judgement.verdict, judgement.entries) == (CONFORMS, 5 * slopes.size)
+
+
+def narrowed(*parts, of=("adam",)):
+    """Return the declaration that parts of an optimiser pass through float32."""
+    return Deviation(HYPERPARAMETERS, ("float64",), "reason", "size", "link", through="float32", what=parts, of=of)
+
+
+@pytest.mark.parametrize("convention", CONVENTIONS)
+@pytest.mark.parametrize("part", PARTS)
+def test_a_narrow_part_of_a_rule_is_explained_by_its_declaration(part, convention):
+    """It is found without, and where the declaration is about another part or rule, or no optimiser of the framework ran."""
+    slopes = np.array([1.3e-6, 0.7])  # the first so small that epsilon counts
+    run = adam_run("float64", convention, slopes, [0.31, -1.7], 6, lerp=False, narrow=(part,))
+
+    def declared(*deviations, native=True):
+        judgement = judged("float64", convention, slopes, run, half_square, deviations, native=native)
+        assert judgement.verdict == DEVIATES
+        return judgement.declared
+
+    assert declared(narrowed(part)) == HYPERPARAMETERS
+    assert declared() is None
+    assert declared(narrowed(part), native=False) is None
+    assert declared(narrowed(part, of=("sgd",))) is None
+    assert declared(narrowed()) is None
+    if part != "epsilon":
+        assert declared(narrowed("epsilon")) is None
+
+
+def test_a_declaration_is_judged_with_what_a_rule_remembers():
+    """Where the last step alone is narrow, the wider bound of that step still knows the steps before it."""
+    slopes = np.array([1.3, 0.7])
+    points, gradients, after = adam_run("float64", "epsilon", slopes, [0.31, -1.7], 6, lerp=False)
+    after[-1] = after[-1] - points[-1]["w"] + np.float32(points[-1]["w"])
+    run = points, gradients, after
+    plain, explained = (
+        judged("float64", "epsilon", slopes, run, half_square, deviations, native=True)
+        for deviations in ([], [narrowed("weights")])
+    )
+    assert (plain.first, plain.declared) == (5, None)
+    assert (explained.first, explained.declared) == (5, HYPERPARAMETERS)
+
+
+def sgd_step(rate, deviations, *, native=True):
+    """Judge a step of gradient descent from 0 against a gradient of 1, said to have the rate 1 + 2^-24."""
+    steps = Steps(Optimizer("sgd", 1 + 2.0**-24), native=native)
+    oracle = Oracle(linear, {"slope": np.ones(1)}, "float64", deviations, steps)
+    judgement = oracle.judge([{"w": np.zeros(1)}], {"updated w": [np.array([-rate])]})["updated w"]
+    return judgement.verdict, judgement.declared
+
+
+def test_a_narrower_dtype_explains_one_rounding():
+    """float32 may turn the rate 1 + 2^-24 into 1, which is half a unit off, and not into the number below 1."""
+    declared = [narrowed("rate", of=("sgd",))]
+    assert sgd_step(1 + 2.0**-24, declared) == (CONFORMS, None)
+    assert sgd_step(1.0, declared) == (DEVIATES, HYPERPARAMETERS)
+    assert sgd_step(1 - 2.0**-24, declared) == (DEVIATES, None)
+    assert sgd_step(1.0, declared, native=False) == (DEVIATES, None)
+    assert sgd_step(1.0, []) == (DEVIATES, None)
+
+
+def test_a_narrow_optimizer_explains_no_gradient():
+    """What an optimiser passes through a narrower dtype is after the gradient."""
+    steps = Steps(Optimizer("sgd", 0.1), native=True)
+    oracle = Oracle(linear, {"slope": np.ones(1)}, "float64", [narrowed(*PARTS, of=("sgd",))], steps)
+    off = np.array([1 + 2.0**-26])
+    judgements = oracle.judge([{"w": np.ones(1)}], {"gradient w": [off], "updated w": [1 - 0.1 * off]})
+    assert [(j.verdict, j.declared) for j in judgements.values()] == [(DEVIATES, None), (DEVIATES, HYPERPARAMETERS)]
+
+
+def test_adam_remembers_each_parameter():
+    """Two parameters of one run have moments of their own."""
+    slopes, random = np.array([1.3, 0.7]), np.random.default_rng(4)
+    v, w = (adam_run("float64", "epsilon", slopes, random.normal(size=2), 4, lerp=False) for _ in range(2))
+    points = [{"v": one["w"], "w": other["w"]} for one, other in zip(v[0], w[0], strict=True)]
+    both = lambda ops, p, d: half_square(ops, {"w": p["v"]}, d) + half_square(ops, {"w": p["w"]}, d)  # noqa: E731
+    oracle = Oracle(both, {"slope": slopes}, "float64", (), Steps(RULE))
+    judgements = oracle.judge(points, {"updated v": v[2], "updated w": w[2]}, row="step")
+    assert {judgement.verdict for judgement in judgements.values()} == {CONFORMS}
 
 
 def test_adam_after_a_point_that_is_not_finite():
@@ -254,3 +338,19 @@ def test_counts_are_those_of_the_scores():
     assert (counts["all easiest"], counts["all hardest"]) == ([0, 1, 2], [2, 1, 0])
     assert counts["all precision"] == [0.5, 1]
     assert counts["all recall"] == [1, 0.5]
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_steps_of_a_run_are_those_it_keeps(level):
+    """Numbers and data are those of the kept steps; the framework's own optimiser makes the step from its level on."""
+    x, y = np.arange(6.0), np.arange(3.0)
+    batches = [np.array([0, 1]), np.array([2, 3]), np.array([5])]
+    every = Training(half_square, {}, {"x": x, "y": y}, RULE, 3, np.array([0, 2]), level)
+    dealt = Training(half_square, {}, {"x": x, "y": y}, RULE, 3, np.array([0, 2]), level, batches, ("x",))
+    native = level in ("optimizer", "class")
+    steps = Steps.of(every, "epsilon hat")
+    assert steps == Steps(RULE, "epsilon hat", native, None, [0, 2])
+    steps = Steps.of(dealt, "epsilon")
+    assert (steps.optimizer, steps.convention, steps.native, steps.numbers) == (RULE, "epsilon", native, [0, 2])
+    seen = [{name: array.tolist() for name, array in data.items()} for data in steps.data]
+    assert seen == [{"x": [0, 1], "y": [0, 1, 2]}, {"x": [5], "y": [0, 1, 2]}]
