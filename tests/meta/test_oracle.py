@@ -1,5 +1,7 @@
 """The oracle is right: its derivatives, its bounds, its guard and what it says of the sources."""
 
+import math
+
 import numpy as np
 import pytest
 from flint import arb
@@ -7,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cases
-from backends.base import OPTIMIZER_DTYPE, SCALARS_KEEP_DTYPE, Deviation, Engine, Optimizer
+from backends.base import FUNCTIONS, OPTIMIZER_DTYPE, SCALARS_KEEP_DTYPE, Deviation, Engine, Optimizer
 from backends.numpy import Numpy
 from oracle.judge import Oracle, Steps
 from oracle.precision import MEASURED_ULPS, rounding, ulp
@@ -270,6 +272,20 @@ def test_ulp(dtype):
 def test_rounding_is_that_of_the_format(dtype):
     """The unit roundoff is half the distance from one to the next number."""
     assert rounding(dtype).unit * 2 == float(np.nextafter(np.array(1, dtype), np.array(2, dtype)) - np.array(1, dtype))
+    assert rounding(dtype).tiny == np.finfo(dtype).tiny
+    assert rounding(dtype).largest == np.finfo(dtype).max
+    assert rounding(dtype).argument, "a function gets a rounding of its argument unless asked not to"
+
+
+@every_dtype
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_is_bound_by_the_table(name, dtype):
+    """Its measured ulps, rounded up, at two units roundoff each: no less, and more by Arb's own rounding alone."""
+    x, unit = np.array(1.5, dtype), rounding(dtype).unit
+    formula = lambda ops, p, d: getattr(ops, name)(p["x"])  # noqa: E731
+    judged = Oracle(formula, {}, dtype, direct=True).judge([{"x": x}], {"value": [np.zeros((), dtype)]})["value"]
+    allowed = 2 * math.ceil(MEASURED_ULPS[dtype][name]) * unit * judged.truth[0]
+    assert 0 <= judged.bound[0] - allowed < unit * allowed + allowed * 2.0**-20
 
 
 def value_of(formula, point, data, got, dtype="float32"):

@@ -11,6 +11,7 @@ from backends.base import HYPERPARAMETERS, LEVELS, PARTS, Deviation, Optimizer, 
 from backends.exact import Exact, balls
 from backends.numpy import Numpy
 from oracle.judge import Oracle, Steps
+from oracle.precision import rounding
 from oracle.rules import Adam
 from oracle.run import exact_run
 from oracle.verdict import CONFORMS, DEVIATES, UNINFORMATIVE
@@ -71,6 +72,30 @@ def test_exact_runs_side_by_side_know_nothing_of_each_other(optimizer, conventio
 def linear(ops, params, data):
     """A loss whose gradient is the same at every point."""
     return ops.sum(params["w"] * data["slope"])
+
+
+@pytest.mark.parametrize("convention", CONVENTIONS)
+def test_an_exact_run_is_the_published_rule(convention):
+    """Each step sees its own batch, goes on from the step before and is kept where asked for, rounded once to float64."""
+    slopes, kept = np.array([1.3, 0.7, 2.9]), np.array([1, 3, 4])
+    batches = [np.array([step % 3]) for step in range(5)]
+    run = Training(half_square, {"w": np.array([0.7])}, {"slope": slopes}, RULE, 5, kept, "autodiff", batches, ("slope",))
+    b1, b2, rate, epsilon = (arb(getattr(RULE, name)) for name in ("beta1", "beta2", "rate", "epsilon"))
+    w, m, v, path = arb(0.7), arb(0), arb(0), []
+    with ctx.workprec(300):
+        for t, [example] in enumerate(batches, start=1):
+            g = w * arb(slopes[example])
+            m, v = b1 * m + (1 - b1) * g, b2 * v + (1 - b2) * g * g
+            if convention == "epsilon":
+                w = w - rate * m / (1 - b1**t) / ((v / (1 - b2**t)).sqrt() + epsilon)
+            else:
+                w = w - rate * (1 - b2**t).sqrt() / (1 - b1**t) * m / (v.sqrt() + epsilon)
+            path.append([float(w)])
+    [exact_path] = exact_run([run], convention)
+    assert exact_path["w"].tolist() == [path[step] for step in kept]
+    assert exact_path["w"].dtype == np.float64
+    if convention == "epsilon":
+        assert (exact_run([run])[0]["w"] == exact_path["w"]).all(), "the published order is the default"
 
 
 def adam_run(dtype, convention, slopes, start, steps, *, lerp, narrow=(), constant=False):
@@ -148,6 +173,44 @@ def test_adam_steps_parameters_of_every_shape(loss, shape, convention):
     run = adam_run("float64", convention, slopes, random.normal(size=shape), 5, lerp=False, constant=loss is linear)
     judgement = judged("float64", convention, slopes, run, loss)
     assert (judgement.verdict, judgement.entries) == (CONFORMS, 5 * slopes.size)
+
+
+def bounding(beta, dtype="float64"):
+    """Return the numbers that bound ``dtype``, and Adam with one beta for both moments over them."""
+    numbers = Exact(128, rounding(dtype))
+    with numbers.precision():
+        return numbers, Adam(numbers, Optimizer("adam", 0.1, beta, beta), "epsilon")
+
+
+@pytest.mark.parametrize(("mean", "new"), [(9, -1), (0, 1), (1, 0), (-3, 5)], ids=str)
+@pytest.mark.parametrize("beta", [0.1, 0.5, 0.9, 0.999])
+def test_a_moments_ball_holds_the_sum_and_the_difference(beta, mean, new):
+    """Both ways to write a moving average are inside; where signs differ, the ball is no wider than the two together."""
+    numbers, rule = bounding(beta)
+    mean, new = balls([mean]), balls([new])
+    with numbers.precision():
+        rest = numbers.round(1 - rule.beta1)
+        plain = numbers.round(numbers.round(rule.beta1 * mean) + numbers.round(rest * new))
+        difference = numbers.round(mean + numbers.round(rest * numbers.round(new - mean)))
+        [ball], [plain], [difference] = rule._averaged(mean, new, rule.beta1), plain, difference
+        assert ball.contains(plain)
+        assert ball.contains(difference)
+        assert ball.rad() <= plain.rad() + difference.rad()
+
+
+@pytest.mark.parametrize("step", [1, 2, 7, 100])
+def test_a_powers_ball_holds_a_function_and_a_product(step):
+    """A power may come from a function as accurate as exp, or from as many products as there are steps."""
+    numbers, rule = bounding(0.9)
+    with numbers.precision():
+        accuracy = int(numbers.rounding.functions["exp"])
+        function = rule.beta1**step * arb(1, accuracy * numbers.rounding.unit)
+        product = rule.beta1
+        for _ in range(step - 1):
+            product = numbers.round(product * rule.beta1)
+        [ball], [function], [product] = rule._power(rule.beta1, step), function, product
+        assert ball.contains(function)
+        assert ball.contains(product)
 
 
 def narrowed(*parts, of=("adam",)):
@@ -237,6 +300,38 @@ def test_adam_after_a_point_that_is_not_finite():
     assert (judgement.verdict, judgement.uninformative) == (CONFORMS, 1)
 
 
+def test_steps_around_a_point_that_is_not_finite_are_judged():
+    """Gradient descent remembers nothing: a step from an infinite point gives no verdict, the steps after it do."""
+    w = [np.array([x, 0.3]) for x in (0.5, np.inf, 0.7, -0.2, np.nan, 0.1)]
+    after = [0.9 * x for x in w]
+    oracle = Oracle(half_square, {"slope": np.ones(2)}, "float64", (), Steps(Optimizer("sgd", 0.1), numbers=range(10, 16)))
+    points = [{"w": x} for x in w]
+    judgement = oracle.judge(points, {"updated w": after}, row="step")["updated w"]
+    assert (judgement.verdict, judgement.rows, judgement.entries, judgement.uninformative) == (CONFORMS, 6, 8, 2)
+    after[3] = 2 * after[3]
+    judgement = oracle.judge(points, {"updated w": after}, row="step")["updated w"]
+    assert (judgement.verdict, judgement.first) == (DEVIATES, 3)
+    assert judgement.where.endswith(" at step 13")
+
+
+def test_a_step_lost_in_rounding_gives_no_verdict():
+    """A change that is smaller than the rounding of the weight could as well be none: the weight itself proves nothing."""
+    w = np.array([1.0], "float32")
+    oracle = Oracle(linear, {"slope": np.array([1.0], "float32")}, "float32", (), Steps(Optimizer("sgd", 2.0**-30)))
+    judgement = oracle.judge([{"w": w}], {"updated w": [w]})["updated w"]
+    assert judgement.verdict == UNINFORMATIVE
+
+
+def test_a_run_of_one_step():
+    """A run of a single batch is judged on it, its value of any shape and what is declared of its formula included."""
+    steps = Steps(Optimizer("sgd", 0.1), data=[{"slope": np.array([2.0, 3.0])}])
+    sigmoid = Deviation("sigmoid", ("float64",), "reason", "size", "link", absolute=2.0**20)
+    oracle = Oracle(lambda ops, p, d: ops.sigmoid(p["w"] * d["slope"]), {}, "float64", [sigmoid], steps)
+    off = 1 / (1 + np.exp(-np.array([2.0, 3.0]))) + 2.0**-40
+    judgement = oracle.judge([{"w": np.array(1.0)}], {"value": [off]})["value"]
+    assert (judgement.verdict, judgement.declared, judgement.entries) == (DEVIATES, "sigmoid", 2)
+
+
 def test_large_products_are_small_products():
     """Arb's own product of matrices and ours enclose the same numbers, for one point and for many."""
     random = np.random.default_rng(5)
@@ -305,7 +400,7 @@ def test_every_way_to_write_a_softmax_conforms(dtype):
 
 def test_points_of_one_run_may_see_different_data():
     """Each step is judged on its own batch, batches of different length among them."""
-    batches = [np.array([1.1, 0.3, 2.7]), np.array([0.9, 1.9, 0.2]), np.array([1.7])]
+    batches = [np.array([1.1, 0.3, 2.7]), np.array([0.9, 1.9, 0.2]), np.array([1.7]), np.array([0.6, 2.3])]
     data = [{"slope": slope} for slope in batches]
     points = [{"w": np.full(slope.shape, 0.37)} for slope in batches]
     numpy = Numpy()
@@ -313,14 +408,14 @@ def test_points_of_one_run_may_see_different_data():
     for point, seen in zip(points, data, strict=True):
         inside = ({name: numpy.tensor(array) for name, array in arrays.items()} for arrays in (point, seen))
         results.append(np.asarray(half_square(numpy, *inside).value))
-    steps = Steps(Optimizer("sgd", 0.1), data=data, numbers=[3, 70, 900])
+    steps = Steps(Optimizer("sgd", 0.1), data=data, numbers=[3, 70, 900, 905])
     judgement = Oracle(half_square, {}, "float64", (), steps).judge(points, {"value": results}, row="step")["value"]
-    assert (judgement.verdict, judgement.rows) == (CONFORMS, 3)
+    assert (judgement.verdict, judgement.rows) == (CONFORMS, 4)
     results[2] = results[2] * 3
     judgement = Oracle(half_square, {}, "float64", (), steps).judge(points, {"value": results}, row="step")["value"]
     assert judgement.verdict == DEVIATES
     assert "value at step 900" in judgement.message
-    assert "1 of 3 steps are outside, the first is 900" in judgement.message
+    assert "1 of 4 steps are outside, the first is 900" in judgement.message
 
 
 def test_counts_that_a_drifted_path_explains_are_no_verdict():

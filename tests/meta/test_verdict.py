@@ -208,7 +208,17 @@ def test_a_bound_is_from_the_truth_to_the_far_end_of_the_ball(middle):
     for shift in (-0.5, 0.5):
         comparison = Comparison("x", "float64", (1,))
         comparison.add(0, [middle], [arb(middle)], [arb(middle + shift, 0.25)])
-        assert is_bound(comparison.judge().bound, 0.75)
+        judgement = comparison.judge()
+        assert is_bound(judgement.bound, 0.75)
+        assert judgement.where == "x[0]"
+
+
+@pytest.mark.parametrize("short", ["got", "truth", "balls", "origin"])
+def test_a_row_has_one_length(short):
+    """Results, exact values, balls and origins belong together entry by entry: one too few is an error."""
+    row = {"got": [1.0, 2.0], "truth": [arb(1), arb(2)], "balls": [arb(1), arb(2)], "origin": [0.5, 0.5]}
+    with pytest.raises(ValueError, match=r"^zip\(\) argument \d is (shorter|longer) than argument"):
+        Comparison("updated w", "float64", (2,)).add(0, **row | {short: row[short][:1]})
 
 
 def test_the_error_is_to_the_middle_of_the_truth():
