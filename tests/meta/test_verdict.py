@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from flint import arb
 
-from oracle.verdict import CONFORMS, DEVIATES, UNINFORMATIVE, Comparison
+from oracle.verdict import CONFORMS, DEVIATES, UNINFORMATIVE, Comparison, _discriminates
 
 U = 2.0**-52  # the unit in the last place of float64 in [1, 2)
 
@@ -110,13 +110,16 @@ def test_an_infinite_bound_admits_all():
 
 def test_a_row_that_cannot_tell_hides_no_error():
     """Of a row that admits wrong results an entry outside its bound still deviates, and is all that is judged of it."""
-    rows = [([8.0, 1.0], [1.0, 2.0], [4.0, 4.0]), ([1.0, 2.0], [1.0, 2.0], [4.0, 4.0])]
+    rows = [([8.0, 1.0], [1.0, 2.0], [4.0, 4.0]), ([1.0, 2.5], [1.0, 2.0], [4.0, 4.0])]
     judgement = compared(rows).judge()
     assert (judgement.verdict, judgement.first, judgement.entries) == (DEVIATES, 0, 1)
     assert judgement.used == judgement.used_median == 7 / judgement.bound[0]
     assert judgement.uninformative == 1
     admits = compared(rows[1:]).judge()
     assert (admits.verdict, admits.message) == (UNINFORMATIVE, "a wrong result would be inside the bound too")
+    assert (admits.entry, admits.entries, admits.used) == (1, 0, None)
+    unbounded = compared([([1.0, 2.0], [1.0, 2.0], [math.inf, 4.0])]).judge()
+    assert (unbounded.verdict, unbounded.message, unbounded.entry) == (UNINFORMATIVE, "no finite bound", 1)
 
 
 def test_a_row_that_cannot_tell_does_not_decide():
@@ -144,6 +147,24 @@ def test_blind_entries():
     assert (sound.verdict, sound.blind, sound.error_ulp) == (CONFORMS, 2, 2)
 
 
+def test_a_bound_belongs_to_what_it_admits():
+    """What is off by the bound exactly is inside it, the next number is not; an entry is blind from the same point on."""
+    [bound] = set(compared([([1.0, 2.0], [1.0, 2.0], [0.5, 0.5])]).judge().bound.tolist())
+    for got, verdict in ((bound, CONFORMS), (math.nextafter(bound, math.inf), DEVIATES)):
+        comparison = compared([([got, 64.0], [0.0, 64.0], [0.5, 0.5])])
+        assert comparison.judge().verdict == verdict
+        assert comparison.outside == ([] if verdict == CONFORMS else [0])
+    judgement = compared([([2 * bound, 64.0], [2 * bound, 64.0], [0.5, 0.5])]).judge()
+    assert (judgement.verdict, judgement.blind) == (CONFORMS, 1)
+
+
+def test_numbers_at_the_end_of_the_range():
+    """The 1.5-fold of the largest number overflows and is thrown out like any other, without a warning."""
+    largest = float(np.finfo("float64").max)
+    judgement = compared([([largest, -largest], [largest, -largest], [1.0, 1.0])]).judge()
+    assert (judgement.verdict, judgement.blind, judgement.error_ulp) == (CONFORMS, 0, 0)
+
+
 @pytest.mark.parametrize(
     ("truth", "half"),
     [
@@ -159,6 +180,9 @@ def test_the_guard_asks_for_the_nearest_wrong_result(truth, half):
     for size, verdict in ((half - 2.0**-20, CONFORMS), (half, UNINFORMATIVE)):
         comparison = compared([(truth, truth, [size] * len(truth))], (len(truth),))
         assert comparison.judge().verdict == verdict
+    # Bounds of balls are rounded up; here the distance itself is one.
+    sizes = np.full((2, len(truth)), [[math.nextafter(half, 0)], [half]])
+    assert _discriminates(np.array([truth, truth]), sizes).tolist() == [True, False]
 
 
 def test_a_change_is_judged_from_where_it_starts():
