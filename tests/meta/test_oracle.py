@@ -82,6 +82,7 @@ def test_wrong_shapes_and_dtypes_deviate():
     assert wide["value"].message == "got dtype float64, expected float32"
     assert {flat["gradient w1"].verdict, narrow["value"].verdict, wide["value"].verdict} == {DEVIATES}
     assert {flat["gradient w1"].rows, narrow["value"].rows, wide["value"].rows} == {1}
+    assert {judgement["value"].entry for judgement in (narrow, wide)} == {0}
 
 
 def test_a_kink_gives_no_verdict():

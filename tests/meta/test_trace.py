@@ -46,6 +46,14 @@ def test_an_operator_is_noted_as_it_stands(symbol, function):
         assert str(node) == f"node 1 = {symbol}({operands})"
 
 
+@pytest.mark.parametrize("symbol", [symbol for symbol in SYMBOLS if symbol != MATMUL])
+def test_an_array_on_the_left_is_one_operand(symbol):
+    """An array leaves the operation to the tensor on its right, and does not make one of each of its entries."""
+    value, node = only_node(lambda ops, p, d: SYMBOLS[symbol](Y, p["x"]))
+    assert (value == SYMBOLS[symbol](Y, X)).all()
+    assert node.operands == (str(Y), "x")
+
+
 def test_a_sign_is_noted():
     """Negation is an operation of one operand."""
     value, node = only_node(lambda ops, p, d: -p["x"])

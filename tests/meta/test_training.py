@@ -253,9 +253,9 @@ def test_a_declaration_is_judged_with_what_a_rule_remembers():
     assert (explained.first, explained.declared) == (5, HYPERPARAMETERS)
 
 
-def sgd_step(rate, deviations, *, native=True):
+def sgd_step(rate, deviations, **options):
     """Judge a step of gradient descent from 0 against a gradient of 1, said to have the rate 1 + 2^-24."""
-    steps = Steps(Optimizer("sgd", 1 + 2.0**-24), native=native)
+    steps = Steps(Optimizer("sgd", 1 + 2.0**-24), **options)
     oracle = Oracle(linear, {"slope": np.ones(1)}, "float64", deviations, steps)
     judgement = oracle.judge([{"w": np.zeros(1)}], {"updated w": [np.array([-rate])]})["updated w"]
     return judgement.verdict, judgement.declared
@@ -264,11 +264,11 @@ def sgd_step(rate, deviations, *, native=True):
 def test_a_narrower_dtype_explains_one_rounding():
     """float32 may turn the rate 1 + 2^-24 into 1, which is half a unit off, and not into the number below 1."""
     declared = [narrowed("rate", of=("sgd",))]
-    assert sgd_step(1 + 2.0**-24, declared) == (CONFORMS, None)
-    assert sgd_step(1.0, declared) == (DEVIATES, HYPERPARAMETERS)
-    assert sgd_step(1 - 2.0**-24, declared) == (DEVIATES, None)
-    assert sgd_step(1.0, declared, native=False) == (DEVIATES, None)
-    assert sgd_step(1.0, []) == (DEVIATES, None)
+    assert sgd_step(1 + 2.0**-24, declared, native=True) == (CONFORMS, None)
+    assert sgd_step(1.0, declared, native=True) == (DEVIATES, HYPERPARAMETERS)
+    assert sgd_step(1 - 2.0**-24, declared, native=True) == (DEVIATES, None)
+    assert sgd_step(1.0, declared) == (DEVIATES, None), "a step by hand has no optimiser to excuse it"
+    assert sgd_step(1.0, [], native=True) == (DEVIATES, None)
 
 
 def test_a_narrow_optimizer_explains_no_gradient():
