@@ -108,6 +108,15 @@ def test_an_infinite_bound_admits_all():
     assert (alone.error_ulp, alone.used, alone.used_median, alone.entries) == (None, None, None, 0)
 
 
+def test_a_ball_that_is_no_number_is_an_infinite_bound():
+    """Where not even a ball comes out, as of a logarithm of what may be negative, everything is admitted."""
+    comparison = Comparison("x", "float64", (1,))
+    comparison.add(0, [1.0], [arb(1)], [arb(0, 1).log()])
+    assert comparison.outside == []
+    judgement = comparison.judge()
+    assert (judgement.verdict, judgement.bound.tolist()) == (UNINFORMATIVE, [math.inf])
+
+
 def test_a_row_that_cannot_tell_hides_no_error():
     """Of a row that admits wrong results an entry outside its bound still deviates, and is all that is judged of it."""
     rows = [([8.0, 1.0], [1.0, 2.0], [4.0, 4.0]), ([1.0, 2.5], [1.0, 2.0], [4.0, 4.0])]
@@ -120,6 +129,8 @@ def test_a_row_that_cannot_tell_hides_no_error():
     assert (admits.entry, admits.entries, admits.used) == (1, 0, None)
     unbounded = compared([([1.0, 2.0], [1.0, 2.0], [math.inf, 4.0])]).judge()
     assert (unbounded.verdict, unbounded.message, unbounded.entry) == (UNINFORMATIVE, "no finite bound", 1)
+    both = compared([rows[1], ([1.0, 2.0], [1.0, 2.0], [math.inf, 4.0])]).judge()
+    assert (both.message, both.uninformative) == (admits.message, 2)
 
 
 def test_a_row_that_cannot_tell_does_not_decide():
@@ -128,6 +139,7 @@ def test_a_row_that_cannot_tell_does_not_decide():
     judgement = compared(rows).judge()
     assert (judgement.verdict, judgement.where) == (CONFORMS, "gradient w[1] at step 1")
     assert (judgement.used, judgement.entries, judgement.uninformative) == (2 * U / judgement.bound[1], 2, 1)
+    assert judgement.error_ulp == 1
 
 
 def test_errors_where_zero_is_exact():
