@@ -262,11 +262,13 @@ def test_a_point_is_named_where_there_are_several():
 
 @every_dtype
 def test_ulp(dtype):
-    """The unit in the last place is numpy's spacing, at and above the smallest normal number."""
+    """The unit in the last place is numpy's spacing from the smallest normal to the largest number, and beyond as there."""
     format_ = np.finfo(dtype)
     values = np.array([1, 1.5, 2, 3.9, format_.tiny, format_.max / 2], dtype)
     assert (ulp(values.astype("float64"), dtype) == np.spacing(values).astype("float64")).all()
     assert ulp(np.zeros(1), dtype)[0] == np.spacing(np.array(0, dtype)).astype("float64")
+    beyond = np.array([-np.inf, np.inf, np.finfo("float64").max])
+    assert set(ulp(beyond, dtype)) == set(ulp(np.array([format_.max], "float64"), dtype))
 
 
 @every_dtype

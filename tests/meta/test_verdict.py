@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from flint import arb
+from flint import arb, ctx
 
 from oracle.verdict import CONFORMS, DEVIATES, UNINFORMATIVE, Comparison, _discriminates
 
@@ -175,6 +175,9 @@ def test_numbers_at_the_end_of_the_range():
     largest = float(np.finfo("float64").max)
     judgement = compared([([largest, -largest], [largest, -largest], [1.0, 1.0])]).judge()
     assert (judgement.verdict, judgement.blind, judgement.error_ulp) == (CONFORMS, 0, 0)
+    beyond = Comparison("x", "float64", (1,))
+    beyond.add(0, [math.inf], [arb(10) ** 400], [arb(0, math.inf)])
+    assert (beyond.judge().verdict, beyond.judge().message) == (UNINFORMATIVE, "no finite bound")
 
 
 @pytest.mark.parametrize(
@@ -236,6 +239,23 @@ def test_an_empty_comparison_is_of_the_same_quantity():
     full = compared([([1.0, 2.0], [1.0, 2.0], [U, U])], numbers=[7])
     empty = Comparison("gradient w", "float64", (2,), "step", [7])
     assert vars(full.empty()) == vars(empty) != vars(full)
+
+
+def test_rows_are_guarded_one_by_one():
+    """Whether a row can tell right from wrong is no matter of the rows beside it."""
+    truth = np.array([[1.0, 1.0], [1.25, 1.25], [1.0, 1.25], [0.0, 0.0], [0.0, 0.0], [-8.0, 8.0]])
+    bound = np.array([[0.375, 0.375], [0.375, 0.375], [0.375, 0.375], [0.0, 0.0], [0.125, 0.0], [4.0, 4.0]])
+    alone = [_discriminates(truth[k : k + 1], bound[k : k + 1]).item() for k in range(6)]
+    assert _discriminates(truth, bound).tolist() == alone == [True, True, False, True, False, False]
+
+
+def test_a_bound_is_rounded_up():
+    """Whatever precision flint is set to, a bound is no less than the end of its ball."""
+    comparison = Comparison("x", "float64", (1,))
+    with ctx.workprec(200):
+        end = arb(1) + arb(2) ** -60
+        comparison.add(0, [0.0], [arb(0)], [end])
+        assert arb(comparison.judge().bound[0]) > end
 
 
 @pytest.mark.parametrize("middle", [0.0, 1.0, -3.0])
