@@ -167,12 +167,12 @@ def test_adams_bound_is_sharp(convention):
 @pytest.mark.parametrize("shape", [(), (1,), (2, 3)], ids=str)
 @pytest.mark.parametrize("loss", [half_square, linear], ids=lambda loss: loss.__name__)
 def test_adam_steps_parameters_of_every_shape(loss, shape, convention):
-    """Scalars, vectors and matrices take the same step, also where all points have one gradient in common."""
+    """Scalars, vectors and matrices take the same steps, two of them, also where all points have one gradient in common."""
     random = np.random.default_rng(2)
     slopes = np.asarray(random.normal(size=shape))
-    run = adam_run("float64", convention, slopes, random.normal(size=shape), 5, lerp=False, constant=loss is linear)
+    run = adam_run("float64", convention, slopes, random.normal(size=shape), 2, lerp=False, constant=loss is linear)
     judgement = judged("float64", convention, slopes, run, loss)
-    assert (judgement.verdict, judgement.entries) == (CONFORMS, 5 * slopes.size)
+    assert (judgement.verdict, judgement.entries) == (CONFORMS, 2 * slopes.size)
 
 
 def bounding(beta, dtype="float64"):
