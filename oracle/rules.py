@@ -51,14 +51,14 @@ class Adam:
         self.moments: dict[str, tuple[int, Array, Array]] = {}
 
     def updated(self, name: str, w: Array, g: Array) -> Array:
-        step, m, v = self.moments.get(name, (0, balls(np.zeros(g.shape[1:])), balls(np.zeros(g.shape[1:]))))
-        after = np.empty(np.broadcast_shapes(w.shape, g.shape), dtype=object)
+        step, m, v = self.moments.get(name, (0, balls(0), balls(0)))
+        after = np.empty(w.shape, dtype=object)
         for k in range(len(after)):
-            step += 1
-            gradient = g[k] if len(g) > 1 else g[0]
+            # Slices keep the axis: an element of a scalar parameter would be a bare ball.
+            step, gradient = step + 1, g[k : k + 1] if len(g) > 1 else g
             m = self._averaged(m, gradient, self.beta1)
             v = self._averaged(v, self.numbers.round(gradient * gradient), self.beta2)
-            after[k] = self.numbers.round(w[k] - self._change(m, v, step))
+            after[k] = self.numbers.round(w[k : k + 1] - self._change(m, v, step))[0]
         self.moments[name] = step, m, v
         return after
 

@@ -30,7 +30,8 @@ def exact_run(trainings: Sequence[Training], convention: str = "epsilon") -> lis
                 seen = [run.seen(step) for run in trainings]
                 data = {name: exact.points(np.stack([one[name] for one in seen])) for name in seen[0]}
             _, gradient = exact.value_and_grad(first.loss, params, data)
-            after = {name: step_rule.updated(name, w.value, gradient[name].value) for name, w in params.items()}
+            # To a rule all runs together are one step: along the first axis it would take them for steps of one run.
+            after = {name: step_rule.updated(name, w.value[None], gradient[name].value[None])[0] for name, w in params.items()}
             params = {name: Tensor(exact.midpoints(w), exact) for name, w in after.items()}
             if step in wanted:
                 points.append(params)

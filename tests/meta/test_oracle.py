@@ -1,5 +1,7 @@
 """The oracle is right: its derivatives, its bounds, its guard and what it says of the sources."""
 
+import math
+
 import numpy as np
 import pytest
 from flint import arb
@@ -7,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cases
-from backends.base import Deviation, Engine
+from backends.base import FUNCTIONS, OPTIMIZER_DTYPE, SCALARS_KEEP_DTYPE, Deviation, Engine, Optimizer
 from backends.numpy import Numpy
-from oracle.judge import Oracle
+from oracle.judge import Oracle, Steps
 from oracle.precision import MEASURED_ULPS, rounding, ulp
 from oracle.verdict import CONFORMS, DEVIATES, UNINFORMATIVE, Comparison
 
@@ -79,6 +81,8 @@ def test_wrong_shapes_and_dtypes_deviate():
     assert narrow["value"].message == "got dtype float32, expected float64"
     assert wide["value"].message == "got dtype float64, expected float32"
     assert {flat["gradient w1"].verdict, narrow["value"].verdict, wide["value"].verdict} == {DEVIATES}
+    assert {flat["gradient w1"].rows, narrow["value"].rows, wide["value"].rows} == {1}
+    assert {judgement["value"].entry for judgement in (narrow, wide)} == {0}
 
 
 def test_a_kink_gives_no_verdict():
@@ -173,7 +177,7 @@ def test_a_deviation_explains_only_what_uses_its_subject():
     three = cases.builtin()["logistic-three"]
     assert judge(three, "float64", None, shifted(40))["value"].verdict == DEVIATES
     within = judge(three, "float64", None, shifted(40), [sigmoid])["value"]
-    assert within.declared is None, "40 units are more than declared"
+    assert (within.verdict, within.declared) == (DEVIATES, None), "40 units are more than declared"
     line = cases.builtin()["line-generic"]
     assert judge(line, "float64", None, shifted(40), [sigmoid])["value"].declared is None
     low = {"w": np.array([-20.0, 1.0, 1.0])}
@@ -191,21 +195,100 @@ def test_a_boundless_declaration_excuses_nothing():
     absurd = Deviation("sigmoid", ("float64",), "reason", "size", "link", absolute=1e30)
     judged = judge(cases.builtin()["xor"], "float64", None, lambda r: r | {"gradient w1": 2 * r["gradient w1"]}, [absurd])
     assert (judged["gradient w1"].verdict, judged["gradient w1"].declared) == (UNINFORMATIVE, None)
+    beginning = "outside its bound, and beside the declared deviation of sigmoid no finite bound: "
+    assert judged["gradient w1"].message.startswith(f"{beginning}gradient w1[")
+
+
+def off(subject, absolute=0.0, *, widens=False):
+    return Deviation(subject, ("float32",), "reason", "size", "link", absolute=absolute, widens=widens)
+
+
+def test_points_that_conform_do_not_speak_for_one_that_is_excused():
+    """A point outside its bound whose wider bound admits all gives no verdict, however sharp it is at other points."""
+    formula = lambda ops, p, d: ops.sigmoid(p["x"])  # noqa: E731
+    points = [{"x": np.array(x, "float32")} for x in (0.0, -12.0)]
+    values = [np.array(0.5, "float32"), np.array(1e-7, "float32")]
+    judged = Oracle(formula, {}, "float32", [off("sigmoid", absolute=128)]).judge(points, {"value": values})["value"]
+    assert (judged.verdict, judged.declared, judged.first) == (UNINFORMATIVE, None, 1)
+
+
+def test_an_excused_update_is_one_of_an_excused_gradient():
+    """The declared error of an operation explains the step that is made with it; all that explain are named."""
+    formula = lambda ops, p, d: ops.tanh(p["x"]) + ops.sigmoid(p["x"])  # noqa: E731
+    half = np.float32(0.5)
+    slope = 1 - np.tanh(half) ** 2 + np.exp(-half) / (1 + np.exp(-half)) ** 2
+    oracle = Oracle(
+        formula, {}, "float32", [off("tanh", absolute=64), off("sigmoid", absolute=64)], Steps(Optimizer("sgd", 1.0))
+    )
+    after = half - np.float32(slope) + np.float32(2.0**-18)
+    judged = oracle.judge([{"x": np.array(half)}], {"updated x": [np.array(after)]})["updated x"]
+    assert (judged.verdict, judged.declared) == (DEVIATES, "tanh, sigmoid")
+
+
+KEEPS, STATE = off(SCALARS_KEEP_DTYPE, widens=True), off(OPTIMIZER_DTYPE, widens=True)
+
+
+@pytest.mark.parametrize(
+    ("quantity", "declared", "explained"),
+    [
+        ("value", [], None),
+        ("value", [KEEPS], SCALARS_KEEP_DTYPE),
+        ("value", [off(SCALARS_KEEP_DTYPE, absolute=1e9)], None),  # a wide error, and no wider dtype
+        ("gradient x", [KEEPS], None),  # a gradient has the dtype of its parameter
+        ("updated x", [KEEPS], None),
+        ("updated x", [STATE], OPTIMIZER_DTYPE),
+        ("value", [KEEPS, STATE], f"{SCALARS_KEEP_DTYPE}, {OPTIMIZER_DTYPE}"),
+    ],
+)
+def test_a_wider_dtype_deviates_as_declared(quantity, declared, explained):
+    """The right number in a wider dtype is wrong, and declared where the statement is about this quantity."""
+    right = {"value": 1.25, "gradient x": 1.0, "updated x": 0.25}
+    oracle = Oracle(lambda ops, p, d: 1 + p["x"] * p["x"], {}, "float32", declared, Steps(Optimizer("sgd", 0.25), native=True))
+    judged = oracle.judge([{"x": np.array(0.5, "float32")}], {name: [np.array(x)] for name, x in right.items()})
+    assert (judged[quantity].verdict, judged[quantity].declared) == (DEVIATES, explained)
+    assert judged[quantity].message == "got dtype float64, expected float32"
+
+
+def test_a_point_is_named_where_there_are_several():
+    """Of several starts the message says which, of one it says nothing."""
+    square = cases.builtin()["square"]
+    points, values = [{"x": np.array(x)} for x in (2.0, 3.0)], [np.array(x) for x in (4.0, 10.0)]
+    both = Oracle(square.loss, {}, "float64").judge(points, {"value": values})["value"]
+    assert both.message.endswith("; 1 of 2 starts are outside, the first is 1")
+    assert both.where == "value at start 1"
+    one = Oracle(square.loss, {}, "float64").judge(points[1:], {"value": values[1:]})["value"]
+    assert (one.where, one.rows) == ("value", 1)
 
 
 @every_dtype
 def test_ulp(dtype):
-    """The unit in the last place is numpy's spacing, at and above the smallest normal number."""
+    """The unit in the last place is numpy's spacing from the smallest normal to the largest number, and beyond as there."""
     format_ = np.finfo(dtype)
     values = np.array([1, 1.5, 2, 3.9, format_.tiny, format_.max / 2], dtype)
     assert (ulp(values.astype("float64"), dtype) == np.spacing(values).astype("float64")).all()
     assert ulp(np.zeros(1), dtype)[0] == np.spacing(np.array(0, dtype)).astype("float64")
+    beyond = np.array([-np.inf, np.inf, np.finfo("float64").max])
+    assert set(ulp(beyond, dtype)) == set(ulp(np.array([format_.max], "float64"), dtype))
 
 
 @every_dtype
 def test_rounding_is_that_of_the_format(dtype):
     """The unit roundoff is half the distance from one to the next number."""
     assert rounding(dtype).unit * 2 == float(np.nextafter(np.array(1, dtype), np.array(2, dtype)) - np.array(1, dtype))
+    assert rounding(dtype).tiny == np.finfo(dtype).tiny
+    assert rounding(dtype).largest == np.finfo(dtype).max
+    assert rounding(dtype).argument, "a function gets a rounding of its argument unless asked not to"
+
+
+@every_dtype
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_is_bound_by_the_table(name, dtype):
+    """Its measured ulps, rounded up, at two units roundoff each: no less, and more by Arb's own rounding alone."""
+    x, unit = np.array(1.5, dtype), rounding(dtype).unit
+    formula = lambda ops, p, d: getattr(ops, name)(p["x"])  # noqa: E731
+    judged = Oracle(formula, {}, dtype, direct=True).judge([{"x": x}], {"value": [np.zeros((), dtype)]})["value"]
+    allowed = 2 * math.ceil(MEASURED_ULPS[dtype][name]) * unit * judged.truth[0]
+    assert 0 <= judged.bound[0] - allowed < unit * allowed + allowed * 2.0**-20
 
 
 def value_of(formula, point, data, got, dtype="float32"):
@@ -270,7 +353,7 @@ def test_functions_are_held_to_the_table_when_called_directly():
     wrong = np.exp(x["x"]) * np.array([1 + 100 * 2.0**-52, 1])
     formula = lambda ops, p, d: ops.exp(p["x"])  # noqa: E731
     verdicts = [
-        Oracle(formula, {}, "float64", direct=direct).judge([x], {"value": [wrong]})["value"].verdict
-        for direct in (False, True)
+        Oracle(formula, {}, "float64", **options).judge([x], {"value": [wrong]})["value"].verdict
+        for options in ({}, {"direct": True})
     ]
     assert verdicts == [CONFORMS, DEVIATES]

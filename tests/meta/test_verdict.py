@@ -1,0 +1,286 @@
+"""A verdict and its numbers: every field of a judgement, from comparisons that are worked out by hand."""
+
+import math
+
+import numpy as np
+import pytest
+from flint import arb, ctx
+
+from oracle.verdict import CONFORMS, DEVIATES, UNINFORMATIVE, Comparison, _discriminates
+
+U = 2.0**-52  # the unit in the last place of float64 in [1, 2)
+
+
+def is_bound(bound, *sizes):
+    """Whether a bound is of these sizes, rounded up: Arb holds a radius in 30 bits, and each operation may add a last one."""
+    return all(size < got < size + size * 2.0**-27 for got, size in zip(bound.tolist(), sizes, strict=True))
+
+
+def compared(rows, shape=(2,), row="step", numbers=None):
+    """Return a comparison of ``rows``, which are (results, exact values, bounds)."""
+    comparison = Comparison("gradient w", "float64", shape, row, numbers)
+    for index, (got, truth, bound) in enumerate(rows):
+        balls = [arb(t, b) for t, b in zip(truth, bound, strict=True)]
+        comparison.add(index, got, [arb(t) for t in truth], balls)
+    return comparison
+
+
+def test_a_judgement_of_sound_rows():
+    """The entry that uses most of its bound decides; the median is that of all entries, the error the worst in ulp."""
+    rows = [
+        ([1.0, 2.0 + 2 * U], [1.0, 2.0], [8 * U, 8 * U]),
+        ([1.5 + 6 * U, 3.0], [1.5, 3.0], [8 * U, 16 * U]),
+        ([1.0, 3.0 - 8 * U], [1.0, 3.0], [8 * U, 32 * U]),
+    ]
+    judgement = compared(rows).judge()
+    assert (judgement.verdict, judgement.message, judgement.declared, judgement.first) == (CONFORMS, "", None, None)
+    assert (judgement.where, judgement.entry) == ("gradient w[0] at step 1", 0)
+    assert [judgement.got.tolist(), judgement.truth.tolist()] == [[1.5 + 6 * U, 3.0], [1.5, 3.0]]
+    assert is_bound(judgement.bound, 8 * U, 16 * U)
+    assert judgement.error_ulp == 6
+    assert judgement.used == 6 * U / judgement.bound[0]
+    assert judgement.used_median == 2 * U / judgement.bound[0] / 2  # between 0, of three entries of six, and 2 of 8
+    assert (judgement.entries, judgement.blind, judgement.rows, judgement.uninformative) == (6, 0, 3, 0)
+
+
+def test_a_judgement_of_wrong_rows():
+    """The worst entry is shown, the rows outside are counted, and the first is named by its number."""
+    rows = [
+        ([1.0, 2.0], [1.0, 2.0], [U, U]),
+        ([1.0, 2.5], [1.0, 2.0], [0.25, 0.25]),
+        ([2.0, 2.0], [1.0, 2.0], [0.25, 0.25]),
+    ]
+    comparison = compared(rows, numbers=[10, 20, 70])
+    judgement = comparison.judge()
+    assert comparison.outside == [1, 2]
+    assert (judgement.verdict, judgement.first, judgement.entry) == (DEVIATES, 1, 0)
+    assert judgement.message == (
+        "gradient w[0] at step 70: got 2.0, expected 1.0, off by 1 (4.5e+15 ulp of float64), allowed 0.25; "
+        "the error is 4 times the bound; 2 of 3 steps are outside, the first is 20"
+    )
+    assert (judgement.where, judgement.used) == ("gradient w[0] at step 70", 1 / judgement.bound[0])
+    assert (judgement.error_ulp, judgement.entries, judgement.uninformative) == (1 / U, 6, 0)
+
+
+@pytest.mark.parametrize(
+    ("shape", "entry", "row", "where"),
+    [
+        ((), 0, "", "gradient w"),
+        ((), 0, "step", "gradient w at step 0"),
+        ((3,), 2, "", "gradient w[2]"),
+        ((2, 3), 4, "", "gradient w[1, 1]"),
+        ((2, 3), 3, "start", "gradient w[1, 0] at start 0"),
+    ],
+)
+def test_the_place_of_an_error(shape, entry, row, where):
+    """An entry is named by its index in the shape of the quantity, a row where rows have a name."""
+    truth = np.arange(1.0, 1 + math.prod(shape))
+    got = truth + np.eye(truth.size)[entry]
+    judgement = compared([(got.tolist(), truth.tolist(), [U] * truth.size)], shape, row).judge()
+    assert (judgement.where, judgement.entry) == (where, entry)
+    expected = float(truth[entry])
+    ulps = 1 / np.spacing(expected)
+    assert judgement.message == (
+        f"{where}: got {expected + 1!r}, expected {expected!r}, off by 1 ({ulps:.3g} ulp of float64), "
+        f"allowed {U:.3g}; the error is {1 / U:.3g} times the bound"
+    )
+
+
+@pytest.mark.parametrize("got", [math.nan, math.inf, -math.inf])
+def test_what_is_no_number_is_outside_every_bound(got):
+    """NaN and the infinities are off by infinitely much, and outside any bound that is finite."""
+    comparison = compared([([1.0, got], [1.0, 2.0], [U, 1e300])])
+    judgement = comparison.judge()
+    assert comparison.outside == [0]
+    assert (judgement.verdict, judgement.entry, judgement.used, judgement.error_ulp) == (DEVIATES, 1, math.inf, math.inf)
+
+
+def test_an_infinite_bound_admits_all():
+    """An entry without a finite bound is not outside, and its row gives no verdict; others still do."""
+    rows = [([math.inf, 1.0], [1.0, 1.0], [math.inf, U]), ([1.0, 1.0 + U], [1.0, 1.0], [2 * U, 2 * U])]
+    comparison = compared(rows)
+    assert comparison.outside == []
+    judgement = comparison.judge()
+    assert (judgement.verdict, judgement.where, judgement.used) == (CONFORMS, "gradient w[1] at step 1", U / judgement.bound[1])
+    assert (judgement.entries, judgement.rows, judgement.uninformative) == (2, 2, 1)
+    alone = compared(rows[:1]).judge()
+    assert (alone.verdict, alone.message) == (UNINFORMATIVE, "no finite bound")
+    assert (alone.error_ulp, alone.used, alone.used_median, alone.entries) == (None, None, None, 0)
+
+
+def test_a_ball_that_is_no_number_is_an_infinite_bound():
+    """Where not even a ball comes out, as of a logarithm of what may be negative, everything is admitted."""
+    comparison = Comparison("x", "float64", (1,))
+    comparison.add(0, [1.0], [arb(1)], [arb(0, 1).log()])
+    assert comparison.outside == []
+    judgement = comparison.judge()
+    assert (judgement.verdict, judgement.bound.tolist()) == (UNINFORMATIVE, [math.inf])
+
+
+def test_a_row_that_cannot_tell_hides_no_error():
+    """Of a row that admits wrong results an entry outside its bound still deviates, and is all that is judged of it."""
+    rows = [([8.0, 1.0], [1.0, 2.0], [4.0, 4.0]), ([1.0, 2.5], [1.0, 2.0], [4.0, 4.0])]
+    judgement = compared(rows).judge()
+    assert (judgement.verdict, judgement.first, judgement.entries) == (DEVIATES, 0, 1)
+    assert judgement.used == judgement.used_median == 7 / judgement.bound[0]
+    assert judgement.uninformative == 1
+    admits = compared(rows[1:]).judge()
+    assert (admits.verdict, admits.message) == (UNINFORMATIVE, "a wrong result would be inside the bound too")
+    assert (admits.entry, admits.entries, admits.used) == (1, 0, None)
+    unbounded = compared([([1.0, 2.0], [1.0, 2.0], [math.inf, 4.0])]).judge()
+    assert (unbounded.verdict, unbounded.message, unbounded.entry) == (UNINFORMATIVE, "no finite bound", 1)
+    both = compared([rows[1], ([1.0, 2.0], [1.0, 2.0], [math.inf, 4.0])]).judge()
+    assert (both.message, both.uninformative) == (admits.message, 2)
+
+
+def test_a_row_that_cannot_tell_does_not_decide():
+    """The place and the numbers shown are of an entry that is judged, whatever another uses of a bound that says nothing."""
+    rows = [([2.0, 2.0], [1.0, 2.0], [2.0, 2.0]), ([1.0, 2.0 + 2 * U], [1.0, 2.0], [8 * U, 8 * U])]
+    judgement = compared(rows).judge()
+    assert (judgement.verdict, judgement.where) == (CONFORMS, "gradient w[1] at step 1")
+    assert (judgement.used, judgement.entries, judgement.uninformative) == (2 * U / judgement.bound[1], 2, 1)
+    assert judgement.error_ulp == 1
+
+
+def test_errors_where_zero_is_exact():
+    """A bound of zero admits zero alone; the error of nothing is no part of it."""
+    assert compared([([0.0, 0.0], [0.0, 0.0], [0.0, 0.0])]).judge().used == 0
+    judgement = compared([([0.0, 5e-324], [0.0, 0.0], [0.0, 0.0])]).judge()
+    assert (judgement.verdict, judgement.entry, judgement.used) == (DEVIATES, 1, math.inf)
+
+
+def test_blind_entries():
+    """An entry is blind whose bound reaches half its value, unless it is exact or outside; its error does not count."""
+    truth, bound = [1.0, 1.0, 8.0, 0.0, 1.0], [0.4375, 0.5, 3.9, 0.0, 0.5]
+    got = [1.0 + 2 * U, 1.25, 8.0, 0.0, 2.0]
+    judgement = compared([(got, truth, bound)], (5,)).judge()
+    assert (judgement.verdict, judgement.blind, judgement.error_ulp) == (DEVIATES, 1, 1 / U)
+    sound = compared([([*got[:4], 1.0], truth, bound)], (5,)).judge()
+    assert (sound.verdict, sound.blind, sound.error_ulp) == (CONFORMS, 2, 2)
+
+
+def test_a_bound_belongs_to_what_it_admits():
+    """What is off by the bound exactly is inside it, the next number is not; an entry is blind from the same point on."""
+    [bound] = set(compared([([1.0, 2.0], [1.0, 2.0], [0.5, 0.5])]).judge().bound.tolist())
+    for got, verdict in ((bound, CONFORMS), (math.nextafter(bound, math.inf), DEVIATES)):
+        comparison = compared([([got, 64.0], [0.0, 64.0], [0.5, 0.5])])
+        assert comparison.judge().verdict == verdict
+        assert comparison.outside == ([] if verdict == CONFORMS else [0])
+    judgement = compared([([2 * bound, 64.0], [2 * bound, 64.0], [0.5, 0.5])]).judge()
+    assert (judgement.verdict, judgement.blind) == (CONFORMS, 1)
+
+
+def test_numbers_at_the_end_of_the_range():
+    """The 1.5-fold of the largest number overflows and is thrown out like any other, without a warning."""
+    largest = float(np.finfo("float64").max)
+    judgement = compared([([largest, -largest], [largest, -largest], [1.0, 1.0])]).judge()
+    assert (judgement.verdict, judgement.blind, judgement.error_ulp) == (CONFORMS, 0, 0)
+    beyond = Comparison("x", "float64", (1,))
+    beyond.add(0, [math.inf], [arb(10) ** 400], [arb(0, math.inf)])
+    assert (beyond.judge().verdict, beyond.judge().message) == (UNINFORMATIVE, "no finite bound")
+
+
+@pytest.mark.parametrize(
+    ("truth", "half"),
+    [
+        ([4.0], 2.0),  # the 1.5-fold result is nearest
+        ([-4.0], 2.0),
+        ([4.0, 5.0], 1.0),  # the permuted one, in the entry that it changes most
+        ([4.0, 5.0, 7.0], 3.0),
+        ([1.0, -8.0], 4.0),
+    ],
+)
+def test_the_guard_asks_for_the_nearest_wrong_result(truth, half):
+    """A bound below the distance to every wrong result is informative; one that reaches the nearest is not."""
+    for size, verdict in ((half - 2.0**-20, CONFORMS), (half, UNINFORMATIVE)):
+        comparison = compared([(truth, truth, [size] * len(truth))], (len(truth),))
+        assert comparison.judge().verdict == verdict
+    # Bounds of balls are rounded up; here the distance itself is one.
+    sizes = np.full((2, len(truth)), [[math.nextafter(half, 0)], [half]])
+    assert _discriminates(np.array([truth, truth]), sizes).tolist() == [True, False]
+
+
+def test_a_change_is_judged_from_where_it_starts():
+    """The blind entries and the guard are of the change, the error in ulp is of the weight."""
+    comparison = Comparison("updated w", "float64", (1,))
+    comparison.add(0, [8.0 + 8 * U], [arb(8)], [arb(8, 2.0**-4)], [7.5])
+    judgement = comparison.judge()
+    assert (judgement.verdict, judgement.blind, judgement.error_ulp) == (CONFORMS, 0, 1)
+    comparison = Comparison("updated w", "float64", (1,))
+    comparison.add(0, [8.0], [arb(8)], [arb(8, 2.0**-4)], [8 - 2.0**-4])
+    assert comparison.judge().verdict == UNINFORMATIVE
+
+
+def test_an_unknown_row_is_counted_and_not_judged():
+    """Where the point is not finite nothing is said of its results, and the rows around it are judged as ever."""
+    comparison = Comparison("gradient w", "float64", (2,), "step", [3, 5, 9])
+    comparison.add(0, [1.0, 2.0], [arb(1), arb(2)], [arb(1, U), arb(2, U)])
+    comparison.add_unknown(1, [math.nan, 1.0])
+    comparison.add(2, [1.0, 2.5], [arb(1), arb(2)], [arb(1, U), arb(2, U)])
+    judgement = comparison.judge()
+    assert comparison.outside == [2]
+    assert (judgement.verdict, judgement.where, judgement.first) == (DEVIATES, "gradient w[1] at step 9", 2)
+    assert (judgement.rows, judgement.entries, judgement.uninformative) == (3, 4, 1)
+    alone = comparison.empty()
+    alone.add_unknown(1, [0.0, 1.0])
+    judgement = alone.judge()
+    assert (judgement.verdict, judgement.message, judgement.where) == (
+        UNINFORMATIVE,
+        "no finite bound",
+        "gradient w[0] at step 5",
+    )
+    assert judgement.got.tolist() == [0.0, 1.0]
+    assert np.isnan(judgement.truth).all()
+    assert np.isinf(judgement.bound).all()
+
+
+def test_an_empty_comparison_is_of_the_same_quantity():
+    """It differs from the one it is made of by its rows alone."""
+    full = compared([([1.0, 2.0], [1.0, 2.0], [U, U])], numbers=[7])
+    empty = Comparison("gradient w", "float64", (2,), "step", [7])
+    assert vars(full.empty()) == vars(empty) != vars(full)
+
+
+def test_rows_are_guarded_one_by_one():
+    """Whether a row can tell right from wrong is no matter of the rows beside it."""
+    truth = np.array([[1.0, 1.0], [1.25, 1.25], [1.0, 1.25], [0.0, 0.0], [0.0, 0.0], [-8.0, 8.0]])
+    bound = np.array([[0.375, 0.375], [0.375, 0.375], [0.375, 0.375], [0.0, 0.0], [0.125, 0.0], [4.0, 4.0]])
+    alone = [_discriminates(truth[k : k + 1], bound[k : k + 1]).item() for k in range(6)]
+    assert _discriminates(truth, bound).tolist() == alone == [True, True, False, True, False, False]
+
+
+def test_a_bound_is_rounded_up():
+    """Whatever precision flint is set to, a bound is no less than the end of its ball."""
+    comparison = Comparison("x", "float64", (1,))
+    with ctx.workprec(200):
+        end = arb(1) + arb(2) ** -60
+        comparison.add(0, [0.0], [arb(0)], [end])
+        assert arb(comparison.judge().bound[0]) > end
+
+
+@pytest.mark.parametrize("middle", [0.0, 1.0, -3.0])
+def test_a_bound_is_from_the_truth_to_the_far_end_of_the_ball(middle):
+    """It is no less than the distance to either end, whichever side of the truth the ball is wider on."""
+    for shift in (-0.5, 0.5):
+        comparison = Comparison("x", "float64", (1,))
+        comparison.add(0, [middle], [arb(middle)], [arb(middle + shift, 0.25)])
+        judgement = comparison.judge()
+        assert is_bound(judgement.bound, 0.75)
+        assert judgement.where == "x[0]"
+
+
+@pytest.mark.parametrize("short", ["got", "truth", "balls", "origin"])
+def test_a_row_has_one_length(short):
+    """Results, exact values, balls and origins belong together entry by entry: one too few is an error."""
+    row = {"got": [1.0, 2.0], "truth": [arb(1), arb(2)], "balls": [arb(1), arb(2)], "origin": [0.5, 0.5]}
+    with pytest.raises(ValueError, match=r"^zip\(\) argument \d is (shorter|longer) than argument"):
+        Comparison("updated w", "float64", (2,)).add(0, **row | {short: row[short][:1]})
+
+
+def test_the_error_is_to_the_middle_of_the_truth():
+    """The truth is a ball too: its middle is what results are held against, and its width is part of the bound."""
+    comparison = Comparison("x", "float64", (1,))
+    comparison.add(0, [1.25], [arb(1, 0.125)], [arb(1, 0.25)])
+    judgement = comparison.judge()
+    assert (judgement.truth.tolist(), judgement.used) == ([1.0], 0.25 / judgement.bound[0])
+    assert is_bound(judgement.bound, 0.375)
