@@ -11,21 +11,23 @@ SUITE = "this suite"
 
 
 def score(records: Sequence[Record]) -> list[Table]:
-    """Return killed / visible faults per family and dtype, one table a judge, the suite first.
+    """Return killed / visible faults per family and dtype; beside other judges, of all on the cases that those were given.
 
     A fault is visible in a dtype if it changes a bit of what is judged on any case, and killed if it is caught on any.
     """
     kills, families = _by_fault(records)
-    judges = sorted({kill["judge"] for kill in kills}, key=lambda judge: (judge != SUITE, judge))
     dtypes = list(dict.fromkeys(kill["dtype"] for kill in kills))
-    tables = []
-    for judge in judges:
-        rows = []
-        for family in [*dict.fromkeys(families.values()), ""]:
-            names = [name for name in families if family in ("", families[name])]
-            cells = [f"{killed} / {visible}" for killed, visible in (_counts(kills, judge, names, dtype) for dtype in dtypes)]
-            rows.append([family or "all", str(len(names)), *cells])
-        tables.append(Table(f"{judge}: faults killed / visible", ["family", "faults", *dtypes], rows))
+    rows = []
+    for family in [*dict.fromkeys(families.values()), ""]:
+        names = {name for name in families if family in ("", families[name])}
+        rows.append([family or "all", str(len(names)), *(_counts(kills, SUITE, names, dtype) for dtype in dtypes)])
+    tables = [Table("faults killed / visible", ["family", "faults", *dtypes], rows)]
+    others = sorted({kill["judge"] for kill in kills} - {SUITE})
+    if others:
+        common = {kill["case"] for kill in kills if kill["judge"] != SUITE}
+        there = [kill for kill in kills if kill["case"] in common]
+        rows = [[judge, *(_counts(there, judge, set(families), dtype) for dtype in dtypes)] for judge in (SUITE, *others)]
+        tables.append(Table(f"faults killed / visible on {len(common)} cases", ["judge", *dtypes], rows))
     return tables
 
 
@@ -33,12 +35,14 @@ def _by_fault(records: Sequence[Record]) -> tuple[list[Record], dict[str, str]]:
     return list(of_kind(list(records), "kill")), {fault["name"]: fault["family"] for fault in of_kind(list(records), "fault")}
 
 
-def _counts(kills: Sequence[Record], judge: str, names: Sequence[str], dtype: str) -> tuple[int, int]:
-    """Visible is what the suite saw change: other judges are measured on the same faults."""
-    wanted = set(names)
-    visible = {kill["fault"] for kill in kills if kill["visible"] and kill["dtype"] == dtype and kill["fault"] in wanted}
-    killed = {kill["fault"] for kill in kills if kill["judge"] == judge and kill["caught"] and kill["dtype"] == dtype}
-    return len(killed & visible), len(visible)
+def _counts(kills: Sequence[Record], judge: str, names: set[str], dtype: str) -> str:
+    """Return killed / visible of some faults; visible is what the suite saw change, whoever judges."""
+    here = [kill for kill in kills if kill["dtype"] == dtype and kill["fault"] in names]
+    if not any(kill["judge"] == judge for kill in here):
+        return "-"
+    visible = {kill["fault"] for kill in here if kill["visible"]}
+    killed = {kill["fault"] for kill in here if kill["judge"] == judge and kill["caught"]}
+    return f"{len(killed & visible)} / {len(visible)}"
 
 
 def matrix(records: Sequence[Record]) -> Table:

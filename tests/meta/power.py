@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from backends import SETTINGS
 from report.document import Record, ResultsFile, of_kind
 from report.power import SUITE, false_alarms, matrix, score, survivors
 from report.table import is_red
@@ -74,7 +76,8 @@ def measured(faults: list[Fault], further: list[str], *, against: bool) -> Itera
             yield from kills(fault.name, checks[fault.adapter], checks[fault.sound])
         print(f"{start + len(part)} of {len(faults)} faults", file=sys.stderr, flush=True)
     if against:
-        from tests.meta.rivals import compared  # which imports frameworks
+        os.environ |= SETTINGS | os.environ  # which the frameworks read when they are imported
+        from tests.meta.rivals import compared
 
         yield from compared(faults)
 
