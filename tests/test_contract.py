@@ -154,7 +154,8 @@ def sweep(operation, dtype, plan):
                 total = total + times * pair
             return total
     elif operation == MATMUL:
-        x, data = {"x": random.normal(size=(17, 33)), "y": random.normal(size=(33, 5))}, {"weight": random.normal(size=(17, 5))}
+        # Square, so that a transpose too many or too few is no error of shapes.
+        x, data = {name: random.normal(size=(17, 17)) for name in "xy"}, {"weight": random.normal(size=(17, 17))}
 
         def formula(ops, params, data):
             return params["x"] @ params["y"]

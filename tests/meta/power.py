@@ -86,7 +86,18 @@ def judged(backends: list[str], further: list[str]) -> dict[str, dict[Key, Check
     """Run the conformance tests; return the checks of each backend by case and dtype, and then by what they judge."""
     with tempfile.TemporaryDirectory() as folder:
         results = Path(folder) / "results.json"
-        command = [sys.executable, "-m", "pytest", "tests", "--ignore=tests/meta", "-q", "-p", "no:cacheprovider", "--nodes"]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "tests",
+            "--ignore=tests/meta",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "--nodes",
+            "--tb=no",
+        ]
         command += [f"--results={results}", *(word for name in backends for word in ("--backend", name)), *further]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         if done.returncode not in (0, 1):

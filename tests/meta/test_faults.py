@@ -113,6 +113,9 @@ def test_a_backend_that_cannot_describe_itself_fails(faulty_run):
     """Every one of its checks is recorded, none is green."""
     assert faulty_run.verdicts(backend=adapter("NoVersion")) == {"failed"}
     assert len(faulty_run.checks(backend=adapter("NoVersion"))) > 10
+    for level in ("autodiff", "modules"):
+        [check] = faulty_run.checks(backend=adapter("NoVersion"), quantity="each step", level=level)
+        assert check["message"].startswith("tests.meta.adapters:NoVersion: LookupError: no version")
 
 
 @pytest.mark.skipif(importlib.util.find_spec("torch") is None, reason="needs PyTorch")

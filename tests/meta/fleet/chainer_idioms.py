@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import chainer
-
-from backends.chainer import Chainer
+from backends.chainer import Chainer, chainer
 
 SOUND = "chainer"
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mxnet import gluon
-
-from backends.mxnet import Mxnet
+from backends.mxnet import Mxnet, gluon
 
 SOUND = "mxnet"
 

@@ -1,0 +1,129 @@
+"""Every planted fault is found, and the score counts what was found."""
+
+import dataclasses
+
+import pytest
+
+import backends
+from report.power import SUITE, false_alarms, matrix, score, survivors
+from tests.meta.fleet import fleet
+from tests.meta.power import PART, judged, kills
+from tests.meta.test_levels import BATCHES
+
+# A case of each kind, all of them quick; sh conform faults has them all, in both dtypes.
+QUICK = (
+    "line-generic", "logistic-graph-generic", "nand", "nand-adam", "nand-batches", "nand-saturated", "relu", "relu-generic",
+    "square-generic", "square-zero", "tanh-neuron-generic", "xor-short",
+)  # fmt: skip
+FAULTS = fleet()
+
+
+def test_the_fleet_is_large_and_varied():
+    """Sixty faults at least, in the families that users meet, each of them described, under a name of its own."""
+    assert len(FAULTS) >= 60
+    assert len({fault.name for fault in FAULTS}) == len(FAULTS)
+    assert all(fault.sound and fault.title.endswith(".") for fault in FAULTS)
+    assert {fault.family for fault in FAULTS} == {
+        "reduction", "scale", "sign", "zero", "permuted", "transposed", "one entry", "broadcast", "detached", "stale",
+        "accumulated", "off by one", "learning rate", "momentum", "adam", "precision", "clipping", "saturation", "kink",
+        "mutation", "lying", "convergence", "one point",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("first", range(0, len(FAULTS), PART))
+def test_every_fault_is_killed(first, tmp_path):
+    """In float64 on quick cases each fault is caught, and the sound adapters that the faulty ones are made of are not."""
+    part = [fault for fault in FAULTS[first : first + PART] if not backends.missing(fault.sound)]
+    sound = list(dict.fromkeys(fault.sound for fault in part))
+    (tmp_path / "short.py").write_text(BATCHES)
+    options = [word for name in QUICK for word in ("--case", name)]
+    options += ["--cases", str(tmp_path / "short.py"), "--dtype", "float64"]
+    checks = judged([*sound, *(fault.adapter for fault in part)], options)
+    assert not [kill for name in sound for kill in kills(name, checks[name], checks[name]) if kill["caught"]]
+    found = {fault.name: list(kills(fault.name, checks[fault.adapter], checks[fault.sound])) for fault in part}
+    assert not [name for name, cells in found.items() if not any(kill["caught"] for kill in cells)]
+
+
+def cell(fault="A", case="nand", dtype="float64", visible=True, caught=(), judge=SUITE, note=""):
+    return {
+        "kind": "kill", "judge": judge, "fault": fault, "case": case, "dtype": dtype, "visible": visible,
+        "caught": list(caught), "note": note,
+    }  # fmt: skip
+
+
+def planted(name, family):
+    return {"kind": "fault", "name": name, "adapter": name, "sound": "numpy", "family": family, "title": "a title"}
+
+
+RECORDS = [
+    planted("A", "scale"),
+    planted("B", "scale"),
+    planted("C", "zero"),
+    cell("A", caught=["gradient"]),
+    cell("A", "xor"),
+    cell("A", dtype="float32", note="inside the bound"),
+    cell("B", visible=False),
+    cell("B", dtype="float32", visible=False),
+    cell("C", caught=["loss", "step"]),
+    cell("C", "xor", caught=["step"]),
+    cell("numpy", visible=False),
+    cell("A", visible=False, judge="another", caught=["alarm"]),
+    cell("C", visible=False, judge="another"),
+    cell("numpy", visible=False, judge="another", caught=["alarm"]),
+]
+
+
+def test_the_score_counts_faults():
+    """A fault counts once a dtype, if it is visible on any case, and as killed if it is caught on any."""
+    families, others = score(RECORDS)
+    assert families.heading == ["family", "faults", "float64", "float32"]
+    assert families.rows == [["scale", "2", "1 / 1", "0 / 1"], ["zero", "1", "1 / 1", "0 / 0"], ["all", "3", "2 / 2", "0 / 1"]]
+    assert others.title == "faults killed / visible on 1 cases"
+    assert others.rows == [["this suite", "2 / 2", "0 / 1"], ["another", "1 / 2", "-"]]
+
+
+def test_the_matrix_counts_cases():
+    """For each fault and dtype: cases killed / visible, and which tests caught it how often."""
+    assert matrix(RECORDS).rows[0] == ["scale", "A", "float64", "1 / 2", "gradient 1"]
+    assert ["zero", "C", "float64", "2 / 2", "loss 1, step 2"] in matrix(RECORDS).rows
+
+
+def test_survivors_are_named():
+    """What is caught on no case is listed with its reason, and so is what changes no bit; false alarms are counted."""
+    assert survivors(RECORDS) == [
+        "A float32 nand: inside the bound",
+        "B float64: changes no bit of anything that is judged",
+        "B float32: changes no bit of anything that is judged",
+    ]
+    assert false_alarms(RECORDS) == [
+        "this suite: 0 false alarms on 1 sound adapters, cases and dtypes",
+        "another: 1 false alarms on 1 sound adapters, cases and dtypes",
+    ]
+
+
+def check(**changed):
+    quantity = {"backend": "b", "case": "nand", "dtype": "float64", "level": "autodiff", "test": "loss", "quantity": "loss"}
+    return quantity | {"verdict": "conforms", "declared": None, "bits": "0" * 16, "used": (0.5).hex()} | changed
+
+
+def cells(faulty, sound):
+    key = ("nand", "float64")
+    return list(kills("A", {key: {"loss": faulty}}, {key: {"loss": sound}}))
+
+
+def test_a_fault_without_a_changed_bit_is_invisible():
+    """Visibility is measured: the same bits and verdict are no fault there, others are, and a red verdict is a kill."""
+    [same] = cells(check(), check())
+    [moved] = cells(check(bits="1" * 16), check(used=(0.25).hex()))
+    [red] = cells(check(verdict="deviates", bits="1" * 16), check())
+    assert (same["visible"], same["caught"]) == (False, [])
+    assert (moved["visible"], moved["caught"]) == (True, [])
+    assert moved["note"] == "inside the bound: the worst error, of loss, uses 50% of it, and 25% without the fault"
+    assert (red["visible"], red["caught"]) == (True, ["loss"])
+
+
+def test_faults_name_their_adapters():
+    """The adapter of a fault is what --backend takes."""
+    assert dataclasses.asdict(FAULTS[0]) | {"title": ""} == {
+        "adapter": "tests.meta.fleet.arithmetic:SumIsMean", "sound": "numpy", "family": "reduction", "title": "",
+    }  # fmt: skip
