@@ -1,0 +1,88 @@
+"""Random variants of cases are of the same kind, find what is planted, and come back shrunk as a file of cases."""
+
+import re
+
+import hypothesis
+import numpy as np
+import pytest
+
+import cases
+from cases import CaseError
+from tests.meta.fleet import adapter
+from tests.plan import validate
+from tests.variants import STEPS, variants
+
+BUILTIN = cases.builtin()
+QUICK = hypothesis.settings(max_examples=15, deadline=None, database=None, derandomize=True)
+
+
+@pytest.mark.parametrize(
+    "name", ["nand", "xor", "digits", "digits-hidden", "thermometer", "relu", "logistic-two", "line", "nand-batches"]
+)
+def test_variants_are_cases(name):
+    """Every variant is a case that can be judged: its layers fit, its labels are labels, its columns of ones are kept."""
+
+    @QUICK
+    @hypothesis.given(variants(BUILTIN[name]))
+    def explore(variant):
+        validate(variant, ["float64"])
+        assert variant.steps == (STEPS if BUILTIN[name].steps else 0)
+        if "y" in variant.data:
+            assert np.isin(variant.data["y"], (0, 1)).all()
+        if name == "nand":
+            assert (variant.data["X"][:, -1] == 1).all()
+
+    explore()
+
+
+def test_variants_have_other_shapes():
+    """Axes that a case names have other sizes, the same wherever the name stands."""
+    found = set()
+
+    @QUICK
+    @hypothesis.given(variants(BUILTIN["xor"]))
+    def explore(variant):
+        (n, f), (g, h) = variant.data["X"].shape, variant.params["w1"].shape
+        assert (f, h, n) == (g, len(variant.params["w2"]), len(variant.data["y"]))
+        found.add((n, f, h))
+
+    explore()
+    assert len(found) > 5
+
+
+@pytest.mark.parametrize(
+    ("axes", "words"),
+    [
+        ({"w": "f"}, r"axes names 'f' of 'w', whose shape is \(3, 1\)"),
+        ({"X": "n f", "w": "n 1"}, r"axes names 'n 1' of 'w', whose shape is \(3, 1\); n is 4 elsewhere"),
+        ({"w": "f 2"}, r"axes names 'f 2' of 'w'"),
+        ({"v": "n"}, "axes names 'n' of 'v'"),
+    ],
+)
+def test_axes_that_do_not_fit_are_refused(axes, words):
+    """Names of axes have to be those of the arrays, and of one size."""
+    with pytest.raises(CaseError, match=words):
+        BUILTIN["nand"].but("mine", axes=axes)
+
+
+def test_an_alarm_is_shrunk_and_comes_back(suite, tmp_path):
+    """What a random variant shows is shown again by the file of cases in its message, which is small."""
+    options = ("--backend", adapter("SigmoidSlope"), "--dtype", "float64")
+    outcome = suite(*options, "--case", "nand", "--level", "autodiff", "--random", "30", "-k", "random")
+    [check] = outcome.checks(quantity="gradient w of random variants")
+    assert check["verdict"] == "deviates"
+    path = tmp_path / "shrunk.py"
+    path.write_text(re.search(r"from cases import builtin\nSHRUNK = .*\n", check["message"])[0])
+    assert path.stat().st_size < 300
+    again = suite(*options, "--cases", str(path), "--case", "shrunk", "--level", "autodiff")
+    assert again.verdicts(quantity="gradient w") == {"deviates"}
+
+
+def test_a_sound_adapter_raises_no_alarm(suite):
+    """Random variants of every family, with layers and optimisers, conform; families are judged once."""
+    outcome = suite(
+        "--backend", "tests.meta.layered:Layered", "--random", "3", "--seed", "7", "-k", "random", "--dtype", "float64"
+    )
+    assert outcome.status == 0, outcome.text
+    assert {"xor", "xor-adam", "nand", "thermometer"} <= {check["case"] for check in outcome.checks()}
+    assert not outcome.checks(case="xor-golden")
