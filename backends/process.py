@@ -27,7 +27,7 @@ from typing import Any
 import cloudpickle
 
 from backends import SETTINGS, load, missing
-from backends.base import Engine
+from backends.engine import Engine
 
 # After so many time-outs, or deaths before the first answer, a backend is not asked again: a run has to end.
 PATIENCE = 2

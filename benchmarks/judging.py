@@ -15,7 +15,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import cases
-from backends.base import AUTODIFF, Engine
+from backends.base import AUTODIFF
+from backends.engine import Engine
 from backends.numpy import Numpy
 from oracle.judge import Oracle, Steps
 from tests.subject import training

@@ -20,8 +20,8 @@ from backends.base import (
     Deviation,
     Formula,
     Optimizer,
-    Training,
 )
+from backends.engine import Training
 from backends.exact import Exact
 from backends.numpy import Numpy
 from backends.tape import Array, Tensor

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from backends.base import Training
+from backends.engine import Training
 from backends.exact import Exact
 from backends.tape import Tensor
 from oracle.rules import rule

@@ -13,7 +13,8 @@ import pytest
 
 import backends
 import cases
-from backends.base import DTYPES, LEVELS, Engine
+from backends.base import DTYPES, LEVELS
+from backends.engine import Engine
 from backends.exact import Exact
 from backends.numpy import Numpy
 from cases import Case, CaseError

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backends.base import AUTODIFF, REDUCTIONS, Deviation, Formula, Optimizer, Path, Training
+from backends.base import AUTODIFF, REDUCTIONS, Deviation, Formula, Optimizer
+from backends.engine import Path, Training
 from backends.process import BackendError, Failed, Process
 from cases import Case
 from oracle.judge import Oracle, Steps, graph, subjects

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import cases
-from backends.base import Engine, Optimizer, Training
+from backends.base import Optimizer
+from backends.engine import Engine, Training
 from backends.numpy import Numpy
 from cases.by_hand import (
     heaviside,

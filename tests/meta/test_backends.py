@@ -77,7 +77,7 @@ def test_all_frameworks_in_one_process():
 import os, backends
 os.environ.update(backends.SETTINGS)
 import cases
-from backends.base import Engine
+from backends.engine import Engine
 case = cases.builtin()["xor"]
 params, data = case.at("float64")
 for name in backends.FRAMEWORKS:

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cases
-from backends.base import FUNCTIONS, OPTIMIZER_DTYPE, SCALARS_KEEP_DTYPE, Deviation, Engine, Optimizer
+from backends.base import FUNCTIONS, OPTIMIZER_DTYPE, SCALARS_KEEP_DTYPE, Deviation, Optimizer
+from backends.engine import Engine
 from backends.numpy import Numpy
 from oracle.judge import Oracle, Steps
 from oracle.precision import MEASURED_ULPS, rounding, ulp

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from backends import exact
-from backends.base import HYPERPARAMETERS, LEVELS, PARTS, Deviation, Optimizer, Training
+from backends.base import HYPERPARAMETERS, LEVELS, PARTS, Deviation, Optimizer
+from backends.engine import Training
 from backends.exact import Exact, balls
 from backends.numpy import Numpy
 from oracle.judge import Oracle, Steps

@@ -1,0 +1,228 @@
+"""What a backend is asked to do, with numpy arrays on both sides: gradients, training runs, and what it says of itself."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from backends.base import AUTODIFF, Backend, Formula, Layer, Optimizer, Program, Tensor, Tensors
+
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """A training run to be made, in arrays.
+
+    ``batches`` holds, for each step, which examples of the data named in ``rows`` it sees, or is None where each step sees
+    all. ``keep`` are the steps to be returned, counted from 0. ``network`` says how parameters and data become those of
+    layers (cases/network.py); it is None where the run can be made at the level of autodiff alone.
+    """
+
+    loss: Formula
+    params: Mapping[str, np.ndarray]
+    data: Mapping[str, np.ndarray]
+    optimizer: Optimizer
+    steps: int
+    keep: np.ndarray
+    level: str = AUTODIFF
+    batches: Sequence[np.ndarray] | None = None
+    rows: tuple[str, ...] = ()
+    network: Any = None
+
+    def seen(self, step: int) -> dict[str, np.ndarray]:
+        """Return the data that ``step`` sees."""
+        if self.batches is None:
+            return dict(self.data)
+        chosen = self.batches[step]
+        return {name: array[chosen] if name in self.rows else array for name, array in self.data.items()}
+
+
+@dataclasses.dataclass(frozen=True)
+class Path:
+    """The steps ``steps`` of a training run: losses and gradients of each, and the parameters before and after it.
+
+    Shapes: losses (n, ...), gradients[name], before[name] and after[name] (n, ...), for n steps.
+    """
+
+    steps: np.ndarray
+    losses: np.ndarray
+    gradients: dict[str, np.ndarray]
+    before: dict[str, np.ndarray]
+    after: dict[str, np.ndarray]
+
+
+class Engine:
+    """A backend with numpy arrays on both sides. Every verdict rests on these calls."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the report says of this backend: name, version, declarations, and numeric modes as probed.
+
+        ``faults`` are the words of its declarations that mean nothing, ``places`` the files of those that are no Deviation.
+        """
+        from backends.declarations import faults, place
+        from backends.probes import probe
+
+        return {
+            "name": self.backend.name,
+            "version": str(self.backend.version),
+            "modes": {stage: self.backend.modes[stage] for stage in ("gradient", "training")},
+            "unsupported": [[*key, reason] for key, reason in self.backend.unsupported.items()],
+            "lacks": dict(self.backend.lacks),
+            "settings": [[setting.name, setting.objective, setting.promises] for setting in self.backend.settings],
+            "adam": self.backend.adam,
+            "kink": self.backend.kink,
+            "numeric": dict(self.backend.numeric),
+            "deviations": [dataclasses.asdict(deviation) for deviation in self.backend.deviations],
+            "probed": probe(self.backend),
+            "places": {name: place(self.backend, name) for name in ("unsupported", "lacks")},
+            "faults": faults(self.backend),
+        }
+
+    def apply(self, formula: Formula, params: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return formula(ops, params, data), forward only."""
+        return self._out(formula(self.backend, self._in(params), self._in(data)))
+
+    def gradients(
+        self, loss: Formula, starts: list[Mapping[str, np.ndarray]], data: Mapping[str, np.ndarray]
+    ) -> list[tuple[np.ndarray, dict[str, np.ndarray]]]:
+        """Return loss and gradient at each of ``starts``."""
+        results = []
+        for params in starts:
+            value, gradient = self.backend.value_and_grad(loss, self._in(params), self._in(data))
+            results.append((self._out(value), self._all_out(gradient, params)))
+        return results
+
+    def gradients_twice(
+        self, loss: Formula, params: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray], rate: float
+    ) -> tuple[list[tuple[np.ndarray, dict[str, np.ndarray]]], dict[str, np.ndarray]]:
+        """Return two results from the same tensors, and those tensors read back after that and after two steps from them."""
+        params_in, data_in = self._in(params), self._in(data)
+        results = []
+        for _ in range(2):
+            value, gradient = self.backend.value_and_grad(loss, params_in, data_in)
+            results.append((self._out(value), self._all_out(gradient, params)))
+        if rate:
+            for _ in self.backend.train(loss, params_in, [data_in, data_in], rate):
+                pass
+        after = {f"params[{key!r}]": self._out(tensor) for key, tensor in params_in.items()}
+        after |= {f"data[{key!r}]": self._out(tensor) for key, tensor in data_in.items()}
+        return results, after
+
+    def follows(self, array: np.ndarray) -> bool:
+        """Whether a tensor made from ``array`` changes when the array does."""
+        array = np.array(array)
+        tensor = self.backend.tensor(array)
+        before = self._out(tensor)
+        array += 1
+        return not np.array_equal(before, self._out(tensor))
+
+    def path(self, training: Training) -> Path:
+        """Make the whole run and return the steps that it is to keep."""
+        weights = {name: np.array(start) for name, start in training.params.items()}
+        wanted = set(training.keep.tolist())
+        kept: list[tuple[np.ndarray, dict[str, np.ndarray], dict[str, np.ndarray], dict[str, np.ndarray]]] = []
+        done = 0
+        for value, gradient, after in self._run(training):
+            # Copied at once: frameworks that train in place hand out the same memory every step.
+            if done + 1 in wanted or done in wanted:
+                before, weights = weights, self._named(after, training)
+                if done in wanted:
+                    kept.append((self._out(value), self._named(gradient, training), before, weights))
+            done += 1
+        if done != training.steps:
+            raise ValueError(f"{self.backend.name}: training ended after {done} of {training.steps} steps")
+        losses, *arrays = zip(*kept, strict=True)
+        return Path(
+            training.keep,
+            np.stack(losses),
+            *({name: np.stack([step[name] for step in steps]) for name in training.params} for steps in arrays),
+        )
+
+    def _run(self, training: Training) -> Iterator[tuple[Tensor, Any, Any]]:
+        backend, optimizer = self.backend, training.optimizer
+        if training.batches is None:
+            data: Iterable[Tensors] = itertools.repeat(self._in(training.data), training.steps)
+        else:
+            data = (self._in(training.seen(step)) for step in range(training.steps))
+        if training.level == AUTODIFF:
+            return backend.train(training.loss, self._in(training.params), data, optimizer.rate)
+        network = training.network
+        program = Program(
+            training.level,
+            optimizer,
+            self._layers(network, training.params),
+            network.objective,
+            network.reduction,
+            self._examples(training),
+            training.loss,
+            self._in(training.params),
+            data,
+        )
+        return backend.fit(program)
+
+    def _layers(self, network: Any, params: Mapping[str, np.ndarray]) -> list[Layer]:
+        return [Layer(*layer) for layer in network.unpacked(params)]
+
+    def _examples(self, training: Training) -> Iterator[tuple[Tensor, Tensor]]:
+        """Inputs and targets of every step, as tensors."""
+        every = None
+        for step in range(training.steps):
+            if every is None or training.batches is not None:
+                x, y = training.network.examples(training.seen(step))
+                every = self.backend.tensor(x), self.backend.tensor(y)
+            yield every
+
+    def evaluate(
+        self, training: Training, predict: Formula, points: Sequence[Mapping[str, np.ndarray]], data: Mapping[str, np.ndarray]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return losses and scores of ``data`` at each of ``points``, by the framework's own model and loss above autodiff.
+
+        Scores are what ``predict`` gives, or the model's outputs, before any last activation. Shapes: (n,) and
+        (n, examples, units).
+        """
+        losses, scores = [], []
+        for params in points:
+            if training.level == AUTODIFF or "modules" in self.backend.lacks:
+                losses.append(self.apply(training.loss, params, data))
+                scores.append(self.apply(predict, params, data))
+            else:
+                network = training.network
+                x, y = map(self.backend.tensor, network.examples(data))
+                z = self.backend.model(training.level, self._layers(network, params))(x)
+                losses.append(self._out(self.backend.objective(network.objective, network.reduction)(z, y)))
+                scores.append(self._out(z))
+        return np.stack(losses), np.stack(scores)
+
+    def setting(self, name: str, outputs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the loss under the setting ``name`` and its gradient for the outputs, by the framework's own means."""
+        [setting] = (setting for setting in self.backend.settings if setting.name == name)
+
+        def loss(ops: Any, params: Mapping[str, Tensor], data: Mapping[str, Tensor]) -> Tensor:
+            return setting.compute(params["z"], data["y"])
+
+        value, gradient = self.backend.value_and_grad(loss, self._in({"z": outputs}), self._in({"y": targets}))
+        return self._out(value), self._out(gradient["z"])
+
+    def _named(self, tensors: Any, training: Training) -> dict[str, np.ndarray]:
+        """Return parameters or gradients as arrays under the names that they have in the case."""
+        if isinstance(tensors, Mapping):
+            return self._all_out(dict(tensors), training.params)
+        named: dict[str, np.ndarray] = training.network.packed([self._out(tensor) for tensor in tensors], training.params)
+        return named
+
+    def _in(self, arrays: Mapping[str, np.ndarray]) -> Tensors:
+        return {name: self.backend.tensor(array) for name, array in arrays.items()}
+
+    def _out(self, tensor: Tensor) -> np.ndarray:
+        return np.array(self.backend.array(tensor))
+
+    def _all_out(self, tensors: Tensors, expected: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        if set(tensors) != set(expected):
+            raise ValueError(f"{self.backend.name} returned entries {sorted(tensors)} for parameters {sorted(expected)}")
+        return {name: self._out(tensors[name]) for name in expected}
