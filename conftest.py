@@ -194,7 +194,7 @@ class Recorder:
         """Begin the results file, now that tests are about to run."""
         self.started = True
         if self.path:
-            self.file = ResultsFile(self.path, describe_run())
+            self.file = ResultsFile(self.path, describe_run() | {"backends": list(self.plan.backends)})
             for case in self.plan.cases.values():
                 self.add({"kind": "case", "name": case.name, "title": case.title, "source": case.source, "levels": case.levels})
 
@@ -242,7 +242,7 @@ class Recorder:
         terminalreporter.write_line(
             "✓ conforms: inside its rounding bound, which shuts out a zero, flipped, 1.5-fold or permuted result"
         )
-        for line in [*verdict_lines(self.records), *claims(self.records)]:
+        for line in [*verdict_lines(self.records), *claims(self.records, self.plan.backends)]:
             terminalreporter.write_line(line)
         for line in _left_out(self.plan):
             terminalreporter.write_line(line)

@@ -13,6 +13,7 @@ from backends.base import (
     FUNCTIONS,
     HYPERPARAMETERS,
     LEVELS,
+    NUMERIC,
     OBJECTIVES,
     OPTIMIZER_DTYPE,
     PARTS,
@@ -48,6 +49,12 @@ def faults(backend: Backend) -> list[str]:
         )
         if (unknown := [word for word in words if word not in known])
     ]
+    if unstated := set(NUMERIC) ^ set(backend.numeric):
+        found.append(
+            f"{place(backend, 'numeric')}: numeric has to state {_words(NUMERIC)}; missing or unknown: {_words(unstated)}"
+        )
+    if not 0 <= backend.kink <= 1:
+        found.append(f"{place(backend, 'kink')}: kink is a subgradient of relu at 0, from 0 to 1, got {backend.kink!r}")
     if len(set(settings)) < len(settings):
         found.append(f"{place(backend, 'settings')}: two settings have the same name, of {_words(settings)}")
     for deviation in backend.deviations:

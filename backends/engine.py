@@ -70,6 +70,7 @@ class Engine:
 
         return {
             "name": self.backend.name,
+            "engine": self.backend.name,  # which stays, whatever the adapter is called
             "version": str(self.backend.version),
             "modes": {stage: self.backend.modes[stage] for stage in ("gradient", "training")},
             "unsupported": [[*key, reason] for key, reason in self.backend.unsupported.items()],

@@ -51,7 +51,9 @@ def _run(path: str | Path) -> Record:
     checks, kills = (list(of_kind(document["records"], kind)) for kind in ("check", "kill"))
     return document | {
         "file": str(path),
-        "lines": [*verdict_lines(document["records"]), *claims(document["records"])] if checks else ["no checks"],
+        "lines": [*verdict_lines(document["records"]), *claims(document["records"], document["run"].get("backends", ()))]
+        if checks
+        else ["no checks"],
         "backends": list(of_kind(document["records"], "backend")),
         "tables": agreement(checks),
         "empty": empty_cells(document["records"]),

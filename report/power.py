@@ -8,6 +8,8 @@ from report.document import Record, of_kind
 from report.table import Table
 
 SUITE = "this suite"
+# In place of a test: the adapter raised, died or hung. No verdict, so no kill.
+EXCEPTION = "exception"
 
 
 def score(records: Sequence[Record]) -> list[Table]:
@@ -41,7 +43,7 @@ def _counts(kills: Sequence[Record], judge: str, names: set[str], dtype: str) ->
     if not any(kill["judge"] == judge for kill in here):
         return "-"
     visible = {kill["fault"] for kill in here if kill["visible"]}
-    killed = {kill["fault"] for kill in here if kill["judge"] == judge and kill["caught"]}
+    killed = {kill["fault"] for kill in here if kill["judge"] == judge and {*kill["caught"]} - {EXCEPTION}}
     return f"{len(killed & visible)} / {len(visible)}"
 
 
@@ -71,8 +73,8 @@ def survivors(records: Sequence[Record]) -> list[str]:
             visible = [kill for kill in here if kill["visible"]]
             if here and not visible:
                 lines.append(f"{name} {dtype}: changes no bit of anything that is judged")
-            elif visible and not any(kill["caught"] for kill in visible):
-                lines += [f"{name} {dtype} {kill['case']}: {kill['note']}" for kill in visible]
+            elif visible and not any({*kill["caught"]} - {EXCEPTION} for kill in visible):
+                lines += [f"{name} {dtype} {kill['case']}: {kill['note'] or 'only raises or dies'}" for kill in visible]
     return lines
 
 

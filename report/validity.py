@@ -1,20 +1,22 @@
-"""What may be claimed from a run: agreement only between engines that ran, were judged, and computed as stated."""
+"""What may be claimed from a run: agreement only between engines that ran, were judged alike, and computed as stated."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from report.document import Record, of_kind
-from report.table import program, verdict
+from report.table import is_red, program, verdict
 
 # Why a program is not agreed on, the gravest first.
-NOT_JUDGED = "without a verdict in some check"
-OTHER_MODE = "computed in another numeric mode than stated"
-DECLARED = "with a declared deviation"
-DEVIATES = "with a deviation"
 NO_ANSWER = "with a backend that gave no answer"
-REASONS = (NO_ANSWER, DEVIATES, OTHER_MODE, NOT_JUDGED, DECLARED)
+DEVIATES = "with a deviation"
+CONTRACT = "with a backend that breaks the contract"
+OTHER_MODE = "in numeric modes that are not those stated, or not probed"
+NOT_JUDGED = "without a verdict in some check"
+NOT_ALIKE = "of which loss and gradient were not judged in every backend alike"
+DECLARED = "with a declared deviation"
+REASONS = (NO_ANSWER, DEVIATES, CONTRACT, OTHER_MODE, NOT_JUDGED, NOT_ALIKE, DECLARED)
 BY_VERDICT = {
     "conforms": "",
     "declared": DECLARED,
@@ -23,65 +25,90 @@ BY_VERDICT = {
     "deviates": DEVIATES,
 }
 
+# The checks of every backend in a program: its case and level, and the dtype.
+Cells = dict[tuple[str, str], dict[str, list[Record]]]
 
-def claims(records: Sequence[Record]) -> list[str]:
+
+def claims(records: Sequence[Record], asked: Iterable[str] = ()) -> list[str]:
     """Say which backends agree on how many programs, why not on the others, and what became of every cell.
 
-    No agreement is claimed between fewer than two backends, nor where one that was asked for is missing. A program (case,
-    level and dtype) is agreed on if every backend that has its level conforms in every check, in its stated numeric modes.
+    ``asked`` are the backends that the run was asked for. No agreement is claimed between fewer than two engines, nor where
+    a backend is missing or was not judged at all. A program (case, level and dtype) is agreed on if every backend that has
+    its level conforms in every check, loss and gradient among them and the same in all, keeps the contract in that dtype,
+    and computes in its stated numeric modes.
     """
     checks = [check for check in records if check["kind"] == "check"]
-    cells: dict[tuple[str, str], dict[str, set[str]]] = {}
+    cells: Cells = {}
     for check in checks:
         if check["case"] != "contract":
-            cells.setdefault((program(check), check["dtype"]), {}).setdefault(check["backend"], set()).add(verdict(check))
-    modes = other_modes(records)
-    lines = [_agreement(checks, cells, set(modes))] if checks else []
-    lines += [f"{backend} {dtype}: {words}" for (backend, dtype), words in modes.items()]
+            cells.setdefault((program(check), check["dtype"]), {}).setdefault(check["backend"], []).append(check)
+    lines = [_agreement(records, checks, cells, asked)] if checks else []
+    lines += [f"{backend} {dtype}: {words}" for (backend, dtype), words in other_modes(records).items() if words]
     return [*lines, _cells(cells)] if cells else lines
 
 
 def other_modes(records: Sequence[Record]) -> dict[tuple[str, str], str]:
-    """Map each backend and dtype to the numeric modes that its probes find and that it does not state."""
+    """Map each backend and probed dtype to the numeric modes that its probes find and that it does not state."""
     found: dict[tuple[str, str], str] = {}
     for backend in of_kind(list(records), "backend"):
-        for name, stated in backend["numeric"].items():
-            if (probed := backend["probed"].get(name)) != stated:
-                key = backend["name"], name.partition(" ")[0]
-                words = f"{name}: {probed} found, {stated} stated"
-                found[key] = "; ".join(filter(None, (found.get(key), words)))
+        for name, probed in backend["probed"].items():
+            stated = backend["numeric"].get(name)
+            words = f"{name}: {probed} found, {stated} stated" if probed != stated else ""
+            key = backend["name"], name.partition(" ")[0]
+            found[key] = "; ".join(filter(None, (found.get(key), words)))
     return found
 
 
-def _agreement(checks: Sequence[Record], cells: dict[tuple[str, str], dict[str, set[str]]], modes: set[tuple[str, str]]) -> str:
-    ran = sorted({check["backend"] for check in checks if verdict(check) in ("conforms", "declared", "deviates")})
-    missing = sorted({check["backend"] for check in checks if check["verdict"] == "missing"})
-    if missing:
-        return f"no agreement is claimed: {', '.join(missing)} was asked for and is missing"
-    if len(ran) < 2:
-        return f"no agreement is claimed: {len(ran)} backend ran"
+def _agreement(records: Sequence[Record], checks: Sequence[Record], cells: Cells, asked: Iterable[str]) -> str:
+    engines = {backend["name"]: backend["engine"] for backend in of_kind(list(records), "backend")}
+    ran = sorted({check["backend"] for check in checks if _numeric(check) and check["verdict"] in ("conforms", "deviates")})
+    absent = sorted({check["backend"] for check in checks if check["verdict"] == "missing"} | {*asked} - {*ran})
+    if absent:
+        return f"no agreement is claimed: asked for and missing or not judged: {', '.join(absent)}"
+    if (count := len({engines.get(backend, backend) for backend in ran})) < 2:
+        return f"no agreement is claimed: {count} engine{'' if count == 1 else 's'} ran"
+    modes = other_modes(records)
+    broken = {(check["backend"], check["dtype"]) for check in checks if check["case"] == "contract" and is_red(check)}
     found: Counter[str] = Counter()
     for (_, dtype), cell in cells.items():
         # Whoever lacks the level takes no part.
-        parts = {backend: words for backend, words in cell.items() if words != {"unsupported"}}
-        if len(parts) > 1:
-            reasons = {BY_VERDICT.get(word, NO_ANSWER) for words in parts.values() for word in words}
-            reasons |= {OTHER_MODE for backend in parts if (backend, dtype) in modes}
-            found[next((reason for reason in REASONS if reason in reasons), "")] += 1
+        parts = {name: here for name, here in cell.items() if {verdict(check) for check in here} != {"unsupported"}}
+        if len({engines.get(name, name) for name in parts}) < 2:
+            continue
+        reasons = {BY_VERDICT.get(verdict(check), NO_ANSWER) for here in parts.values() for check in here}
+        reasons |= {CONTRACT for name in parts if (name, dtype) in broken}
+        # A backend without a record of itself, as in a part of a results file, has none to be held to.
+        reasons |= {OTHER_MODE for name in parts if name in engines and modes.get((name, dtype), "not probed")}
+        reasons |= {"" if _alike(parts.values()) else NOT_ALIKE}
+        found[next((reason for reason in REASONS if reason in reasons), "")] += 1
     agreed = found.pop("", 0)
     others = "".join(f", {found[reason]} {reason}" for reason in REASONS if found[reason])
+    what = f"agreement of all {len(ran)} backends ({', '.join(ran)})" if agreed else "no agreement"
     return (
-        f"agreement of all {len(ran)} backends ({', '.join(ran)}), as far as they have the level, on {agreed} of "
-        f"{agreed + found.total()} programs (case, level and dtype) that two or more of them have{others}"
+        f"{what}, as far as they have the level, on {agreed} of {agreed + found.total()} programs (case, level and dtype) "
+        f"that two or more of them have{others}"
     )
 
 
-def _cells(cells: dict[tuple[str, str], dict[str, set[str]]]) -> str:
-    found = [words for cell in cells.values() for words in cell.values()]
-    judged = sum(bool(words & {"conforms", "declared", "deviates"}) for words in found)
-    unsupported = sum(words == {"unsupported"} for words in found)
-    blank = sum(words in ({"uninformative"}, {"uninformative", "unsupported"}) for words in found)
+def _numeric(check: Record) -> bool:
+    """Whether a check has held numbers to a bound."""
+    return bool(check.get("rows"))
+
+
+def _alike(parts: Iterable[list[Record]]) -> bool:
+    """Whether the same quantities were judged of all, a loss and a gradient among them."""
+    first, *others = ({(check["test"], check["quantity"]) for check in part if _numeric(check)} for part in parts)
+    kinds = {quantity.split()[0] for _, quantity in first}
+    return {"loss", "gradient"} <= kinds and all(other == first for other in others)
+
+
+def _cells(cells: Cells) -> str:
+    found = [here for cell in cells.values() for here in cell.values()]
+    numeric = [{check["verdict"] for check in here if _numeric(check)} for here in found]
+    judged = sum(bool(words & {"conforms", "deviates"}) for words in numeric)
+    blank = sum(words == {"uninformative"} for words in numeric)
+    unsupported = sum({check["verdict"] for check in here} == {"unsupported"} for here in found)
     return (
-        f"{len(found)} cells of backend and program: {judged} judged, {unsupported} unsupported, {blank} uninformative in "
-        f"every check, {len(found) - judged - unsupported - blank} without an answer"
+        f"{len(found)} cells of backend and program: {judged} judged, {unsupported} unsupported, {blank} without any verdict "
+        f"on a number, {len(found) - judged - unsupported - blank} without an answer"
     )

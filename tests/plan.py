@@ -40,6 +40,7 @@ class Plan:
     random: int
     seed: int
     nodes: bool
+    files: dict[str, str]  # of the cases that are not built in
     again: tuple[str, ...]  # further options that a message needs in order to say how to repeat a check
 
     @property
@@ -98,7 +99,8 @@ def make_plan(config: pytest.Config) -> Plan:
     """Return the run that the options ask for. Raises pytest.UsageError, having imported no framework."""
     option = config.getoption
     try:
-        known = cases.unique([*cases.builtin().values(), *_from_files(option("--cases"))])
+        outside = _from_files(option("--cases"))
+        known = cases.unique([*cases.builtin().values(), *(case for case, _ in outside)])
         chosen = {name: known[name] for name in _known("case", option("--case"), known)}
         usual = {name: case for name, case in known.items() if option("--long") or not case.long}
         dtypes = tuple(_known("dtype", option("--dtype"), DTYPES, DEFAULT_DTYPES))
@@ -125,15 +127,16 @@ def make_plan(config: pytest.Config) -> Plan:
         random=option("--random"),
         seed=option("--seed"),
         nodes=option("--nodes"),
+        files={case.name: path for case, path in outside},
         again=_again(config),
     )
 
 
-def _from_files(paths: Iterable[str]) -> list[Case]:
+def _from_files(paths: Iterable[str]) -> list[tuple[Case, str]]:
     found, faults = [], []
     for path in paths:
         try:
-            found += cases.from_file(path)
+            found += [(case, path) for case in cases.from_file(path)]
         except CaseError as error:
             faults.append(str(error))
     if faults:

@@ -11,6 +11,7 @@ from backends.base import (
     AT_ZERO,
     CONVENTIONS,
     DTYPES,
+    FUNCTIONS,
     MATMUL,
     SCALARS_KEEP_DTYPE,
     Optimizer,
@@ -100,18 +101,62 @@ def judge_scalars(subject):
 def test_operation(subject, operation):
     """Each operation and its derivatives keep to the accuracy that the bounds grant them; what is declared is so."""
     subject.quantity = operation
-    formula, loss, params, data = sweep(operation, subject.dtype, subject.lab.plan)
     lacking = {(dtype, name): reason for dtype, name, reason in subject.describe()["unsupported"]}
     if reason := lacking.get((subject.dtype, operation)):
         subject.conclude({operation: judge_unsupported(subject, operation, reason)})
         return
-    judge = judge_value(subject, formula, params, data)
-    _, gradient = subject.call("gradients", loss, [params], data)[0]
-    derivatives = subject.oracle(loss, data).judge([params], {f"gradient {name}": [gradient[name]] for name in params})
-    subject.conclude(
-        {operation: judge(subject.deviations)["value"]}
-        | {f"{name} of {operation}": judgement for name, judgement in derivatives.items()}
-    )
+    judgements = {}
+    for size in SIZES.get("+" if operation in ARITHMETIC else operation, [()]):
+        formula, loss, params, data = sweep(operation, subject.dtype, subject.lab.plan, size)
+        what = " ".join(filter(None, [operation, "x".join(map(str, size))]))
+        judgements[what] = judge_value(subject, formula, params, data)(subject.deviations)["value"]
+        _, gradient = subject.call("gradients", loss, [params], data)[0]
+        derivatives = subject.oracle(loss, data).judge([params], {f"gradient {name}": [gradient[name]] for name in params})
+        judgements |= {f"{name} of {what}": judgement for name, judgement in derivatives.items()}
+    subject.conclude(judgements)
+
+
+# Libraries take other ways for other sizes. Square ones, so that a transpose too many or too few is no error of shapes;
+# multiples of 8, which go to wider registers; long ones, whose sums are made in parts.
+SIZES = {
+    "+": [(7, 5), (64, 8)],
+    MATMUL: [(17, 17, 17), (16, 32, 8), (1, 129, 3), (48, 48, 48)],
+    "sum": [(6, 10), (1, 1), (1, 129), (1, 1025)],
+    "mean": [(6, 10), (1, 1), (1, 129), (1, 1025)],
+}
+
+
+@pytest.mark.quantity("non-finite numbers")
+def test_non_finite_numbers(subject):
+    """What is not a number stays so, in every operation, in a loss and in its gradient, and an infinity is none less."""
+    x = {"x": np.array([np.nan, np.inf], subject.dtype)}
+    point = {"w": x["x"], "v": np.array([1, 2], subject.dtype)}
+
+    def loss(ops, params, data):
+        return ops.sum(params["w"] * params["v"])
+
+    limits = {"tanh": [np.nan, 1.0], "sigmoid": [np.nan, 1.0], "sum": np.nan, "mean": np.nan}
+    lost = []
+    for operation in (*FUNCTIONS, "relu", "sum", "mean"):
+        got = subject.call("apply", One(operation), x, {})
+        # Where a limit is finite, how well it is met is a matter of accuracy, judged elsewhere.
+        expected = np.isfinite(limits.get(operation, [np.nan, np.inf]))
+        if not np.array_equal(np.isfinite(got), expected) or not np.isnan(got).ravel()[0]:
+            lost.append(f"{operation} of {x['x'].tolist()} is {got.tolist()}")
+    [(value, gradient)] = subject.call("gradients", loss, [point], {})
+    if not np.isnan(value) or not np.array_equal(gradient["v"], point["w"], equal_nan=True):
+        lost.append(f"sum(w v) at w = {point['w'].tolist()} is {value}, with the gradient {gradient['v'].tolist()} by v")
+    subject.conclude({"non-finite numbers": clause(not lost, "; ".join(lost))})
+
+
+@dataclasses.dataclass(frozen=True)
+class One:
+    """An operation as a formula of x."""
+
+    operation: str
+
+    def __call__(self, ops, params, data):
+        return getattr(ops, self.operation)(params["x"])
 
 
 def judge_value(subject, formula, params, data):
@@ -136,14 +181,19 @@ def judge_unsupported(subject, operation, reason):
     return subject.needless("unsupported", f"{operation} in {subject.dtype}", repr((subject.dtype, operation)))
 
 
-def sweep(operation, dtype, plan):
-    """Return (formula, loss, params, data): ``operation`` over numbers of all sizes, and a scalar made of it."""
+def sweep(operation, dtype, plan, size=None):
+    """Return (formula, loss, params, data): ``operation`` over numbers of all sizes, and a scalar made of it.
+
+    ``size`` is one of SIZES, of which the first is the usual one.
+    """
+    size = size or SIZES.get("+" if operation in ARITHMETIC else operation, [()])[0]
     random = np.random.default_rng([plan.seed, *operation.encode()])
     if operation in ARITHMETIC:
         combine, fine = ARITHMETIC[operation], float(np.array(1 / 3, dtype))
-        shapes = {"a": (7, 5), "b": (5,), "c": (7, 1), "d": (1, 5), "e": (), "f": (1,)}
+        rows, columns = size
+        shapes = {"a": (rows, columns), "b": (columns,), "c": (rows, 1), "d": (1, columns), "e": (), "f": (1,)}
         x = {name: random.uniform(0.5, 2, shape) * random.choice([-1, 1], shape) for name, shape in shapes.items()}
-        data = {"weight": random.uniform(0.5, 1.5, (7, 5))}
+        data = {"weight": random.uniform(0.5, 1.5, size)}
 
         def formula(ops, params, data):
             a, b, c, d, e, f = (params[name] for name in "abcdef")
@@ -154,13 +204,15 @@ def sweep(operation, dtype, plan):
                 total = total + times * pair
             return total
     elif operation == MATMUL:
-        # Square, so that a transpose too many or too few is no error of shapes.
-        x, data = {name: random.normal(size=(17, 17)) for name in "xy"}, {"weight": random.normal(size=(17, 17))}
+        rows, inner, columns = size
+        x = {"x": random.normal(size=(rows, inner)), "y": random.normal(size=(inner, columns))}
+        data = {"weight": random.normal(size=(rows, columns))}
 
         def formula(ops, params, data):
             return params["x"] @ params["y"]
     else:
-        x = {"x": numbers(operation, dtype, random, 500 + 50 * plan.random)}
+        half = 500 + 50 * plan.random
+        x = {"x": random.normal(size=size) if size else numbers(operation, dtype, random, half)}
         shape = () if operation in ("sum", "mean") else x["x"].shape
         data = {"weight": random.uniform(0.5, 1.5, shape)}
 
@@ -178,8 +230,6 @@ def numbers(operation, dtype, random, half):
     """Return arguments of all sizes that ``operation`` takes in ``dtype``."""
     reach = 0.9 * float(np.log(np.finfo(dtype).max))  # exp of this is near the largest number
     sizes = np.exp(random.uniform(-0.9 * reach, 0.0, half)) * random.choice([-1, 1], half)
-    if operation in ("sum", "mean"):
-        return random.normal(size=(6, 10))
     if operation == "log":
         return np.concatenate([np.exp(random.uniform(-reach, reach, half)), 1 + 0.1 * sizes])
     turn = -float(np.log(np.finfo(dtype).eps))  # where sigmoid and tanh come to their limits

@@ -1,12 +1,15 @@
 """No false alarm: random variants of every family of cases, at every level, and the smallest that deviates."""
 
 import dataclasses
+import shlex
 
 import hypothesis
+import numpy as np
 import pytest
 
 from backends.base import AUTODIFF
-from oracle.verdict import CONFORMS, DEVIATES, UNINFORMATIVE
+from backends.process import BackendError
+from oracle.verdict import CONFORMS, DEVIATES, UNINFORMATIVE, Judgement
 from tests.subject import training
 from tests.variants import variants, written
 
@@ -14,23 +17,35 @@ GRAVITY = (CONFORMS, UNINFORMATIVE, DEVIATES)
 
 
 class Alarm(Exception):
-    """A variant that deviates, undeclared."""
-
-    def __init__(self, variant, judgements):
-        super().__init__()
-        self.variant, self.judgements = variant, judgements
+    """A variant that deviates, undeclared, or that the backend gives no answer to."""
 
 
 @pytest.mark.random
 @pytest.mark.quantity("random variants")
 def test_random_variants(subject, case, level):
     """Loss, gradient and, where the case trains, two steps of any variant of the case are exact to rounding."""
-    plan = subject.lab.plan
+    if subject.lacking:
+        subject.path()  # which has to raise, and is recorded as what the backend lacks
     tally = {}
+    alarm = explored(subject, case, level, tally)
+    if alarm is not None:
+        variant, judgements = alarm
+        options = ["--backend", subject.backend, "--dtype", subject.dtype, "--case", "shrunk", "--cases", "shrunk.py"]
+        file = written(variant, case.name, subject.lab.plan.files.get(case.name, ""))
+        message = f"in the smallest variant found; save as shrunk.py and judge with {shlex.join(options)}:\n{file}"
+        worst, *others = (quantity for quantity, judgement in judgements.items() if is_alarm(judgement))
+        judgements[worst] = dataclasses.replace(judgements[worst], message=f"{judgements[worst].message}, {message}")
+        tally |= {quantity: judgements[quantity] for quantity in (worst, *others)}
+    subject.conclude({f"{quantity} of random variants": judgement for quantity, judgement in tally.items()})
 
-    @hypothesis.seed(plan.seed)
+
+def explored(subject, case, level, tally):
+    """Judge variants, add what is found to ``tally``, and return the smallest that alarms and its judgements, or None."""
+    last = None
+
+    @hypothesis.seed(subject.lab.plan.seed)
     @hypothesis.settings(
-        max_examples=plan.random,
+        max_examples=subject.lab.plan.random,
         database=None,
         deadline=None,
         phases=[hypothesis.Phase.generate, hypothesis.Phase.shrink],
@@ -41,47 +56,59 @@ def test_random_variants(subject, case, level):
     )
     @hypothesis.given(variants(case))
     def explore(variant):
+        nonlocal last
         judgements = judged(subject, variant, level)
         for quantity, judgement in judgements.items():
             tally[quantity] = merged(tally[quantity], judgement) if quantity in tally else judgement
-        if any(judgement.verdict == DEVIATES and not judgement.declared for judgement in judgements.values()):
-            raise Alarm(variant, judgements)
+        if any(map(is_alarm, judgements.values())):
+            last = variant, judgements
+            raise Alarm
 
     try:
         explore()
-    except Alarm as alarm:
-        file = written(alarm.variant, case.name)
-        message = f"in the smallest variant that was found; save as shrunk.py and judge with --cases shrunk.py:\n{file}"
-        tally |= {
-            quantity: dataclasses.replace(judgement, message=f"{judgement.message}, {message}")
-            for quantity, judgement in alarm.judgements.items()
-            if judgement.verdict == DEVIATES
-        }
-    subject.conclude({f"{quantity} of random variants": judgement for quantity, judgement in tally.items()})
+    except (Alarm, hypothesis.errors.Flaky):  # an alarm that does not come back is one too
+        return last
+    return None
+
+
+def is_alarm(judgement):
+    return judgement.verdict not in (CONFORMS, UNINFORMATIVE) and not judgement.declared
 
 
 def judged(subject, variant, level):
     """Judge a variant: at the level of autodiff its loss and gradient at the start, and at every level its steps."""
-    judgements = {}
-    params, data = variant.at(subject.dtype)
-    if level == AUTODIFF:
-        results = subject.call("gradients", variant.loss, [params], data)
-        columns = {"value": [results[0][0]]} | {f"gradient {name}": [g] for name, g in results[0][1].items()}
-        judgements |= subject.oracle(variant.loss, data).judge([params], columns)
-    if variant.steps:
-        program = training(variant, subject.dtype, level)
-        path = subject.call("path", program)
-        layered = level != AUTODIFF and "modules" not in subject.describe()["lacks"]
-        found = subject.judge_path(path, variant.network.loss if layered else variant.loss, program)
-        judgements |= {f"{quantity} each step": judgement for quantity, judgement in found.items()}
+    try:
+        judgements = answered(subject, variant, level)
+    except BackendError as error:
+        return {"answer": Judgement(error.verdict, str(error), cause=error.cause)}
     return {
         f"loss{quantity.removeprefix('value')}" if quantity.startswith("value") else quantity: judgement
         for quantity, judgement in judgements.items()
     }
 
 
+def answered(subject, variant, level):
+    judgements = {}
+    params, data = variant.at(subject.dtype)
+    # A process that has answered once and then dies, dies of the variant, and is started anew for the next.
+    subject.lab.call(subject.backend, "follows", np.zeros(1))
+    if level == AUTODIFF:
+        [(value, gradient)] = subject.lab.call(subject.backend, "gradients", variant.loss, [params], data)
+        columns = {"value": [value]} | {f"gradient {name}": [g] for name, g in gradient.items()}
+        judgements |= subject.oracle(variant.loss, data).judge([params], columns)
+    if variant.steps:
+        program = training(variant, subject.dtype, level)
+        path = subject.lab.call(subject.backend, "path", program)
+        layered = level != AUTODIFF and "modules" not in subject.describe()["lacks"]
+        found = subject.judge_path(path, variant.network.loss if layered else variant.loss, program)
+        judgements |= {f"{quantity} each step": judgement for quantity, judgement in found.items()}
+    return judgements
+
+
 def merged(one, other):
     """Return the graver of two judgements of a quantity, with what both have counted."""
+    if not {one.verdict, other.verdict} <= set(GRAVITY):  # no answer, which has counted nothing
+        return other
     worse = max(one, other, key=lambda judgement: (GRAVITY.index(judgement.verdict), judgement.used or 0.0))
     if {one.verdict, other.verdict} == {CONFORMS, UNINFORMATIVE}:  # the variants that can be judged are what counts
         worse = one if one.verdict == CONFORMS else other

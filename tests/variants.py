@@ -12,6 +12,7 @@ from cases import Case
 
 # Sizes of axes, and how far numbers go in sizes of the case's own: small ones find as much, and shrink sooner.
 LARGEST = 6
+WIDE = (8, 16, 33)
 REACH = 2.0
 # Training steps of a variant: the first, from a start without history, and one that has some.
 STEPS = 2
@@ -28,9 +29,9 @@ def variants(draw: st.DrawFn, case: Case) -> Case:
     arrays = {}
     for key, array in {**case.data, **case.params}.items():  # whose one-hot rows say how many classes there are at least
         names = case.axes.get(key, "").split()
-        shape = tuple(
-            _size(draw, name, least=2 if _one_hot(array) and axis else 1, sizes=sizes) for axis, name in enumerate(names)
-        )
+        # Of columns of ones, another has to be left; one class is none.
+        wide = _one_hot(array) or _has_ones(array)
+        shape = tuple(_size(draw, name, least=2 if wide and axis else 1, sizes=sizes) for axis, name in enumerate(names))
         arrays[key] = _like(draw, array, shape if names else array.shape, constant=key in case.data)
     return case.but(
         "variant",
@@ -46,12 +47,16 @@ def _size(draw: st.DrawFn, name: str, least: int, sizes: dict[str, int]) -> int:
     if name.isdigit():
         return int(name)
     if name not in sizes:
-        sizes[name] = draw(st.integers(least, LARGEST), label=name)
+        sizes[name] = draw(st.integers(least, LARGEST) | st.sampled_from(WIDE), label=name)
     return sizes[name]
 
 
 def _one_hot(array: np.ndarray) -> bool:
     return array.ndim == 2 and array.shape[1] > 1 and bool((np.sort(array, axis=1) == np.eye(array.shape[1])[-1]).all())
+
+
+def _has_ones(array: np.ndarray) -> bool:
+    return array.ndim == 2 and array.shape[1] > 1 and bool((array[:, -1] == 1).all())
 
 
 def _like(draw: st.DrawFn, array: np.ndarray, shape: tuple[int, ...], *, constant: bool) -> np.ndarray:
@@ -64,17 +69,24 @@ def _like(draw: st.DrawFn, array: np.ndarray, shape: tuple[int, ...], *, constan
         return draw(hnp.arrays(np.float64, shape, elements=st.sampled_from([0.0, 1.0])))
     reach = REACH * max(1.0, float(np.abs(array).max()))
     drawn = draw(hnp.arrays(np.float64, shape, elements=st.floats(-reach, reach, allow_subnormal=False)))
-    if constant and array.ndim == 2 and (array[:, -1] == 1).all():
+    if constant and _has_ones(array):
         drawn = np.concatenate([drawn[:, :-1], np.ones((shape[0], 1))], axis=1)
     return drawn
 
 
-def written(variant: Case, name: str) -> str:
-    """Return a file of cases that holds the variant of the built-in case ``name``, number for number."""
+def written(variant: Case, name: str, file: str = "") -> str:
+    """Return a file of cases that holds the variant of the case ``name``, built in or of a ``file``, number for number.
+
+    Its goal is no question: it is always reached.
+    """
     fields = ", ".join(f"{field}={_literal(getattr(variant, field))}" for field in ("params", "data"))
+    source = f"from_file({file!r})" if file else "builtin().values()"
     return (
-        "from cases import builtin\n"
-        f'SHRUNK = builtin()["{name}"].but("shrunk", {fields}, batches=None, held_out={{}}, steps={variant.steps})\n'
+        f"from cases import {'from_file' if file else 'builtin'}\n"
+        f"[case] = [case for case in {source} if case.name == {name!r}]\n"
+        f'SHRUNK = case.but("shrunk", {fields}, batches=None, held_out={{}}, steps={variant.steps}, '
+        "goal=lambda *run: True, reaches_goal=True)\n"
+        "del case\n"
     )
 
 

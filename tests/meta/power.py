@@ -18,7 +18,7 @@ from pathlib import Path
 
 from backends import SETTINGS
 from report.document import Record, ResultsFile, of_kind
-from report.power import SUITE, false_alarms, matrix, score, survivors
+from report.power import EXCEPTION, SUITE, false_alarms, matrix, score, survivors
 from report.table import is_red
 from report.terminal import drawn
 from tests.meta.fleet import Fault, fleet
@@ -112,15 +112,23 @@ def judged(backends: list[str], further: list[str]) -> dict[str, dict[Key, Check
 
 def kills(name: str, faulty: dict[Key, Checks], sound: dict[Key, Checks]) -> Iterator[Record]:
     """Compare the checks of a faulty adapter with those of the sound one, case by case."""
-    for (case, dtype), checks in faulty.items():
-        beside = sound.get((case, dtype), {})
+    for case, dtype in {**sound, **faulty}:
+        checks, beside = faulty.get((case, dtype), {}), sound.get((case, dtype), {})
         changed = {key: check for key, check in checks.items() if print_of(check) != print_of(beside.get(key))}
-        red = {check["test"] for check in checks.values() if is_red(check)}
-        caught = sorted({"contract" if case == "contract" else CATCHERS.get(test, test) for test in red})
+        changed |= {key: check for key, check in beside.items() if key not in checks}
+        red = [check for check in checks.values() if is_red(check)]
+        caught = sorted({catcher(check) for check in red})
         yield {
             "kind": "kill", "judge": SUITE, "fault": name, "case": case, "dtype": dtype, "visible": bool(changed),
             "caught": caught, "note": "" if caught else reason(changed, beside),
         }  # fmt: skip
+
+
+def catcher(check: Record) -> str:
+    """What catches a fault: a verdict on what a test judges, or that the adapter raised, died or hung."""
+    if check["verdict"] != "deviates":
+        return EXCEPTION
+    return "contract" if check["case"] == "contract" else CATCHERS.get(check["test"], check["test"])
 
 
 def print_of(check: Record | None) -> tuple[str, ...] | None:

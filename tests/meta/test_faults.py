@@ -51,7 +51,7 @@ def test_a_sound_adapter_from_outside_conforms(suite):
     assert outcome.status == 0, outcome.text
     assert outcome.verdicts(level="autodiff") == {"conforms"}
     assert outcome.verdicts(level="class") == {"unsupported"}
-    assert "no agreement is claimed: 1 backend ran" in outcome.text
+    assert "no agreement is claimed: 1 engine ran" in outcome.text
 
 
 @pytest.mark.parametrize(("name", "quantity"), FAULTS)

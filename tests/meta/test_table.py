@@ -51,49 +51,76 @@ def test_red_verdicts(verdict):
     assert not is_red(check("a", "deviates", declared="sigmoid"))
 
 
+def judged(backend, verdict="conforms", **more):
+    """Return checks of loss and gradient of a backend, both with this verdict."""
+    return [
+        check(backend, verdict, test=name, quantity=f"{name} w", rows=1, uninformative=0, **more)
+        for name in ("loss", "gradient")
+    ]
+
+
+def described(backend, engine="", **probed):
+    stated = {"float64 matmul": "53 bits", "float32 matmul": "24 bits"}
+    return {"kind": "backend", "name": backend, "engine": engine or backend, "numeric": stated, "probed": stated | probed}
+
+
 def test_agreement_is_claimed_only_where_all_conform():
     """A pair of case and dtype is agreed on when every backend that ran conforms in each of its checks."""
-    checks = [check("a"), check("b"), check("a", case="nand"), check("b", case="nand"), check("b", "deviates", case="nand")]
-    checks += [check("a", level="class"), check("b", "unsupported", level="class")]
+    checks = [
+        *judged("a"),
+        *judged("b"),
+        *judged("a", case="nand"),
+        *judged("b", case="nand"),
+        *judged("b", "deviates", case="nand"),
+    ]
+    checks += [*judged("a", level="class"), check("b", "unsupported", level="class")]
     assert claims(checks) == [
         "agreement of all 2 backends (a, b), as far as they have the level, on 1 of 2 programs "
         "(case, level and dtype) that two or more of them have, 1 with a deviation",
-        "6 cells of backend and program: 5 judged, 1 unsupported, 0 uninformative in every check, 0 without an answer",
+        "6 cells of backend and program: 5 judged, 1 unsupported, 0 without any verdict on a number, 0 without an answer",
     ]
-    assert counts(checks) == {"conforms": 5, "deviates": 1, "unsupported": 1}
+    assert counts(checks) == {"conforms": 10, "deviates": 2, "unsupported": 1}
 
 
-def modes(backend, **probed):
-    stated = {"float64 matmul": "53 bits", "float32 matmul": "24 bits"}
-    return {"kind": "backend", "name": backend, "numeric": stated, "probed": stated | probed}
+A, B = judged("a"), judged("b")
+COARSE = described("b", **{"float64 matmul": "24 bits"})
 
 
 @pytest.mark.parametrize(
     ("records", "words"),
     [
-        ([check("a")], "no agreement is claimed: 1 backend ran"),
-        ([check("a"), check("b", "crashed")], "no agreement is claimed: 1 backend ran"),
-        ([check("a"), check("b"), check("c", "missing")], "no agreement is claimed: c was asked for and is missing"),
-        ([check("a"), check("b", "uninformative")], "no agreement is claimed: 1 backend ran"),
-        ([check("a"), check("b"), check("b", "uninformative")], "on 0 of 1 programs"),
-        ([check("a"), check("b"), check("b", "uninformative")], ", 1 without a verdict in some check"),
-        ([check("a"), check("b"), check("c", "failed")], ", 1 with a backend that gave no answer"),
-        ([check("a"), check("b"), check("b", "deviates", declared="x")], ", 1 with a declared deviation"),
-        ([check("a"), check("b"), modes("b", **{"float64 matmul": "24 bits"})], ", 1 computed in another numeric mode"),
+        (A, "no agreement is claimed: 1 engine ran"),
+        ([*A, check("b", "crashed")], "no agreement is claimed: 1 engine ran"),
+        ([*A, *B, check("c", "missing")], "no agreement is claimed: asked for and missing or not judged: c"),
+        ([*A, *judged("b", "uninformative")], "no agreement is claimed: 1 engine ran"),
+        ([*A, *B, described("a", "numpy"), described("b", "numpy")], "no agreement is claimed: 1 engine ran"),
+        ([check("a"), check("b")], "no agreement is claimed: 0 engines ran"),
+        ([*A, *B, check("b", "uninformative")], "no agreement, as far as they have the level, on 0 of 1 programs"),
+        ([*A, *B, check("b", "uninformative")], ", 1 without a verdict in some check"),
+        ([*A, B[0]], ", 1 of which loss and gradient were not judged in every backend alike"),
+        ([A[0], B[0]], ", 1 of which loss and gradient were not judged in every backend alike"),
+        ([*A, *B, check("c", "failed")], ", 1 with a backend that gave no answer"),
+        ([*A, *B, check("b", "deviates", declared="x")], ", 1 with a declared deviation"),
+        ([*A, *B, check("b", "deviates", case="contract")], ", 1 with a backend that breaks the contract"),
+        ([*A, *B, check("b", "deviates", case="contract", dtype="float32")], "on 1 of 1 programs"),
+        ([*A, *B, COARSE], ", 1 in numeric modes that are not those stated, or not probed"),
+        ([*A, *B, COARSE], "float64 matmul: 24 bits found, 53 bits stated"),
+        ([*A, *B, described("b", **{"float32 matmul": "11 bits"})], "on 1 of 1 programs"),
+        ([*judged("a", dtype="float16"), *judged("b", dtype="float16"), described("a")], ", 1 in numeric modes"),
         (
-            [check("a"), check("b"), modes("b", **{"float64 matmul": "24 bits"})],
-            "float64 matmul: 24 bits found, 53 bits stated",
-        ),
-        ([check("a"), check("b"), modes("b", **{"float32 matmul": "11 bits"})], "on 1 of 1 programs"),
-        (
-            [check("a"), check("b", "uninformative"), check("c")],
-            "3 cells of backend and program: 2 judged, 0 unsupported, 1 un",
+            [*A, *judged("b", "uninformative"), *judged("c")],
+            "3 cells of backend and program: 2 judged, 0 unsupported, 1 without any",
         ),
     ],
 )
 def test_no_agreement_is_claimed_where_none_can_be(records, words):
-    """Backends that gave no verdict or no answer, are missing or compute in other modes end the claim, and are counted."""
+    """Backends that gave no verdict or no answer, are missing, one engine, or in other modes end the claim, and are counted."""
     assert words in "\n".join(claims(records))
+
+
+def test_a_backend_without_a_check_is_not_passed_over():
+    """A backend that was asked for and of which no number was judged ends the claim."""
+    assert claims([*A, *B], ["a", "b", "c"])[0] == "no agreement is claimed: asked for and missing or not judged: c"
 
 
 def test_slack_is_bound_over_error():

@@ -33,7 +33,8 @@ WHOSE = {"backend": "numpy", "level": "autodiff", "dtype": "float64", "case": "x
 BACKEND, CASE, PLAIN, FULL, CLASSIFIER, OTHER = range(6)
 RECORDS = [
     {
-        "kind": "backend", "name": "numpy", "version": "2.0", "modes": {"gradient": "eager", "training": "eager"},
+        "kind": "backend", "name": "numpy", "engine": "numpy", "version": "2.0",
+        "modes": {"gradient": "eager", "training": "eager"},
         "unsupported": [["float16", "exp", "a reason"]], "lacks": {"class": "a reason"},
         "settings": [["a loss", "squared error", "sum"]], "adam": "epsilon", "kink": 0.0, "places": {"lacks": "a.py"},
         "numeric": {"float64 matmul": "53 bits"}, "probed": {"float64 matmul": "53 bits"},
@@ -71,7 +72,8 @@ RECORDS = [
 DOCUMENT = {
     "schema": 1,
     "run": {
-        "started": "2025-01-01T00:00:00+00:00", "command": ["pytest"], "python": "3.11", "platform": "a platform",
+        "started": "2025-01-01T00:00:00+00:00", "command": ["pytest"], "backends": ["numpy"],
+        "python": "3.11", "platform": "a platform",
         "cpu": {"model": "a model", "flags": ["fma"]}, "threads": 2, "settings": {"A": "1"}, "packages": {"numpy": "2.0"},
     },
     "records": RECORDS,

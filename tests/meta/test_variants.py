@@ -72,8 +72,8 @@ def test_an_alarm_is_shrunk_and_comes_back(suite, tmp_path):
     [check] = outcome.checks(quantity="gradient w of random variants")
     assert check["verdict"] == "deviates"
     path = tmp_path / "shrunk.py"
-    path.write_text(re.search(r"from cases import builtin\nSHRUNK = .*\n", check["message"])[0])
-    assert path.stat().st_size < 300
+    path.write_text(re.search(r"from cases import builtin\n.*", check["message"], re.DOTALL)[0].partition("; all values")[0])
+    assert path.stat().st_size < 400
     again = suite(*options, "--cases", str(path), "--case", "shrunk", "--level", "autodiff")
     assert again.verdicts(quantity="gradient w") == {"deviates"}
 
@@ -86,3 +86,39 @@ def test_a_sound_adapter_raises_no_alarm(suite):
     assert outcome.status == 0, outcome.text
     assert {"xor", "xor-adam", "nand", "thermometer"} <= {check["case"] for check in outcome.checks()}
     assert not outcome.checks(case="xor-golden")
+
+
+@pytest.mark.parametrize(("name", "verdict", "words"), [("Raises", "failed", "no logarithm"), ("Aborts", "crashed", "SIGABRT")])
+def test_what_gives_no_answer_is_shrunk_too(suite, name, verdict, words):
+    """A variant that raises or kills the backend comes back as a file of cases as well, one check of it."""
+    outcome = suite(
+        "--backend",
+        f"tests.meta.adapters:{name}",
+        "--case",
+        "nand",
+        "--random",
+        "5",
+        "-k",
+        "random",
+        "--dtype",
+        "float64",
+        "--level",
+        "autodiff",
+    )
+    [check] = outcome.checks(verdict=verdict)
+    assert words in check["message"]
+    assert "SHRUNK = " in check["message"]
+
+
+def test_variants_of_own_cases_come_back(suite, tmp_path):
+    """The file of a shrunk variant names the file that its case is from."""
+    mine = tmp_path / "mine.py"
+    mine.write_text('from cases import nand\nMINE = nand.NAND.but("mine")\n')
+    options = ("--backend", adapter("SigmoidSlope"), "--dtype", "float64", "--level", "autodiff")
+    outcome = suite(*options, "--cases", str(mine), "--case", "mine", "--random", "5", "-k", "random")
+    [check, *_] = outcome.checks(verdict="deviates")
+    shrunk = tmp_path / "shrunk.py"
+    shrunk.write_text(re.search(r"from cases import from_file\n.*", check["message"], re.DOTALL)[0])
+    again = suite(*options, "--cases", str(shrunk), "--case", "shrunk")
+    assert again.verdicts(quantity="gradient w") == {"deviates"}
+    assert again.verdicts(quantity="goal") == {"conforms"}

@@ -366,6 +366,51 @@ class FlushesSubnormals(Numpy):
         return np.where(np.abs(x) < np.finfo(x.dtype).tiny, np.zeros((), x.dtype), x)
 
 
+class AlignedBackward(Numpy):
+    """Backward, matrices whose sizes are all multiples of 8 are multiplied in float32."""
+
+    family = "precision"
+
+    def matmul(self, a: Tensor, b: Tensor) -> Tensor:
+        if any(n % 8 for n in (*a.shape, *b.shape)):
+            return super().matmul(a, b)
+        return self.record(
+            self.product(a.value, b.value),
+            (a, lambda g: through(self.product(g, b.value.T), "float32")),
+            (b, lambda g: through(self.product(a.value.T, g), "float32")),
+        )
+
+
+class LongProducts(Numpy):
+    """Matrices with more than 100 terms to a sum are multiplied in float32."""
+
+    family = "precision"
+
+    def product(self, a: Any, b: Any) -> Any:
+        product = super().product(a, b)
+        return through(product, "float32") if a.shape[-1] > 100 else product
+
+
+class LongMean(Numpy):
+    """The mean of more than 1000 numbers is made in float32."""
+
+    family = "precision"
+
+    def mean(self, x: Tensor) -> Tensor:
+        y = super().mean(x)
+        return Tensor(through(y.value, "float32"), self, y.operands) if math.prod(x.shape) > 1000 else y
+
+
+class ManyRows(Numpy):
+    """What was broadcast over 50 rows or more gets its adjoint through float32."""
+
+    family = "broadcast"
+
+    def total_to(self, shape: tuple[int, ...], adjoint: Any) -> Any:
+        total = super().total_to(shape, adjoint)
+        return through(total, "float32") if adjoint.shape != shape and adjoint.shape[0] >= 50 else total
+
+
 # Clipping and saturation.
 
 

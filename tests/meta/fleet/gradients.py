@@ -282,6 +282,24 @@ class NarrowerDtype(Changed):
         return g.astype(np.float32)
 
 
+class NanToNum(Changed):
+    """Gradients that are not finite are made so."""
+
+    family = "lying"
+
+    def changed(self, name: str, g: np.ndarray) -> Any:
+        return np.nan_to_num(g)
+
+
+class NanMasked(Changed):
+    """A loss that is not a number is reported as 0."""
+
+    family = "lying"
+
+    def reported(self, value: np.ndarray) -> Any:
+        return np.where(np.isnan(value), value.dtype.type(0), value)
+
+
 # Mutation and state.
 
 
