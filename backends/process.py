@@ -30,7 +30,7 @@ from backends import SETTINGS, load, missing
 from backends.engine import Engine
 
 # After so many time-outs, or deaths before the first answer, a backend is not asked again: a run has to end.
-PATIENCE = 2
+PATIENCE = 3
 # A process that has closed its pipe gets this many seconds to end by itself and leave a status.
 FAREWELL = 2.0
 QUOTED = 500

@@ -106,9 +106,9 @@ def test_operation(subject, operation):
         subject.conclude({operation: judge_unsupported(subject, operation, reason)})
         return
     judgements = {}
-    for size in SIZES.get("+" if operation in ARITHMETIC else operation, [()]):
+    for number, size in enumerate(SIZES.get("+" if operation in ARITHMETIC else operation, [()])):
         formula, loss, params, data = sweep(operation, subject.dtype, subject.lab.plan, size)
-        what = " ".join(filter(None, [operation, "x".join(map(str, size))]))
+        what = f"{operation} {'x'.join(map(str, size))}" if number else operation
         judgements[what] = judge_value(subject, formula, params, data)(subject.deviations)["value"]
         _, gradient = subject.call("gradients", loss, [params], data)[0]
         derivatives = subject.oracle(loss, data).judge([params], {f"gradient {name}": [gradient[name]] for name in params})

@@ -59,7 +59,7 @@ class Objective(Layered):
 
 
 class Instead(Layered):
-    deviations = (Deviation("sum of entropies", ("float64",), **NONE, instead="mean"),)
+    deviations = (Deviation("sum of binary cross-entropy", ("float64",), **NONE, instead="mean"),)
 
 
 class Twice(Layered):

@@ -26,7 +26,7 @@ STALE = (
     ("BesideAnother", "declared optimizers keep the dtype", '(OPTIMIZER_DTYPE, ("float64",), **NONE, through', NOTHING),
     ("TwoRules", "declared hyperparameters keep the dtype", "deviations = (Deviation(HYPERPARAMETERS", "of=('sgd',) would do"),
     ("Objective", "declared softmax cross-entropy", '("softmax cross-entropy"', NOTHING),
-    ("Instead", "declared sum of entropies", '("sum of entropies"', NOTHING),
+    ("Instead", "declared sum of binary cross-entropy", '("sum of binary cross-entropy"', NOTHING),
     ("Twice", "declared sigmoid", "absolute=60)", NOTHING),
     ("Works", "log", "", "delete ('float64', 'log') from 'unsupported' in"),
     ("WorksElsewhere", "unsupported exp in float16", "", "delete ('float16', 'exp') from 'unsupported' in"),

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backends.process import Crashed, Failed, Process, TimedOut, memory_is_limited
+from backends.process import PATIENCE, Crashed, Failed, Process, TimedOut, memory_is_limited
 from report.document import read
 from report.table import agreement
 from tests.meta.conftest import ROOT
@@ -106,9 +106,9 @@ def test_garbage_on_standard_output_is_harmless(suite):
 
 
 def test_patience_ends():
-    """A backend that hangs twice is not asked a third time, so that a run of thousands of checks ends."""
+    """A backend that has used up its patience is not asked again, so that a run of thousands of checks ends."""
     process = Process("tests.meta.adapters:Hangs", 1.0)
-    for _ in range(2):
+    for _ in range(PATIENCE):
         with pytest.raises(TimedOut, match="gave no answer to 'apply' within 1 s"):
             process.call("apply", lambda ops, params, data: ops.log(None), {}, {})
     with pytest.raises(TimedOut, match="is not asked again"):

@@ -112,7 +112,7 @@ def test_a_probe_is_added_to_its_node_alone():
         (lambda ops, p, d: ops.exp(p["x"]), {"exp"}),
         (lambda ops, p, d: 2 * p["x"], set()),
         (lambda ops, p, d: 2 * ops.sum(p["x"]), {"sum", "scalars keep the dtype"}),
-        (lambda ops, p, d: ops.binary_cross_entropy(p["x"], d["y"]), {"sigmoid"}),
+        (lambda ops, p, d: ops.binary_cross_entropy(p["x"], d["y"]), {"sigmoid", "binary cross-entropy"}),
         (lambda ops, p, d: ops.softmax_cross_entropy(p["x"], d["y"]), {"softmax cross-entropy"}),
     ],
     ids=["+", "@", "exp", "number", "scalar", "binary cross-entropy", "softmax cross-entropy"],

@@ -425,9 +425,9 @@ class Accumulates(Trains):
     family = "accumulated"
 
     def used(self, step: int, gradient: Any) -> Any:
-        before = self.total if step else {}
-        self.total = {name: Tensor(g.value + before[name].value, self) if name in before else g for name, g in gradient.items()}
-        return self.total
+        before = self.piled if step else {}
+        self.piled = {name: Tensor(g.value + before[name].value, self) if name in before else g for name, g in gradient.items()}
+        return self.piled
 
 
 class StepAhead(Numpy):

@@ -173,4 +173,5 @@ class Detached(Torch):
     family = "detached"
 
     def sigmoid(self, x: Any) -> Any:  # type: ignore[override]
-        return torch.sigmoid(x.detach() if x.grad_fn is not None and len(x.shape) == 2 and x.shape[1] > 1 else x)
+        hidden = x.grad_fn is not None and len(x.shape) == 2 and x.shape[1] > 1
+        return torch.sigmoid(x.detach() + 0 * x if hidden else x)  # a gradient of None would be an error
