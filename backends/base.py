@@ -45,6 +45,8 @@ OPTIMIZER_DTYPE = "optimizers keep the dtype"
 # What a deviation of an optimiser may be about: hyperparameters of a rule, the powers of the betas, or the weights.
 PARTS = ("rate", "beta1", "beta2", "epsilon", "powers", "weights")
 AT_ZERO = "{} at 0"
+# What a binary cross-entropy may be at a logit of exactly 0, after its reduction: the slope -y for 1/2 - y.
+NO_SLOPE = "without the slope of log(1 + exp(z))"
 CLAUSES = (SCALARS_KEEP_DTYPE, HYPERPARAMETERS, OPTIMIZER_DTYPE)
 # Numeric modes as IEEE 754 has them: nothing narrower than asked for, and subnormal numbers.
 NUMERIC = {

@@ -86,6 +86,9 @@ def _are_labels(y: np.ndarray) -> bool:
     return all(label == 0 or label == 1 for label in y.ravel().tolist())
 
 
+_without_slope = np.frompyfunc(lambda slope, z, y: slope.union(-y) if z.contains(0) else slope, 3, 1)
+
+
 def _sigmoid(x: arb) -> arb:
     return 1 / (1 + (-x).exp())  # x stands once, so the ball is as narrow as can be
 
@@ -134,6 +137,8 @@ class Exact(TapeBackend):
         self.rounding = rounding
         # Relative errors of what passes through a narrower dtype, by name: a declared deviation.
         self.lost: dict[str, float] = {}
+        # Whether a binary cross-entropy may lack a part of its slope at a logit of 0: another.
+        self.no_slope = False
         if rounding:
             unit = arb(rounding.unit)
             self._once = self._near_one(unit)
@@ -226,7 +231,8 @@ class Exact(TapeBackend):
             return slope
         log1p = self.function("log1p", self.function("exp", -np.abs(z)))
         one, other = (self.function("exp", self.round(x - self.round(self.maximum0(x) + log1p))) for x in (z, -z))
-        return _union(slope, self.round(self.round(self.round(1 - y) * one) - self.round(y * other)))
+        slope = _union(slope, self.round(self.round(self.round(1 - y) * one) - self.round(y * other)))
+        return _without_slope(slope, *np.broadcast_arrays(z, y)) if self.no_slope else slope
 
     def logistic_loss(self, z: np.ndarray, y: np.ndarray) -> np.ndarray:
         """max(z, 0) - y z + log1p(exp(-|z|)) or, as PyTorch has it, (1 - y) z - min(z, 0) + log1p(exp(-|z|))."""

@@ -12,6 +12,7 @@ from backends.base import (
     AT_ZERO,
     HYPERPARAMETERS,
     MATMUL,
+    NO_SLOPE,
     Backend,
     Deviation,
     Formula,
@@ -84,7 +85,7 @@ def _no_slope(reduction: str) -> Deviation:
         reason="made of relu(z), abs(z) and their slopes, all 0 at z = 0, so that a logit of exactly 0 has the slope -y",
         size="-1 for -1/2 and 0 for 1/2; right from 1e-9 on either side",
         link="https://github.com/apache/mxnet/blob/1.9.1/python/mxnet/gluon/loss.py",
-        instead=f"{reduction} without the slope of log(1 + exp(z))",
+        instead=f"{reduction} {NO_SLOPE}",
     )
 
 

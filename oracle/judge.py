@@ -14,6 +14,7 @@ from flint import arb
 from backends.base import (
     HYPERPARAMETERS,
     MATMUL,
+    NO_SLOPE,
     OPERATIONS,
     OPTIMIZER_DTYPE,
     SCALARS_KEEP_DTYPE,
@@ -141,21 +142,28 @@ class Oracle:
         """
         absolute = {deviation.subject: deviation.absolute for deviation in declared if deviation.absolute}
         through = [d for d in declared if d.through and comparison.quantity.startswith("updated")]
-        if not absolute and not through:
-            return judgement
-        bounds = self._bounds(absolute)
-        bounds.lost = {part: float(np.finfo(d.through).eps) / 2 for d in through for part in d.what}
-        again = comparison.empty()
-        # What a rule remembers needs every row.
-        indices = range(len(points)) if comparison.quantity.startswith("updated") else comparison.outside
-        self._compare({comparison.quantity: again}, bounds, [(index, points[index]) for index in indices], results)
-        wider = again.judge()
-        names = ", ".join([*absolute, *(d.subject for d in through)])
-        if wider.verdict == CONFORMS:
-            return dataclasses.replace(judgement, declared=names)
-        if wider.verdict == UNINFORMATIVE and not through:
-            message = f"outside its bound, and beside the declared deviation of {names} {wider.message}: {judgement.message}"
-            return dataclasses.replace(judgement, verdict=UNINFORMATIVE, message=message)
+        at_zero = [d for d in declared if d.instead]
+        for more in ([], at_zero) if at_zero else ([],):
+            if not absolute and not through and not more:
+                continue
+            bounds = self._bounds(absolute)
+            bounds.no_slope = bool(more)
+            bounds.lost = {part: float(np.finfo(d.through).eps) / 2 for d in through for part in d.what}
+            again = comparison.empty()
+            # What a rule remembers needs every row.
+            indices = range(len(points)) if comparison.quantity.startswith("updated") else comparison.outside
+            self._compare({comparison.quantity: again}, bounds, [(index, points[index]) for index in indices], results)
+            wider = again.judge()
+            names = ", ".join([*absolute, *(d.subject for d in (*through, *more))])
+            if wider.verdict == CONFORMS:
+                return dataclasses.replace(judgement, declared=names)
+            if wider.verdict == UNINFORMATIVE:
+                if through and not more:
+                    return judgement
+                message = (
+                    f"outside its bound, and beside the declared deviation of {names} {wider.message}: {judgement.message}"
+                )
+                return dataclasses.replace(judgement, verdict=UNINFORMATIVE, message=message)
         return judgement
 
     @property
@@ -224,6 +232,8 @@ class Oracle:
         """Return the declared deviations of what the formula uses."""
         used = subjects(self.formula, point, self._seen(0)) if self.deviations else set()
         used |= {HYPERPARAMETERS, OPTIMIZER_DTYPE} if self.steps and self.steps.native else set()
+        if self.steps and "binary cross-entropy" in used:  # a loss by itself is told from what it is instead
+            used |= {d.subject for d in self.deviations if d.instead.endswith(NO_SLOPE)}
         rule = self.steps.optimizer.name if self.steps else ""
         return [d for d in self.deviations if d.subject in used and (not d.of or rule in d.of)]
 

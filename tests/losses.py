@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from backends.base import NO_SLOPE
 from cases.network import objective
 
 # Keras' epsilon(), in the dtype of the run.
@@ -33,7 +34,6 @@ def formula(words, name):
 
 
 CLIPPED = f"mean with probabilities clipped at {CLIP}"
-NO_SLOPE = "without the slope of log(1 + exp(z))"
 
 
 def known(name):
