@@ -12,10 +12,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from backends.base import HYPERPARAMETERS, Backend, Deviation, Program
+from backends.base import Backend, Deviation, Program
 from backends.numpy import Numpy
 from backends.tape import Tensor
-from tests.meta.fleet.layers import OptimizerFloat32
 from tests.meta.layered import Layered
 
 
@@ -240,60 +239,9 @@ class LeavesTheSession(Numpy):
         os._exit(0)
 
 
-# Declarations of what only layers and optimisers have.
-
-
-class StaleSetting(Layered):
-    """Declares of a setting what is not so."""
-
-    deviations = (
-        Deviation("sum of binary cross-entropy", ("float64",), reason="none", size="none", link="none", instead="mean"),
-    )
-
-
 class MissingLayer(Layered):
     """Gives back the parameters of all layers but the last."""
 
     def fit(self, program: Program) -> Any:
         for value, gradient, weights in super().fit(program):
             yield value, gradient, weights[:-2]
-
-
-class StaleOptimizer(Layered):
-    """Declares that hyperparameters lose digits, which they do not."""
-
-    deviations = (
-        Deviation(
-            HYPERPARAMETERS,
-            ("float64",),
-            reason="none",
-            size="none",
-            link="none",
-            through="float32",
-            what=("rate",),
-            of=("sgd",),
-        ),
-    )
-
-
-class LooseOptimizer(OptimizerFloat32):
-    """Declares that the learning rate passes through float16, where float32 would do."""
-
-    deviations = (
-        Deviation(
-            HYPERPARAMETERS,
-            ("float64",),
-            reason="none",
-            size="none",
-            link="none",
-            through="float16",
-            what=("rate",),
-            of=("sgd", "adam"),
-        ),
-    )
-
-
-class FalselyLacking(Layered):
-    """Declares that it lacks a level, and has it."""
-
-    lacks: ClassVar = {"class": "no such thing"}

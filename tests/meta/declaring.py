@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from backends.base import HYPERPARAMETERS, OPTIMIZER_DTYPE, SCALARS_KEEP_DTYPE, Deviation
+from backends.base import AT_ZERO, HYPERPARAMETERS, NO_SLOPE, OPTIMIZER_DTYPE, SCALARS_KEEP_DTYPE, Deviation
 from backends.numpy import Numpy
-from tests.meta.fleet.layers import OptimizerFloat32
+from tests.meta.fleet.layers import NoSlopeAtZero, OptimizerFloat32
 from tests.meta.layered import Layered
 
 NONE = {"reason": "none", "size": "none", "link": "none"}
@@ -112,3 +112,38 @@ class Speechless(Numpy):
     def version(self) -> str:
         time.sleep(10_000)
         raise AssertionError
+
+
+class StaleSetting(Layered):
+    deviations = (Deviation("sum of binary cross-entropy", ("float64",), **NONE, instead="mean"),)
+
+
+class StaleOptimizer(Layered):
+    deviations = (Deviation(HYPERPARAMETERS, ("float64",), **NONE, through="float32", what=("rate",), of=("sgd",)),)
+
+
+class LooseOptimizer(OptimizerFloat32):
+    """Float32 would do."""
+
+    deviations = (Deviation(HYPERPARAMETERS, ("float64",), **NONE, through="float16", what=("rate",), of=("sgd", "adam")),)
+
+
+class FalselyLacking(Layered):
+    lacks: ClassVar = {"class": "no such thing"}
+
+
+class StatesNoSlope(NoSlopeAtZero):
+    """States what it does at a logit of 0."""
+
+    deviations = tuple(
+        Deviation(AT_ZERO.format(f"{to} of binary cross-entropy"), ("float64",), **NONE, instead=f"{to} {NO_SLOPE}")
+        for to in ("sum", "mean")
+    )
+
+
+class StatesNoSlopeAndFlips(StatesNoSlope):
+    """Has another fault beside what it states: the slope has the wrong sign where the logit is not 0."""
+
+    def logistic_slope(self, z: np.ndarray, y: np.ndarray) -> np.ndarray:
+        slope = super().logistic_slope(z, y)
+        return np.where(z == 0, slope, -slope)

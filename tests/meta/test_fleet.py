@@ -37,7 +37,8 @@ def test_every_fault_is_killed(first, tmp_path):
 
     That an adapter raises or dies is no verdict: the fault itself may be broken.
     """
-    part = [fault for fault in FAULTS[first : first + PART] if not backends.missing(fault.sound)]
+    gone = {fault.sound: reason for fault in FAULTS[first : first + PART] if (reason := backends.missing(fault.sound))}
+    part = [fault for fault in FAULTS[first : first + PART] if fault.sound not in gone]
     sound = list(dict.fromkeys(fault.sound for fault in part))
     (tmp_path / "short.py").write_text(BATCHES)
     options = [word for name in QUICK for word in ("--case", name)]
@@ -50,6 +51,8 @@ def test_every_fault_is_killed(first, tmp_path):
         if not any({*kill["caught"]} - {EXCEPTION} for kill in wide or found):
             alive.append(fault.name)
     assert not alive
+    if gone:
+        pytest.skip(f"faults not judged: {gone}")
 
 
 def cell(fault="A", case="nand", dtype="float64", visible=True, caught=(), judge=SUITE, note=""):

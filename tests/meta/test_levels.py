@@ -3,6 +3,7 @@
 import pytest
 
 import backends
+from tests.meta import declaring
 from tests.meta.fleet import fleet
 
 SOUND = "tests.meta.layered:Layered"
@@ -10,7 +11,8 @@ ADAPTERS = {fault.name: fault.adapter for fault in fleet()} | {"Layered": SOUND}
 
 
 def adapter(name):
-    return ADAPTERS.get(name, f"tests.meta.adapters:{name}")
+    room = "declaring" if hasattr(declaring, name) else "adapters"
+    return ADAPTERS.get(name, f"tests.meta.{room}:{name}")
 
 
 FAULTS = (
@@ -98,3 +100,21 @@ def test_a_silent_mean_is_called_by_its_name(suite, package, adapter):
         assert (check["verdict"], check["declared"]) == ("deviates", None)
         assert "it is the mean over the 4 examples, where the case has the sum" in check["message"]
     assert outcome.verdicts(level="autodiff") == {"conforms"}
+
+
+def test_what_is_stated_of_a_logit_of_zero_excuses_that_alone(suite, tmp_path):
+    """A slope that is lacking at a logit of 0 is red undeclared, no verdict where stated, and excuses no other wrong slope."""
+    file = tmp_path / "zero.py"
+    file.write_text('from cases import nand\nZERO = nand.NAND.but("zero", params={"w": ((0,), (0,), (0,))})\n')
+    names = ("NoSlopeAtZero", "StatesNoSlope", "StatesNoSlopeAndFlips")
+    options = [word for name in names for word in ("--backend", adapter(name))]
+    outcome = suite(
+        *options, "--cases", str(file), "--case", "zero", "--dtype", "float64", "--level", "modules", "-k", "every_step"
+    )
+    found = {}
+    for name in names:
+        [check] = outcome.checks(backend=adapter(name), quantity="gradient w each step")
+        found[name] = check["verdict"], bool(check["declared"])
+    assert found["NoSlopeAtZero"] == ("deviates", False)
+    assert found["StatesNoSlope"] == ("uninformative", False)
+    assert found["StatesNoSlopeAndFlips"] == ("deviates", False)
