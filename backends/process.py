@@ -144,7 +144,7 @@ class Process:
         self._log = tempfile.TemporaryFile()  # noqa: SIM115, lives as long as the process
         self._socket, theirs = socket.socketpair()
         self._pipe = Connection(os.dup(self._socket.fileno()))
-        command = [sys.executable, "-m", "backends.process", str(theirs.fileno()), self.name, str(self.memory)]
+        command = [sys.executable, "-m", "backends.process", str(theirs.fileno()), self.name]
         environment = SETTINGS | dict(os.environ) | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         with theirs:
             # A session of its own, so that what it starts can be ended with it.
@@ -152,6 +152,8 @@ class Process:
                 command, pass_fds=[theirs.fileno()], env=environment, stdin=subprocess.DEVNULL, stdout=self._log,
                 stderr=self._log, start_new_session=True,
             )  # fmt: skip
+        if self.memory < math.inf:
+            _limit_memory(self._child.pid, self.memory)
         self._watcher = threading.Thread(target=self._watch, args=[self._child], daemon=True)
         self._watcher.start()
 
@@ -266,21 +268,21 @@ def _printable(text: str) -> str:
     )
 
 
-def _limit_memory(gib: float) -> None:
+def _limit_memory(process: int, gib: float) -> None:
+    """Limit a process that has just started, from outside: by the time that it could do so it holds all that it imports."""
     import resource  # not on every platform
 
     _, most = resource.getrlimit(resource.RLIMIT_DATA)
     # What is written to counts, and not the address space that is only reserved, of which frameworks take far more.
     granted = int(min(gib * GIB, sys.maxsize if most == resource.RLIM_INFINITY else most))
-    resource.setrlimit(resource.RLIMIT_DATA, (granted, granted))
+    with contextlib.suppress(ProcessLookupError):  # it has ended already
+        resource.prlimit(process, resource.RLIMIT_DATA, (granted, granted))
 
 
-def _serve(pipe: Connection, name: str, memory: float) -> None:
+def _serve(pipe: Connection, name: str) -> None:
     if sys.platform == "linux":  # die with the parent, however it dies, even while computing
         pr_set_pdeathsig = 1
         ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
-    if memory < math.inf:
-        _limit_memory(memory)
     engine: Engine | None = None
     broken: tuple[str, Any] = ("", "")
     try:
@@ -318,4 +320,4 @@ def _failure(what: str, error: Exception) -> tuple[str, str]:
 
 
 if __name__ == "__main__":
-    _serve(Connection(int(sys.argv[1])), sys.argv[2], float(sys.argv[3]))
+    _serve(Connection(int(sys.argv[1])), sys.argv[2])

@@ -114,10 +114,6 @@ class Speechless(Numpy):
         raise AssertionError
 
 
-class StaleSetting(Layered):
-    deviations = (Deviation("sum of binary cross-entropy", ("float64",), **NONE, instead="mean"),)
-
-
 class StaleOptimizer(Layered):
     deviations = (Deviation(HYPERPARAMETERS, ("float64",), **NONE, through="float32", what=("rate",), of=("sgd",)),)
 

@@ -1,6 +1,7 @@
 """What an adapter declares is so still, or the line to delete is named; words that mean nothing are refused at once."""
 
 import dataclasses
+import inspect
 import re
 from pathlib import Path
 
@@ -10,7 +11,6 @@ from backends import declarations
 from backends.base import HYPERPARAMETERS, OPTIMIZER_DTYPE, Deviation, Setting
 from backends.numpy import Numpy
 from tests.meta import declaring
-from tests.meta.conftest import ROOT
 from tests.meta.declaring import NONE
 
 DECLARING = "tests.meta.declaring:"
@@ -35,12 +35,13 @@ STALE = (
 )
 
 
-def place(words):
-    """Return file and line of the one line of the adapters that holds ``words``, or the file alone."""
-    lines = (ROOT / FILE).read_text().splitlines()
-    [number, *more] = (number for number, line in enumerate(lines, start=1) if words in line)
-    assert not (words and more)
-    return f"{FILE}:{number}" if words else FILE
+def place(name, words):
+    """Return file and line of the one line of adapter ``name`` that holds ``words``, or the file alone."""
+    if not words:
+        return FILE
+    lines, start = inspect.getsourcelines(getattr(declaring, name))
+    [number] = (number for number, line in enumerate(lines, start) if words in line)
+    return f"{FILE}:{number}"
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +56,7 @@ def test_a_declaration_that_does_not_hold_is_named(stale_run, name, quantity, li
     """The check fails, undeclared, and the message has the file and line, and what to delete there."""
     [check] = stale_run.checks(backend=DECLARING + name, quantity=quantity)
     assert (check["verdict"], check["declared"]) == ("deviates", None)
-    assert place(line) in check["message"]
+    assert place(name, line) in check["message"]
     assert words in check["message"]
     assert stale_run.status == 1
 
@@ -149,7 +150,7 @@ def test_an_unknown_word_stops_the_run(suite, tmp_path, workers):
     options = [option for name in names for option in ("--backend", f"tests.meta.{name}")]
     outcome = suite(*options, "--case", "line", "--time-limit", "6", f"--results={kept}", *workers)
     assert outcome.status == 4, outcome.text
-    line = place('Deviation("tangent"')
+    line = place("Unknown", 'Deviation("tangent"')
     assert f"ERROR: backend '{DECLARING}Unknown': {line}: the Deviation of 'tangent' names nothing; known: " in outcome.text
     assert kept.read_text() == "kept"
     assert " passed" not in outcome.text

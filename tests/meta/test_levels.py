@@ -33,7 +33,7 @@ FAULTS = (
     ("LooseOptimizer", "declared hyperparameters keep the dtype", "autodiff", "contract"),
     ("IgnoresBetas", "updated w of adam with other numbers", "autodiff", "contract"),
     ("MeanObjective", "sum of binary cross-entropy", "autodiff", "contract"),
-    ("StaleSetting", "declared sum of binary cross-entropy", "autodiff", "contract"),
+    ("Instead", "declared sum of binary cross-entropy", "autodiff", "contract"),
     ("FalselyLacking", "each step", "class", "nand"),
 )
 TESTS = "every_step or optimizer or settings or declarations"
