@@ -140,31 +140,32 @@ class Oracle:
 
         They have to conform then; where the wider bound cannot tell right from wrong, there is no verdict.
         """
-        absolute = {deviation.subject: deviation.absolute for deviation in declared if deviation.absolute}
-        through = [d for d in declared if d.through and comparison.quantity.startswith("updated")]
+        updates = comparison.quantity.startswith("updated")
+        errors = [d for d in declared if d.absolute or (d.through and updates)]
         at_zero = [d for d in declared if d.instead]
-        for more in ([], at_zero) if at_zero else ([],):
-            if not absolute and not through and not more:
-                continue
-            bounds = self._bounds(absolute)
-            bounds.no_slope = bool(more)
-            bounds.lost = {part: float(np.finfo(d.through).eps) / 2 for d in through for part in d.what}
+        # What a rule remembers needs every row.
+        rows = [(index, points[index]) for index in (range(len(points)) if updates else comparison.outside)]
+        # The fewer are let off, the sharper the bound; and none is named that is not needed.
+        for excuses in filter(None, ([errors, [*errors, *at_zero]] if at_zero else [errors])):
             again = comparison.empty()
-            # What a rule remembers needs every row.
-            indices = range(len(points)) if comparison.quantity.startswith("updated") else comparison.outside
-            self._compare({comparison.quantity: again}, bounds, [(index, points[index]) for index in indices], results)
+            self._compare({comparison.quantity: again}, self._beside(excuses), rows, results)
             wider = again.judge()
-            names = ", ".join([*absolute, *(d.subject for d in (*through, *more))])
+            names = ", ".join(deviation.subject for deviation in excuses)
             if wider.verdict == CONFORMS:
                 return dataclasses.replace(judgement, declared=names)
             if wider.verdict == UNINFORMATIVE:
-                if through and not more:
-                    return judgement
                 message = (
                     f"outside its bound, and beside the declared deviation of {names} {wider.message}: {judgement.message}"
                 )
                 return dataclasses.replace(judgement, verdict=UNINFORMATIVE, message=message)
         return judgement
+
+    def _beside(self, excuses: Sequence[Deviation]) -> Exact:
+        """Return the bounds of this formula where the backend deviates as ``excuses`` say."""
+        bounds = self._bounds({deviation.subject: deviation.absolute for deviation in excuses if deviation.absolute})
+        bounds.no_slope = any(deviation.instead for deviation in excuses)
+        bounds.lost = {part: float(np.finfo(d.through).eps) / 2 for d in excuses if d.through for part in d.what}
+        return bounds
 
     @property
     def _numbers(self) -> Sequence[int] | None:

@@ -272,6 +272,25 @@ def test_a_narrower_dtype_explains_one_rounding():
     assert sgd_step(1.0, [], native=True) == (DEVIATES, None)
 
 
+def test_where_a_narrow_optimizer_admits_a_wrong_step_there_is_no_verdict():
+    """Entries whose steps differ by less than float32 can tell are not told apart beside a rate that passed through it."""
+    slope = np.array([1, 1 + 2.0**-30])
+    oracle = Oracle(
+        linear, {"slope": slope}, "float64", [narrowed("rate", of=("sgd",))], Steps(Optimizer("sgd", 0.1), native=True)
+    )
+
+    def judged_step(step):
+        return oracle.judge([{"w": np.zeros(2)}], {"updated w": [-step]})["updated w"]
+
+    assert judged_step(0.1 * slope).verdict == CONFORMS
+    for step in (np.float32(0.1) * slope, np.float32(0.1) * slope[::-1]):
+        judgement = judged_step(step)
+        assert (judgement.verdict, judgement.declared) == (UNINFORMATIVE, None)
+        beginning = f"outside its bound, and beside the declared deviation of {HYPERPARAMETERS} a wrong result would be inside"
+        assert judgement.message.startswith(beginning)
+    assert judged_step(0.1001 * slope).verdict == DEVIATES
+
+
 def test_a_narrow_optimizer_explains_no_gradient():
     """What an optimiser passes through a narrower dtype is after the gradient."""
     steps = Steps(Optimizer("sgd", 0.1), native=True)
