@@ -6,13 +6,16 @@ import importlib.metadata
 from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
-import autograd
-import autograd.numpy as anp
 import numpy as np
-from autograd.misc import optimizers
-from autograd.scipy.special import expit
 
 from backends.base import OPTIMIZER_DTYPE, SCALARS_KEEP_DTYPE, Backend, Deviation, Formula, Program, Tensor, Tensors
+from backends.legacy import removed_names
+
+with removed_names():
+    import autograd
+    import autograd.numpy as anp
+    from autograd.misc import optimizers
+    from autograd.scipy.special import expit
 
 # The rule of numpy's value-based casting, replaced in numpy 2 (NEP 50).
 _PROMOTES = Deviation(

@@ -9,9 +9,9 @@ from typing import ClassVar
 import numpy as np
 
 from backends.base import Backend, Deviation, Formula, Layer, Model, Program, Setting, Tensor, Tensors
-from backends.legacy import removed_numpy_names
+from backends.legacy import removed_names
 
-with removed_numpy_names():
+with removed_names():
     import chainer
     import chainer.functions as F
     import chainer.links as L

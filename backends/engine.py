@@ -11,6 +11,8 @@ import numpy as np
 
 from backends.base import AUTODIFF, Backend, Formula, Layer, Optimizer, Program, Tensor, Tensors
 
+ALIGNMENT = 64  # bytes: a line of the cache, and the widest vector
+
 
 @dataclasses.dataclass(frozen=True)
 class Training:
@@ -117,7 +119,7 @@ class Engine:
 
     def follows(self, array: np.ndarray) -> bool:
         """Whether a tensor made from ``array`` changes when the array does."""
-        array = np.array(array)
+        array = _aligned(array)
         tensor = self.backend.tensor(array)
         before = self._out(tensor)
         array += 1
@@ -227,3 +229,12 @@ class Engine:
         if set(tensors) != set(expected):
             raise ValueError(f"{self.backend.name} returned entries {sorted(tensors)} for parameters {sorted(expected)}")
         return {name: self._out(tensors[name]) for name in expected}
+
+
+def _aligned(array: np.ndarray) -> np.ndarray:
+    """Return a copy that begins at a multiple of ALIGNMENT: some frameworks keep the memory of such an array, and no other."""
+    memory = np.empty(array.nbytes + ALIGNMENT, dtype=np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT
+    copy: np.ndarray = memory[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy

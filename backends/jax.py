@@ -51,7 +51,7 @@ class Net(eqx.Module):
 
 def _linears(tree: eqx.Module) -> list[Tensor]:
     """Kernel and bias of each layer, of a model or of its gradient."""
-    layers = jax.tree.leaves(tree, is_leaf=lambda node: isinstance(node, eqx.nn.Linear))
+    layers = jax.tree_util.tree_leaves(tree, is_leaf=lambda node: isinstance(node, eqx.nn.Linear))
     return [array for layer in layers if isinstance(layer, eqx.nn.Linear) for array in (layer.weight.T, layer.bias)]
 
 
@@ -84,7 +84,7 @@ class Jax(Backend):
         return jax.__version__
 
     def tensor(self, array: np.ndarray) -> Tensor:
-        return jnp.array(array)
+        return jnp.array(np.array(array))  # JAX 0.4.13 takes the memory that it is given
 
     def array(self, tensor: Tensor) -> np.ndarray:
         return np.asarray(tensor)
@@ -98,7 +98,7 @@ class Jax(Backend):
         @jax.jit
         def step(params: Tensors, data: Tensors) -> tuple[Tensor, Tensors, Tensors]:
             value, gradient = jax.value_and_grad(lambda leaves: loss(self, leaves, data))(params)
-            return value, gradient, jax.tree.map(lambda w, g: w - rate * g, params, gradient)
+            return value, gradient, jax.tree_util.tree_map(lambda w, g: w - rate * g, params, gradient)
 
         for data in batches:
             value, gradient, params = step(params, data)
@@ -127,7 +127,7 @@ class Jax(Backend):
         def step(model: eqx.Module, state: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, eqx.Module, eqx.Module, Tensor]:
             value, gradient = eqx.filter_value_and_grad(lambda model: objective(jax.vmap(model)(x), y))(model)
             if program.level == "modules":
-                updates = jax.tree.map(lambda g: -rule.rate * g, gradient)
+                updates = jax.tree_util.tree_map(lambda g: -rule.rate * g, gradient)
             else:
                 updates, state = optimizer.update(gradient, state)
             return value, gradient, eqx.apply_updates(model, updates), state

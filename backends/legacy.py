@@ -1,11 +1,12 @@
-"""Names that numpy has removed, for the import of frameworks that are no longer developed.
+"""Names that numpy and Python have removed, for the import of frameworks that are old or no longer developed.
 
-MXNet 1.9.1 and Chainer 7.8.1 look the names up while they are imported and not afterwards. They are taken away again at
-once: numpy with ``numpy.bool`` set is not numpy.
+MXNet, Chainer and autograd up to 1.4 look the names up while they are imported; what our programs use, they do not look up
+afterwards. The names are taken away again at once: numpy with ``numpy.bool`` set is not numpy.
 """
 
 from __future__ import annotations
 
+import inspect
 import sys
 import types
 import warnings
@@ -18,12 +19,13 @@ import numpy as np
 
 def _removed(name: str) -> Any:
     def raises(*args: Any, **kwargs: Any) -> None:
-        raise AttributeError(f"numpy has removed {name}")
+        raise AttributeError(f"{name} has been removed")
 
     return raises
 
 
-def _aliases() -> dict[str, Any]:
+def _aliases() -> list[tuple[types.ModuleType, str, Any]]:
+    """Module, name and stand-in of all that is missing."""
     aliases: dict[str, Any] = {
         "bool": bool, "int": int, "float": float, "complex": complex, "object": object, "str": str,
         "long": int, "unicode": str,
@@ -45,26 +47,28 @@ def _aliases() -> dict[str, Any]:
         }  # fmt: skip
         # MXNet re-exports these without calling them.
         aliases |= {name: _removed(name) for name in ["mirr", "npv", "pmt", "ppmt", "pv", "rate", "nper", "ipmt", "irr", "fv"]}
-    return {name: value for name, value in aliases.items() if name not in vars(np)}
+    everywhere = [(np, name, value) for name, value in aliases.items()]
+    everywhere.append((inspect, "getargspec", _removed("inspect.getargspec")))  # by autograd up to 1.4
+    return [(module, name, value) for module, name, value in everywhere if name not in vars(module)]
 
 
 @contextmanager
-def removed_numpy_names() -> Iterator[None]:
-    """Give numpy its removed names, a stand-in for its removed distutils, and no warnings, within the block."""
+def removed_names() -> Iterator[None]:
+    """Give modules their removed names, a stand-in for numpy's removed distutils, and no warnings, within the block."""
     aliases = _aliases()
     # Chainer asks numpy.distutils about macOS only; beside a newer setuptools that module dies on import.
     stand_in = "numpy.distutils.system_info"
     known = sys.modules.get(stand_in)
     sys.modules[stand_in] = types.ModuleType(stand_in)
-    for name, value in aliases.items():
-        setattr(np, name, value)
+    for module, name, value in aliases:
+        setattr(module, name, value)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        for name in aliases:
-            delattr(np, name)
+        for module, name, _ in aliases:
+            delattr(module, name)
         del sys.modules[stand_in]
         if known is not None:
             sys.modules[stand_in] = known

@@ -18,6 +18,12 @@ def _clipped(ops, z, y, limit):
     return most - ops.relu(most - loss)  # min(loss, most)
 
 
+def _clipped_and_added(ops, z, y, limit):
+    p = limit + ops.relu(ops.sigmoid(z) - limit)  # max(p, limit)
+    p = 1 - limit - ops.relu(1 - limit - p)  # min(p, 1 - limit)
+    return -ops.log(y * (p + limit) + (1 - y) * (1 - p + limit))
+
+
 def formula(words, name):
     """Return the objective ``name`` as ``words`` say, of params["z"], outputs of layers, and data["y"], targets."""
 
@@ -25,6 +31,8 @@ def formula(words, name):
         z, y = params["z"], data["y"]
         if words == CLIPPED:
             return ops.mean(_clipped(ops, z, y, data["limit"]))
+        if words == CLIPPED_AND_ADDED:
+            return ops.mean(_clipped_and_added(ops, z, y, data["limit"]))
         if words.endswith(NO_SLOPE):  # the loss as it is at 0, and the slope that is left of it
             return getattr(ops, words.split()[0])(ops.log(1 + ops.exp(0 * z)) - y * z)
         value = objective(ops, name, words.split()[-1], z, y)
@@ -34,12 +42,13 @@ def formula(words, name):
 
 
 CLIPPED = f"mean with probabilities clipped at {CLIP}"
+CLIPPED_AND_ADDED = f"{CLIPPED}, which is also added to them"  # of Keras 2
 
 
 def known(name):
     """Return what the objective ``name`` may be in place of what it promises."""
     words = ["sum", "mean", "half the sum", "half the mean"]
-    binary = [CLIPPED, f"sum {NO_SLOPE}", f"mean {NO_SLOPE}"]
+    binary = [CLIPPED, CLIPPED_AND_ADDED, f"sum {NO_SLOPE}", f"mean {NO_SLOPE}"]
     return words + binary if name == "binary cross-entropy" else words
 
 

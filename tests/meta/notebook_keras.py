@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
 import tensorflow as tf
+from tensorflow import keras
 
 from backends.tensorflow import Tensorflow
 
