@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.metadata
 import sys
 from pathlib import Path
@@ -104,10 +105,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     plan = config.stash[PLAN]
 
     def wanted(item: pytest.Item) -> bool:
-        backend = getattr(getattr(item, "callspec", None), "params", {}).get("backend")
+        params = getattr(getattr(item, "callspec", None), "params", {})
+        backend, case = params.get("backend"), params.get("case")
+        # The tests of one cell stay together: a backend trains once for all of them.
+        unit = f"{backend} {case.name if case else 'contract'}" if backend else item.nodeid
         slow = {"random": plan.random > 0, "nodes": plan.nodes}
-        return backend in (None, *plan.backends) and all(
-            asked or not item.get_closest_marker(name) for name, asked in slow.items()
+        return (
+            backend in (None, *plan.backends)
+            and plan.shard.holds(unit)
+            and all(asked or not item.get_closest_marker(name) for name, asked in slow.items())
         )
 
     config.hook.pytest_deselected(items=[item for item in items if not wanted(item)])
@@ -156,7 +162,8 @@ class Introduction:
     def pytest_runtestloop(self, session: pytest.Session) -> None:
         option = session.config.option
         broken = session.testsfailed and not option.continue_on_collection_errors  # no test will run
-        if session.items and not option.collectonly and not broken:
+        # A shard may have no work; its results file says that it was there.
+        if (session.items or self.lab.plan.shard.of > 1) and not option.collectonly and not broken:
             self.introduce([item.nodeid for item in session.items])
 
     @pytest.hookimpl(optionalhook=True)
@@ -194,7 +201,8 @@ class Recorder:
         """Begin the results file, now that tests are about to run."""
         self.started = True
         if self.path:
-            self.file = ResultsFile(self.path, describe_run() | {"backends": list(self.plan.backends)})
+            shard = {"shard": dataclasses.asdict(self.plan.shard)} if self.plan.shard.of > 1 else {}
+            self.file = ResultsFile(self.path, describe_run() | shard | {"backends": list(self.plan.backends)})
             for case in self.plan.cases.values():
                 self.add({"kind": "case", "name": case.name, "title": case.title, "source": case.source, "levels": case.levels})
 
@@ -227,7 +235,10 @@ class Recorder:
                     identity = {"backend": backend, "dtype": dtype, "case": case, "level": level, "mode": "eager", "test": name}
                     self.add(make_record(identity, name, Judgement(FAILED, report.longreprtext), report.duration))
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        if self.started and self.plan.shard.of > 1 and exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+            session.exitstatus = exitstatus = pytest.ExitCode.OK
         ended = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
         if self.file:
             self.file.close(complete=ended and not session.shouldfail and not session.shouldstop)

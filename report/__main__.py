@@ -1,6 +1,11 @@
-"""``python -m report build RESULTS... --output DIR``: the Markdown report, with no framework installed.
+"""``python -m report``: what results files say, with no framework installed.
 
-Exit status 0; 2 where the page cannot be written, or a results file cannot be read: the page is of the others then.
+``build RESULTS... --output DIR`` writes the Markdown report, report.md, and its beginning as summary.md. Exit status 0; 1
+where an environment that was expected, or a shard, is missing; 2 where the page cannot be written, or a results file cannot
+be taken: the page is of the others then.
+
+``changes --before RESULTS... --after RESULTS...`` prints which verdicts changed, environment by environment. Exit status 0; 1
+where a verdict has become red or an environment is there no more; 2 where a results file cannot be taken.
 """
 
 from __future__ import annotations
@@ -10,6 +15,8 @@ import sys
 from collections.abc import Iterable
 
 from report.document import DocumentError, printable
+from report.environments import gathered
+from report.ledger import changes
 from report.page import build
 
 
@@ -17,15 +24,39 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m report", description="Reports from results files.")
     commands = parser.add_subparsers(required=True)
     command = commands.add_parser("build", help="write DIR/report.md from results files")
-    command.add_argument("results", nargs="+", metavar="RESULTS")
+    command.add_argument("results", nargs="+", metavar="RESULTS", help="results files, or folders of them")
     command.add_argument("--output", required=True, metavar="DIR")
+    command.add_argument("--expect", nargs="*", default=[], metavar="ENVIRONMENT", help="say so where its results are missing")
+    command.add_argument("--since", default="", metavar="TIME", help="results of expected environments are no older (ISO 8601)")
+    command.set_defaults(run=_build)
+    command = commands.add_parser("changes", help="print which verdicts changed")
+    command.add_argument("--before", nargs="+", required=True, metavar="RESULTS")
+    command.add_argument("--after", nargs="+", required=True, metavar="RESULTS")
+    command.set_defaults(run=_changes)
     options = parser.parse_args(arguments)
     try:
-        page, unread = build(options.results, options.output)
+        status: int = options.run(options)
     except (DocumentError, OSError) as error:
         return _complain(str(error).splitlines())
+    return status
+
+
+def _build(options: argparse.Namespace) -> int:
+    page, unread, lost = build(options.results, options.output, options.expect, options.since)
     print(f"wrote {printable(page)}")
-    return _complain(map(str, unread)) if unread else 0
+    for words in lost:
+        print(f"report: {printable(words)}", file=sys.stderr)
+    return _complain(map(str, unread)) if unread else int(bool(lost))
+
+
+def _changes(options: argparse.Namespace) -> int:
+    (before, one), (after, two) = gathered(options.before), gathered(options.after)
+    if errors := [*one, *two]:
+        return _complain(map(str, errors))
+    lines, red = changes(before, after)
+    for line in lines:
+        print(printable(line))
+    return int(red)
 
 
 def _complain(faults: Iterable[str]) -> int:

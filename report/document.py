@@ -145,6 +145,9 @@ def _faults(document: Any) -> Iterator[Fault]:
         yield "$.schema", f"schema version {reprlib.repr(document.get('schema'))}; this program reads version {SCHEMA}"
     for fault in _validator().iter_errors(document):
         yield fault.json_path + _kind(document, *fault.absolute_path), fault.message
+    shard = document["run"].get("shard", {"number": 1, "of": 1})
+    if shard["number"] > shard["of"]:
+        yield "$.run.shard", f"number {shard['number']} of {shard['of']}"
     yield from inconsistencies(document["records"])
 
 

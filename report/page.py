@@ -2,67 +2,97 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
 import jinja2
 
 from report.classifiers import classifiers
-from report.document import DocumentError, Record, of_kind, printable, read
+from report.document import DocumentError, Record, of_kind, printable
+from report.environments import Environment, gathered, matrix_of
+from report.ledger import changed, ledger, numbers, overview
 from report.power import false_alarms, matrix, score, survivors
 from report.table import Table, agreement, empty_cells, judged_share, program, times, verdict_lines
 from report.validity import claims
 
+# tox says which interpreter it did not find, and no more.
+HOW_TO_GET = "If tox found no Python for it: uv python install 3.11 3.12 3.13 (https://docs.astral.sh/uv/), and again"
 
-def build(paths: Sequence[str | Path], directory: str | Path) -> tuple[Path, list[DocumentError]]:
-    """Write ``directory``/report.md from results files; return its path, and the errors of files that cannot be read.
 
-    They are listed on the page. Raises DocumentError, before anything is written, where no file can be read.
+def build(
+    paths: Sequence[str | Path], directory: str | Path, expected: Iterable[str] = (), since: str = ""
+) -> tuple[Path, list[DocumentError], list[str]]:
+    """Write ``directory``/report.md, and its beginning as summary.md, from results files, or those in folders.
+
+    Return the path of the report, the errors of files that have no part in it, and what is missing: environments that were
+    ``expected``, to have run at ``since`` (ISO 8601) or later, and parts of those that ran. All are listed on the page. Raises
+    DocumentError, before anything is written, where no file can be read and none of an expected environment is missing.
     """
-    runs, unread = [], []
-    for path in paths:
-        try:
-            runs.append(_run(path))
-        except DocumentError as error:
-            unread.append(error)
-    if not runs:
+    environments, unread = gathered(paths)
+    absent = _absent(environments, expected, since)
+    environments = [environment for environment in environments if environment.name not in absent]
+    if not environments and not absent:
         raise DocumentError("\n".join(map(str, unread)))
-    target = Path(directory) / "report.md"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(_template().render(runs=runs, unread=unread), encoding="utf-8")
-    return target, unread
+    lost = [f"{name}: {reason}" for name, reason in absent.items()]
+    lost += [f"{environment.name}: {words}" for environment in environments for words in environment.lost]
+    steps = ledger(environments)
+    facts = {
+        "runs": [_section(environment) for environment in environments],
+        "unread": unread,
+        "lost": lost,
+        "matrix": matrix_of(environments, absent) if len(environments) + len(absent) > 1 else None,
+        "ledger": [(overview(name, found), [(changed(one), numbers(one)) for one in found]) for name, found in steps],
+    }
+    folder = Path(directory)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("summary.md", "report.md"):
+        (folder / name).write_text(_templates().get_template(f"{name}.jinja").render(facts), encoding="utf-8")
+    return folder / "report.md", unread, lost
+
+
+def _absent(environments: Sequence[Environment], expected: Iterable[str], since: str) -> dict[str, str]:
+    """Map every expected environment that did not run to the reason, as far as it is known."""
+    started = {environment.name: environment.started for environment in environments}
+    found = {}
+    for name in dict.fromkeys(expected):
+        if name not in started:
+            found[name] = f"not run, there are no results of it. {HOW_TO_GET}"
+        elif started[name] < since:
+            found[name] = f"not run, its results are of an earlier run, of {started[name]}"
+    return found
 
 
 @cache
-def _template() -> jinja2.Template:
+def _templates() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters["cell"] = _escaped
-    return environment.get_template("page.md.jinja")
+    environment.filters |= {"cell": _escaped, "drawn": _drawn}
+    return environment
 
 
-def _run(path: str | Path) -> Record:
-    document = read(path)
-    checks, kills = (list(of_kind(document["records"], kind)) for kind in ("check", "kill"))
-    return document | {
-        "file": str(path),
-        "lines": [*verdict_lines(document["records"]), *claims(document["records"], document["run"].get("backends", ()))]
-        if checks
-        else ["no checks"],
-        "backends": list(of_kind(document["records"], "backend")),
+def _section(environment: Environment) -> Record:
+    records = environment.records
+    checks, kills = (list(of_kind(records, kind)) for kind in ("check", "kill"))
+    return {
+        "name": environment.name,
+        "files": environment.files,
+        "runs": environment.runs,
+        "lost": environment.lost,
+        "lines": [*verdict_lines(records), *claims(records, environment.asked, environment.lost)] if checks else ["no checks"],
+        "backends": list(of_kind(records, "backend")),
         "tables": agreement(checks),
-        "empty": empty_cells(document["records"]),
-        "classifiers": classifiers(document["records"]),
+        "empty": empty_cells(records),
+        "classifiers": classifiers(records),
         "times": times(checks),
         "drift": _drift(checks),
         "partly": [check for check in checks if judged_share(check) < 1],
-        "power": [matrix(document["records"]), *score(document["records"])] if kills else [],
-        "survivors": [*false_alarms(document["records"]), *survivors(document["records"])],
+        "power": [matrix(records), *score(records)] if kills else [],
+        "survivors": [*false_alarms(records), *survivors(records)],
         "others": [check for check in checks if check["verdict"] != "conforms"],
     }
 
@@ -78,6 +108,11 @@ def _drift(checks: list[Record]) -> Table:
     return Table(
         "drift", ["case", *backends], [[name, *(row.get(backend, "-") for backend in backends)] for name, row in rows.items()]
     )
+
+
+def _drawn(table: Table) -> str:
+    rows = ["| " + " | ".join(map(_escaped, row)) + " |" for row in (table.heading, *table.rows)]
+    return "\n".join([rows[0], "|" + "---|" * len(table.heading), *rows[1:]])
 
 
 def _escaped(text: object) -> str:

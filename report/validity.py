@@ -29,20 +29,23 @@ BY_VERDICT = {
 Cells = dict[tuple[str, str], dict[str, list[Record]]]
 
 
-def claims(records: Sequence[Record], asked: Iterable[str] = ()) -> list[str]:
+def claims(records: Sequence[Record], asked: Iterable[str] = (), lost: Sequence[str] = ()) -> list[str]:
     """Say which backends agree on how many programs, why not on the others, and what became of every cell.
 
-    ``asked`` are the backends that the run was asked for. No agreement is claimed between fewer than two engines, nor where
-    a backend is missing or was not judged at all. A program (case, level and dtype) is agreed on if every backend that has
-    its level conforms in every check, loss and gradient among them and the same in all, keeps the contract in that dtype,
-    and computes in its stated numeric modes.
+    ``asked`` are the backends that the run was asked for, ``lost`` says what of it is missing. No agreement is claimed between
+    fewer than two engines, nor where a backend is missing or was not judged at all, or a part of the run is lost. A program
+    (case, level and dtype) is agreed on if every backend that has its level conforms in every check, loss and gradient among
+    them and the same in all, keeps the contract in that dtype, and computes in its stated numeric modes.
     """
     checks = [check for check in records if check["kind"] == "check"]
     cells: Cells = {}
     for check in checks:
         if check["case"] != "contract":
             cells.setdefault((program(check), check["dtype"]), {}).setdefault(check["backend"], []).append(check)
-    lines = [_agreement(records, checks, cells, asked)] if checks else []
+    if lost:
+        lines = [f"no agreement is claimed: {'; '.join(lost)}"]
+    else:
+        lines = [_agreement(records, checks, cells, asked)] if checks else []
     lines += [f"{backend} {dtype}: {words}" for (backend, dtype), words in other_modes(records).items() if words]
     return [*lines, _cells(cells)] if cells else lines
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import importlib.util
 import itertools
+import re
 from collections.abc import Iterable, Iterator
 from types import MappingProxyType
 
@@ -24,6 +26,28 @@ DEFAULT_LIMIT = 300.0
 # GiB. No framework took more than 0.7, in a run of all cases but the long ones and in circles and digits, float64, on two
 # processors; the stacks of its threads grow with their number.
 DEFAULT_MEMORY = 8.0
+MOST_SHARDS = 10_000
+
+
+@dataclasses.dataclass(frozen=True)
+class Shard:
+    """Part ``number`` of a run that is dealt out over ``of`` machines."""
+
+    number: int = 1
+    of: int = 1
+
+    @classmethod
+    def parsed(cls, text: str) -> Shard:
+        """Return the shard that is written K/N. Raises pytest.UsageError."""
+        found = re.fullmatch(r"([0-9]{1,5})/([0-9]{1,5})", text)
+        number, of = map(int, found.groups()) if found else (0, 0)
+        if not 1 <= number <= of <= MOST_SHARDS:
+            raise pytest.UsageError(f"--shard={text}: must be K/N with 1 <= K <= N <= {MOST_SHARDS}")
+        return cls(number, of)
+
+    def holds(self, unit: str) -> bool:
+        """Whether ``unit`` of work belongs to this shard: a matter of its name alone, on every machine and in every version."""
+        return int.from_bytes(hashlib.blake2b(unit.encode(), digest_size=8).digest()) % self.of == self.number - 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,6 +64,7 @@ class Plan:
     missing: dict[str, str]
     random: int
     seed: int
+    shard: Shard
     nodes: bool
     files: dict[str, str]  # of the cases that are not built in
     again: tuple[str, ...]  # further options that a message needs in order to say how to repeat a check
@@ -93,6 +118,10 @@ def add_options(parser: pytest.Parser) -> None:
     )  # fmt: skip
     group.addoption("--long", action="store_true", help="also judge the long cases: 1000 epochs of mini-batches, digits")
     group.addoption("--nodes", action="store_true", help="also judge every node of the computation graph of every case; slow")
+    group.addoption(
+        "--shard", default="1/1", metavar="K/N",
+        help="judge part K of N of the run, dealt out by backend and case; the parts are merged by 'python -m report build'",
+    )  # fmt: skip
     group.addoption("--seed", type=int, default=1, help="seed of what is random; default: %(default)s")
 
 
@@ -127,6 +156,7 @@ def make_plan(config: pytest.Config) -> Plan:
         missing={name: reason for name, reason in absent.items() if not asked or name in asked},
         random=option("--random"),
         seed=option("--seed"),
+        shard=Shard.parsed(option("--shard")),
         nodes=option("--nodes"),
         files={case.name: path for case, path in outside},
         again=_again(config),

@@ -24,7 +24,7 @@ MAX_MESSAGE = 4000
 
 
 def describe_run() -> Record:
-    """Return what the results file says of the machine and the run."""
+    """Return what the results file says of the machine and the run, the tox environment included where it is one."""
     wanted = ("numpy", "python-flint", "pytest", "pytest-xdist", "scikit-learn", *itertools.chain(*LAYERS.values()))
     packages = {name: version for name in wanted if (version := _version(name))}
     return {
@@ -36,7 +36,7 @@ def describe_run() -> Record:
         "threads": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         "settings": {name: os.environ.get(name, value) for name, value in SETTINGS.items()},
         "packages": packages,
-    }
+    } | ({"environment": name} if (name := os.environ.get("TOX_ENV_NAME")) else {})
 
 
 def _version(package: str) -> str | None:

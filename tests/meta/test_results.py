@@ -39,12 +39,13 @@ def test_a_report_shows_the_run(document, tmp_path):
     for name in ("one.json", "two.json"):
         (tmp_path / name).write_text(json.dumps(document | {"complete": name == "one.json"}))
         paths.append(tmp_path / name)
-    path, unread = build(paths, tmp_path / "out")
+    path, unread, lost = build(paths, tmp_path / "out")
     page = path.read_text()
     assert (unread, "Not read" in page) == ([], False)
     for words in ("/one.json\n", "/two.json\n", "| case | numpy | autograd |", "| nand | ✓ ", "declared", "Drift", "Python"):
         assert words in page
-    assert page.count("This run did not finish") == 1
+    assert lost == [f"{paths[1]}: the run is not finished"]
+    assert page.count("Not all of it is here: the run is not finished") == 1
 
 
 def test_a_record_that_was_written_can_be_read(tmp_path):

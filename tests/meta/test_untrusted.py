@@ -116,7 +116,7 @@ def page_of(folder, content):
     path = folder / "untrusted.json"
     path.write_bytes(content)
     try:
-        page, _ = build([path], folder / "out")
+        page, *_ = build([path], folder / "out")
     except DocumentError as error:
         words = str(error)
         assert words.startswith(f"{path}: ")
@@ -358,7 +358,7 @@ def test_files_that_are_not_read_keep_no_other_from_being_read(tmp_path):
     unread = {
         str(broken).replace("\x1b", "\\x1b"): "not a JSON document: ",
         str(huge): "more than 128 MiB",
-        str(tmp_path / "folder.json"): "not a regular file",
+        str(tmp_path / "folder.json"): "no results files in this folder",
         str(tmp_path / "pipe.json"): "not a regular file",
         "/dev/zero": "not a regular file",
         str(tmp_path / "missing.json"): "No such file or directory",

@@ -1,0 +1,153 @@
+"""Results files put together: the shards of one environment, and the environments of a matrix."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from report.document import DocumentError, Record, of_kind, printable, read
+from report.table import ORDER, Table, counts
+
+MOST_NAMED = 20
+Named = tuple[str, Record]
+# What tells one check of a backend from another.
+KEY = ("case", "level", "dtype", "mode", "test", "quantity")
+
+
+@dataclasses.dataclass(frozen=True)
+class Environment:
+    """All that was found in one environment.
+
+    ``name`` is that of the tox environment, or the file where a run was made outside tox; ``runs`` say where and how each of
+    ``files`` was made, ``lost`` what is missing of it, in words.
+    """
+
+    name: str
+    files: list[str]
+    runs: list[Record]
+    records: list[Record]
+    lost: list[str]
+
+    @property
+    def started(self) -> str:
+        return min(run["started"] for run in self.runs)
+
+    @property
+    def asked(self) -> list[str]:
+        """The backends that the run was asked for."""
+        return list(self.runs[0].get("backends", ()))
+
+
+def gathered(paths: Sequence[str | Path]) -> tuple[list[Environment], list[DocumentError]]:
+    """Read results files, or those in folders, in any order; return the environments, and why any file has no part in them.
+
+    Two files of the same environment contradict each other unless they are different shards of it. Neither is taken then:
+    which one was meant is not ours to guess.
+    """
+    errors: list[DocumentError] = []
+    documents: dict[str, list[Named]] = {}
+    for given in paths:
+        inside = sorted(Path(given).rglob("*.json")) if os.path.isdir(given) else [given]
+        if not inside:
+            errors.append(DocumentError(printable(f"{given}: no results files in this folder (*.json)")))
+        for path in inside:
+            try:
+                document = read(path)
+            except DocumentError as error:
+                errors.append(error)
+            else:
+                documents.setdefault(document["run"].get("environment", str(path)), []).append((str(path), document))
+    environments = []
+    for name, parts in sorted(documents.items()):
+        if fault := _contradiction(parts):
+            files = ", ".join(file for file, _ in parts)
+            errors.append(DocumentError(printable(f"{files}: environment {name!r}: {fault}")))
+        else:
+            environments.append(_merged(name, sorted(parts, key=_number)))
+    return environments, errors
+
+
+def matrix_of(environments: Sequence[Environment], absent: Iterable[str]) -> Table:
+    """Framework by version: where each ran, on what, and how its checks ended."""
+    heading = ["backend", "version", "environment", "Python", "numpy", "checks", *ORDER]
+    rows = []
+    for environment in environments:
+        run = environment.runs[0]
+        place = [environment.name, run["python"], run["packages"].get("numpy", "unknown")]
+        versions = {backend["name"]: backend["version"] for backend in of_kind(environment.records, "backend")}
+        checks = list(of_kind(environment.records, "check"))
+        for backend in sorted({check["backend"] for check in checks}):
+            found = counts(check for check in checks if check["backend"] == backend)
+            numbers = [str(found.total()), *(str(found[word]) for word in ORDER)]
+            rows.append([backend, versions.get(backend, "unknown"), *place, *numbers])
+    rows.sort(key=lambda row: row[0])
+    rows += [["-", "-", name, "-", "-", "not run", *("-" for _ in ORDER)] for name in absent]
+    return Table("environments", heading, rows)
+
+
+def _number(part: Named) -> int:
+    return int(_shard(part)["number"])
+
+
+def _shard(part: Named) -> Record:
+    shard: Record = part[1]["run"].get("shard", {"number": 1, "of": 1})
+    return shard
+
+
+def _contradiction(parts: Sequence[Named]) -> str:
+    """Why ``parts`` cannot be shards of one run, or nothing."""
+    if len(parts) == 1:
+        return ""
+    sizes = sorted({_shard(part)["of"] for part in parts})
+    if len(sizes) > 1:
+        return f"its files are shards of {' and of '.join(map(str, sizes))}; give those of one run"
+    numbers = [_number(part) for part in parts]
+    for number in numbers:
+        if numbers.count(number) > 1:
+            what = f"shard {number} of {sizes[0]} is" if sizes[0] > 1 else "it is"
+            return f"{what} in {numbers.count(number)} of these files; give one of them"
+    (first, document), *others = parts
+    for file, other in others:
+        for what, (one, two) in {
+            "backends": [part["run"].get("backends") for part in (document, other)],
+            "cases": [[case["name"] for case in of_kind(part["records"], "case")] for part in (document, other)],
+            "packages": [part["run"]["packages"] for part in (document, other)],
+        }.items():
+            if one != two:
+                return f"{first} and {file} are shards of different runs: they have other {what}, {one} and {two}"
+    versions: dict[str, str] = {}
+    seen: set[tuple[str, ...]] = set()
+    for file, document in parts:
+        for backend in of_kind(document["records"], "backend"):
+            if (before := versions.setdefault(backend["name"], backend["version"])) != backend["version"]:
+                return f"its shards have {backend['name']} {before} and {backend['version']}"
+        for check in of_kind(document["records"], "check"):
+            key = (check["backend"], *(check[word] for word in KEY))
+            if key in seen:
+                return f"{file} has a check that another shard has too: {' '.join(key)}"
+            seen.add(key)
+    return ""
+
+
+def _shards(numbers: list[int], of: int) -> str:
+    named = ", ".join(map(str, numbers[:MOST_NAMED])) + (f" and {more} more" if (more := len(numbers) - MOST_NAMED) > 0 else "")
+    return f"shard{'s' if len(numbers) > 1 else ''} {named} of {of} {'are' if len(numbers) > 1 else 'is'}"
+
+
+def _merged(name: str, parts: Sequence[Named]) -> Environment:
+    of = _shard(parts[0])["of"]
+    missing = sorted({*range(1, of + 1)} - {_number(part) for part in parts})
+    lost = [f"{_shards(missing, of)} missing"] if missing else []
+    if unfinished := [_number(part) for part in parts if not part[1]["complete"]]:
+        lost.append(f"{_shards(unfinished, of) if of > 1 else 'the run is'} not finished")
+    records: list[Record] = []
+    told: list[Record] = []  # which every shard tells
+    for record in (record for _, document in parts for record in document["records"]):
+        if record["kind"] in ("backend", "case"):
+            if record in told:
+                continue
+            told.append(record)
+        records.append(record)
+    return Environment(name, [file for file, _ in parts], [document["run"] for _, document in parts], records, lost)

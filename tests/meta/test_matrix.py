@@ -1,0 +1,255 @@
+"""Shards, environments and the ledger: many results files become one report, and nothing that is missing goes unsaid."""
+
+import copy
+import itertools
+import json
+
+import pytest
+
+from report.__main__ import main
+from report.environments import gathered
+from report.ledger import changed, ledger, numbers, overview, releases
+from report.page import build
+from tests.plan import Shard
+
+OPTIONS = ("--backend", "numpy", "--backend", "autograd", "--case", "nand", "--case", "line-generic", "--case", "relu")
+SHARDS = 3
+
+
+@pytest.fixture(scope="module")
+def whole(suite):
+    """Return the results of a run in one piece."""
+    return suite(*OPTIONS).document
+
+
+@pytest.fixture(scope="module")
+def shards(suite):
+    """Return the results of the same run in shards, of an environment."""
+    documents = [suite(*OPTIONS, "--shard", f"{number}/{SHARDS}").document for number in range(1, SHARDS + 1)]
+    return [in_environment(document, "jax-latest") for document in documents]
+
+
+def in_environment(document, name):
+    return document | {"run": document["run"] | {"environment": name}}
+
+
+def written(folder, *documents):
+    folder.mkdir(exist_ok=True)
+    paths = [folder / f"{number}.json" for number in range(len(documents))]
+    for path, document in zip(paths, documents, strict=True):
+        path.write_text(json.dumps(document))
+    return paths
+
+
+def checks_of(records):
+    keys = ("backend", "case", "level", "dtype", "test", "quantity", "verdict", "bits")
+    return sorted([check.get(key) or "" for key in keys] for check in records if check["kind"] == "check")
+
+
+def test_shards_make_the_whole(whole, shards, tmp_path):
+    """Merged in any order they hold every check of the run in one piece once, with the same bits, and claim the same."""
+    for number, order in enumerate(itertools.permutations(shards)):
+        [environment], errors = gathered([tmp_path / str(number), *written(tmp_path / str(number), *order)][:1])
+        assert (errors, environment.lost) == ([], [])
+        assert checks_of(environment.records) == checks_of(whole["records"])
+    assert sum(len(checks_of(shard["records"])) > 0 for shard in shards) > 1, "the work is dealt out"
+
+
+@pytest.mark.parametrize("number", range(1, SHARDS + 1))
+def test_a_lost_shard_is_named(shards, tmp_path, capsys, number):
+    """On the page, on stderr and in the exit status; no agreement is claimed of what is left."""
+    paths = written(tmp_path / "left", *(shard for shard in shards if shard["run"]["shard"]["number"] != number))
+    assert main(["build", *map(str, paths), "--output", str(tmp_path)]) == 1
+    words = f"shard {number} of {SHARDS} is missing"
+    page = (tmp_path / "report.md").read_text()
+    assert f"no agreement is claimed: {words}" in page
+    assert "agreement of all" not in page
+    assert f"report: jax-latest: {words}\n" in capsys.readouterr().err
+
+
+def test_a_killed_shard_is_named(shards, tmp_path):
+    """What it had is reported, and that it was not all."""
+    [first, *others] = shards
+    build_lost = build(written(tmp_path / "files", first | {"complete": False}, *others), tmp_path)[2]
+    assert build_lost == [f"jax-latest: shard 1 of {SHARDS} is not finished"]
+
+
+def test_a_shard_without_work_is_no_failure(suite):
+    """Its results file says that it was there."""
+    outcomes = [
+        suite("--backend", "numpy", "--case", "line-generic", "--level", "autodiff", "--shard", f"{k}/4") for k in range(1, 5)
+    ]
+    assert {outcome.status for outcome in outcomes} == {0}
+    assert any(not outcome.checks() for outcome in outcomes)
+    assert all(outcome.document["complete"] for outcome in outcomes)
+
+
+def test_a_unit_of_work_is_in_one_shard_for_ever():
+    """Which one is a matter of its name alone: these were dealt out when the rule was made."""
+    units = ["numpy nand", "numpy contract", "jax xor", "torch circles"]
+    assert [next(k for k in range(1, 8) if Shard(k, 7).holds(unit)) for unit in units] == [1, 5, 2, 6]
+    for unit in units:
+        assert sum(Shard(number, 5).holds(unit) for number in range(1, 6)) == 1
+
+
+@pytest.mark.parametrize("words", ["0/3", "4/3", "1", "a/b", "1/0", "-1/3", "1/10001", "1/3/5", "", " 1/3"])
+def test_a_shard_that_is_none_is_refused(suite, words):
+    """Before any work, with what would be right."""
+    outcome = suite(*OPTIONS, f"--shard={words}")
+    assert outcome.status == 4
+    assert f"--shard={words}: must be K/N with 1 <= K <= N" in outcome.text
+
+
+def altered(document, change):
+    document = copy.deepcopy(document)
+    change(document)
+    return document
+
+
+def other_cases(document):
+    document["records"] = [record for record in document["records"] if record.get("name") != "relu"]
+
+
+def other_version(document):
+    for record in document["records"]:
+        if record["kind"] == "backend":
+            record["version"] = "0.1"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda d: d["run"]["shard"].update(number=1), "shard 1 of 3 is in 2 of these files; give one of them"),
+        (lambda d: d["run"]["shard"].update(of=4), "its files are shards of 3 and of 4; give those of one run"),
+        (lambda d: d["run"].pop("shard"), "its files are shards of 1 and of 3; give those of one run"),
+        (lambda d: d["run"].update(backends=["jax"]), "are shards of different runs: they have other backends"),
+        (lambda d: d["run"]["packages"].update(numpy="0.1"), "are shards of different runs: they have other packages"),
+        (other_cases, "are shards of different runs: they have other cases"),
+        (other_version, "and 0.1"),
+    ],
+)  # fmt: skip
+def test_files_that_contradict_each_other_are_not_taken(shards, tmp_path, capsys, change, words):
+    """None of them, with an error that names all; other files are still read."""
+    bad = [shards[0], altered(shards[-1], change), shards[1]]
+    others = written(
+        tmp_path / "good", in_environment(shards[0] | {"run": shards[0]["run"] | {"shard": {"number": 1, "of": 1}}}, "a")
+    )
+    paths = written(tmp_path / "bad", *bad)
+    assert main(["build", *map(str, [*paths, *others]), "--output", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert all(str(path) in error for path in paths)
+    page = (tmp_path / "report.md").read_text()
+    assert "\n## a\n" in page
+    assert "\n## jax-latest\n" not in page
+
+
+def test_two_runs_of_an_environment_are_an_error(whole, tmp_path, capsys):
+    """Neither overwrites the other."""
+    paths = written(tmp_path / "files", *[in_environment(whole, "jax-latest")] * 2)
+    assert main(["build", *map(str, paths), "--output", str(tmp_path)]) == 2
+    assert "environment 'jax-latest': it is in 2 of these files; give one of them" in capsys.readouterr().err
+
+
+def test_an_environment_that_did_not_run_is_named(whole, tmp_path, capsys):
+    """Whether its results are missing or of an earlier run; it is counted nowhere as passed."""
+    paths = written(tmp_path / "files", in_environment(whole, "jax-oldest"), in_environment(whole, "jax-pinned"))
+    old = json.loads(paths[1].read_text())
+    old["run"]["started"] = "2020-01-01T00:00:00+00:00"
+    paths[1].write_text(json.dumps(old))
+    since = whole["run"]["started"]
+    options = ["--expect", "jax-oldest", "jax-pinned", "jax-latest", "--since", since]
+    assert main(["build", str(tmp_path / "files"), "--output", str(tmp_path), *options]) == 1
+    error = capsys.readouterr().err
+    assert "jax-latest: not run, there are no results of it. If tox found no Python for it: uv python install" in error
+    assert "jax-pinned: not run, its results are of an earlier run, of 2020-01-01" in error
+    assert "jax-oldest: not run" not in error
+    page = (tmp_path / "report.md").read_text()
+    for name in ("jax-pinned", "jax-latest"):
+        assert f"| - | - | {name} | - | - | not run |" in page
+        assert f"\n## {name}\n" not in page
+
+
+def moved(document, quantity, **change):
+    """Change the checks of a quantity of autograd."""
+    for record in document["records"]:
+        if record["kind"] == "check" and record["backend"] == "autograd" and record["quantity"] == quantity:
+            record |= change
+
+
+@pytest.fixture
+def versions(whole, tmp_path):
+    """Return the environments of three versions: in the second numbers moved, in the third a verdict."""
+    documents = []
+    for number, version in enumerate(["1.9", "1.10", "1.10"]):
+        document = in_environment(copy.deepcopy(whole), f"autograd-{number}")
+        for record in document["records"]:
+            if record["kind"] == "backend" and record["name"] == "autograd":
+                record["version"] = version
+        if number:
+            moved(document, "gradient w", bits="0" * 16)
+        if number == 2:
+            moved(document, "loss", verdict="deviates", message="off by much")
+        documents.append(document)
+    return gathered(written(tmp_path / "versions", *documents[::-1]))[0]
+
+
+def test_the_ledger_finds_what_changed(versions):
+    """By version, not by text; numbers and verdicts apart; and of what did not change it says that nothing did."""
+    (autograd, [first, second]), (numpy, none) = ledger(versions)
+    assert (autograd, numpy, none) == ("autograd", "numpy", [])
+    assert [first.before.version, first.after.version, second.after.version] == ["1.9", "1.10", "1.10"]
+    assert {key[-1] for key in first.bits} == {"gradient w"}
+    assert (first.verdicts, second.bits) == ([], [])
+    assert {key[-1] for key in second.verdicts} == {"loss"}
+    assert any("conforms → deviates: off by much" in line for line in changed(second))
+    assert changed(first) == []
+    assert len(numbers(first).rows) == len({(key[0], key[1], key[2]) for key in first.bits})
+    assert overview(autograd, [first]).rows[0][4] == str(len(first.bits))
+
+
+def test_environments_alike_are_one_release(versions):
+    """numpy gave the same bits everywhere: one release in three environments."""
+    [release] = releases("numpy", versions)
+    assert len(release.environments) == 3
+
+
+def test_the_page_has_the_ledger(versions, tmp_path):
+    """With the table of environments before it."""
+    page = build([tmp_path / "versions"], tmp_path)[0].read_text()
+    assert "\n## Environments\n" in page
+    assert "conforms → deviates: off by much" in page
+    assert "The same bits and verdicts in every environment." in page
+
+
+def test_changes_are_verdicts_only(whole, tmp_path, capsys):
+    """Nothing is printed of numbers that moved; the exit status is 1 where a verdict became red, and only then."""
+    worse, other = copy.deepcopy(whole), copy.deepcopy(whole)
+    moved(worse, "loss", verdict="deviates", message="off by much")
+    moved(other, "loss", bits="0" * 16)
+    names = ("before", "worse", "other")
+    folders = [str(tmp_path / name) for name in names]
+    for folder, document in zip(folders, (whole, worse, other), strict=True):
+        written(tmp_path / folder, in_environment(document, "autograd-latest"))
+    before, worse, other = folders
+    assert main(["changes", "--before", before, "--after", other]) == 0
+    assert capsys.readouterr().out == ""
+    assert main(["changes", "--before", before, "--after", worse]) == 1
+    assert "autograd-latest: autograd " in (out := capsys.readouterr().out)
+    assert out.count("conforms → deviates: off by much") == len(out.splitlines()) > 0
+    assert main(["changes", "--before", worse, "--after", before]) == 0
+    assert "deviates → conforms" in capsys.readouterr().out
+    assert main(["changes", "--before", str(tmp_path / "none"), "--after", before]) == 2
+
+
+def test_versions_that_are_none_are_ordered_too(whole, tmp_path):
+    """A file from elsewhere may say anything."""
+    documents = []
+    for number, version in enumerate(["", "unknown", "2.0"]):
+        document = in_environment(copy.deepcopy(whole), f"e{number}")
+        for record in document["records"]:
+            if record["kind"] == "backend":
+                record["version"] = version
+        documents.append(document)
+    environments, _ = gathered(written(tmp_path / "versions", *documents))
+    assert [release.version for release in releases("numpy", environments)] == ["", "unknown", "2.0"]
