@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 
-from backends.base import Backend, Formula, Layer, Model, Program, Setting, Tensor, Tensors
+from backends.base import Backend, Deviation, Formula, Layer, Model, Program, Setting, Tensor, Tensors
 
 ACTIVATIONS = {"sigmoid": torch.nn.Sigmoid, "tanh": torch.nn.Tanh, "relu": torch.nn.ReLU, "": torch.nn.Identity}
 OBJECTIVES = {
@@ -16,6 +16,16 @@ OBJECTIVES = {
     "softmax cross-entropy": torch.nn.CrossEntropyLoss,
     "squared error": torch.nn.MSELoss,
 }
+
+
+_NO_LOG1P = Deviation(
+    "binary cross-entropy",
+    ("float32", "float64"),
+    reason="before 2.3, log(1 + exp(-|x|)) was taken of the rounded sum, with an absolute error",
+    size="all of the loss of a sure and right logit above 17 in float32 and 37 in float64",
+    link="https://github.com/pytorch/pytorch/pull/115539",
+    absolute=1,
+)
 
 
 def _linear(layer: Layer) -> torch.nn.Linear:
@@ -42,6 +52,7 @@ class Net(torch.nn.Module):
 class Torch(Backend):
     name = "torch"
     lacks: ClassVar = {}
+    deviations = (_NO_LOG1P,) if torch.__version__ < "2.3" else ()
     settings = tuple(
         Setting(f"{loss.__name__}(reduction={reduction!r})", objective, reduction, loss(reduction=reduction))
         for objective, loss in OBJECTIVES.items()
