@@ -52,7 +52,7 @@ class Net(torch.nn.Module):
 class Torch(Backend):
     name = "torch"
     lacks: ClassVar = {}
-    deviations = (_NO_LOG1P,) if torch.__version__ < "2.3" else ()
+    deviations = (_NO_LOG1P,) if torch.__version__ < "2.3" else ()  # which compares as versions do
     settings = tuple(
         Setting(f"{loss.__name__}(reduction={reduction!r})", objective, reduction, loss(reduction=reduction))
         for objective, loss in OBJECTIVES.items()
