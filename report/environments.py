@@ -7,6 +7,8 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from packaging.version import InvalidVersion, Version
+
 from report.document import DocumentError, Record, of_kind, printable, read
 from report.table import ORDER, Table, counts
 
@@ -69,6 +71,14 @@ def gathered(paths: Sequence[str | Path]) -> tuple[list[Environment], list[Docum
     return environments, errors
 
 
+def age(version: str) -> tuple[int, Version | str]:
+    """Return what orders versions, whatever a file says in place of one."""
+    try:
+        return 1, Version(version.split()[-1])
+    except (InvalidVersion, IndexError):
+        return 0, version
+
+
 def matrix_of(environments: Sequence[Environment], absent: Iterable[str]) -> Table:
     """Framework by version: where each ran, on what, and how its checks ended."""
     heading = ["backend", "version", "environment", "Python", "numpy", "checks", *ORDER]
@@ -82,7 +92,7 @@ def matrix_of(environments: Sequence[Environment], absent: Iterable[str]) -> Tab
             found = counts(check for check in checks if check["backend"] == backend)
             numbers = [str(found.total()), *(str(found[word]) for word in ORDER)]
             rows.append([backend, versions.get(backend, "unknown"), *place, *numbers])
-    rows.sort(key=lambda row: row[0])
+    rows.sort(key=lambda row: (row[0], age(row[1])))
     rows += [["-", "-", name, "-", "-", "not run", *("-" for _ in ORDER)] for name in absent]
     return Table("environments", heading, rows)
 

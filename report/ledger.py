@@ -6,10 +6,8 @@ import dataclasses
 import itertools
 from collections.abc import Sequence
 
-from packaging.version import InvalidVersion, Version
-
 from report.document import Record, of_kind
-from report.environments import KEY, Environment
+from report.environments import KEY, Environment, age
 from report.table import ORDER, Table, is_red, program, verdict
 
 Key = tuple[str, ...]
@@ -29,14 +27,20 @@ class Release:
     @property
     def place(self) -> str:
         """Where it ran: the environments, and what besides the framework can change numbers."""
-        runs = [run for environment in self.environments for run in environment.runs]
-        facts = (
-            ("Python", (run["python"] for run in runs)),
-            ("numpy", (run["packages"].get("numpy", "unknown") for run in runs)),
-            ("on", (run["cpu"]["model"] for run in runs)),
-        )
-        words = ", ".join(f"{what} {' and '.join(dict.fromkeys(values))}" for what, values in facts)
+        facts = ("Python", self._facts("python")), ("numpy", self._facts("numpy"))
+        words = ", ".join(f"{what} {' and '.join(values)}" for what, values in facts)
         return f"{', '.join(environment.name for environment in self.environments)} ({words})"
+
+    @property
+    def processors(self) -> str:
+        return " and ".join(self._facts("cpu"))
+
+    def _facts(self, what: str) -> list[str]:
+        found: dict[str, None] = {}
+        for run in (run for environment in self.environments for run in environment.runs):
+            known = {"python": run["python"], "numpy": run["packages"].get("numpy", "unknown"), "cpu": run["cpu"]["model"]}
+            found[known[what]] = None
+        return list(found)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +81,7 @@ def releases(backend: str, environments: Sequence[Environment]) -> list[Release]
             same.checks.update(checks)
         else:
             found.append(Release(backend, versions[0], [environment], checks))
-    return sorted(found, key=lambda release: (_order(release.version), release.place))
+    return sorted(found, key=lambda release: (age(release.version), release.place))
 
 
 def key_of(check: Record) -> Key:
@@ -90,13 +94,6 @@ def _alike(one: dict[Key, Record], other: dict[Key, Record]) -> bool:
 
 def _differs(one: Record, other: Record) -> bool:
     return verdict(one) != verdict(other) or one.get("bits") != other.get("bits")
-
-
-def _order(version: str) -> tuple[int, Version | str]:
-    try:
-        return 1, Version(version.split()[-1])
-    except (InvalidVersion, IndexError):  # a file may say anything
-        return 0, version
 
 
 def step(before: Release, after: Release) -> Step:
@@ -114,7 +111,7 @@ def overview(name: str, steps: Sequence[Step]) -> Table:
     heading = ["from", "to", "checks in both", "all bits the same", "other bits", "other verdict", "only before", "only after"]
     rows = [
         [
-            *(f"{release.version} in {release.place}" for release in (one.before, one.after)),
+            *(_place(release, one) for release in (one.before, one.after)),
             *map(str, (len({*one.same, *one.bits, *one.verdicts}), len(one.same), len(one.bits), len(one.verdicts))),
             str(one.gone),
             str(one.new),
@@ -124,16 +121,22 @@ def overview(name: str, steps: Sequence[Step]) -> Table:
     return Table(name, heading, rows)
 
 
+def _place(release: Release, one: Step) -> str:
+    on = f" on {release.processors}" if one.before.processors != one.after.processors else ""
+    return f"{release.version} in {release.place}{on}"
+
+
 def numbers(one: Step) -> Table:
     """The programs whose numbers moved most: how many of their checks have other bits, and their errors and drift."""
     programs: dict[tuple[str, str], list[Key]] = {}
     for key in one.bits:
         programs.setdefault((program(one.before.checks[key]), key[0]), []).append(key)
+    drifts = _drifts(one)
     rows = []
     for (name, dtype), keys in programs.items():
         moved = max((_moved(one, key) for key in keys), default=0.0)
         errors = " → ".join(_worst(release, keys) for release in (one.before, one.after))
-        rows.append((moved, [f"{name} {dtype}", str(len(keys)), f"{moved:.2g}", errors, _drifts(one, keys)]))
+        rows.append((moved, [f"{name} {dtype}", str(len(keys)), f"{moved:.2g}", errors, drifts.get((name, dtype), "-")]))
     rows.sort(key=lambda row: -row[0])
     title = f"{one.before.version} → {one.after.version}"
     if len(rows) > MOST_PROGRAMS:
@@ -145,7 +148,10 @@ def numbers(one: Step) -> Table:
 def _moved(one: Step, key: Key) -> float:
     """How far a check moved in parts of its bound: of one point its entries, of many the worst error."""
     before, after = (release.checks[key] for release in (one.before, one.after))
-    if before.get("rows") == after.get("rows") == 1 and len(before.get("got", ())) == len(after.get("got", ())) > 0:
+    single = before.get("rows") == after.get("rows") == 1
+    sizes = len(before.get("got", ())), len(after.get("got", ()))
+    # Of a large array there is one entry, the worst, which need not be the same.
+    if single and sizes[0] == sizes[1] > 0 and (sizes[0] > 1 or before["where"] == after["where"]):
         columns = zip(
             *([float.fromhex(x) for x in column] for column in (before["got"], after["got"], before["bound"])), strict=True
         )
@@ -158,13 +164,15 @@ def _worst(release: Release, keys: Sequence[Key]) -> str:
     return f"{max(errors):.3g}" if errors else "-"
 
 
-def _drifts(one: Step, keys: Sequence[Key]) -> str:
-    found = []
-    for key in keys:
-        before, after = (release.checks[key].get("drift") for release in (one.before, one.after))
-        if before and after and before["end"] != after["end"]:
-            found.append([float.fromhex(drift["end"]) for drift in (before, after)])
-    return "{:.1f} → {:.1f}".format(*min(found, key=lambda ends: ends[1])) if found else "-"
+def _drifts(one: Step) -> dict[tuple[str, str], str]:
+    """Map the programs whose path ends elsewhere to the digits that agree with the exact path, before and after."""
+    found = {}
+    for key in one.before.checks.keys() & one.after.checks.keys():
+        before, after = (release.checks[key] for release in (one.before, one.after))
+        if "drift" in before and "drift" in after and before["drift"]["end"] != after["drift"]["end"]:
+            digits = (f"{float.fromhex(check['drift']['end']):.1f}" for check in (before, after))
+            found[program(before), key[0]] = " → ".join(digits)
+    return found
 
 
 def changed(one: Step) -> list[str]:
