@@ -59,7 +59,7 @@ def _absent(environments: Sequence[Environment], expected: Iterable[str], since:
         if name not in started:
             found[name] = f"not run, there are no results of it. {HOW_TO_GET}"
         elif started[name] < since:
-            found[name] = f"not run, its results are of an earlier run, of {started[name]}"
+            found[name] = f"not run, its results are of an earlier run, of {started[name]}. {HOW_TO_GET}"
     return found
 
 
