@@ -1,6 +1,7 @@
 """Shards, environments and the ledger: many results files become one report, and nothing that is missing goes unsaid."""
 
 import copy
+import dataclasses
 import itertools
 import json
 
@@ -240,6 +241,27 @@ def test_changes_are_verdicts_only(whole, tmp_path, capsys):
     assert main(["changes", "--before", worse, "--after", before]) == 0
     assert "deviates → conforms" in capsys.readouterr().out
     assert main(["changes", "--before", str(tmp_path / "none"), "--after", before]) == 2
+
+
+def test_an_environment_that_is_gone_is_a_change(whole, tmp_path, capsys):
+    """As grave as a verdict that became red."""
+    for name in ("before", "after"):
+        written(tmp_path / name, in_environment(whole, f"autograd-{name}"))
+    assert main(["changes", "--before", str(tmp_path / "before"), "--after", str(tmp_path / "after")]) == 1
+    assert capsys.readouterr().out == "autograd-before: it was judged before, and there are no results of it now\n"
+
+
+def test_a_moved_entry_is_the_same_entry(versions):
+    """Of a large array the entry that decides is stored: two of them are compared only where they are one."""
+    [(_, [first, _]), _] = ledger(versions)
+    key = first.bits[0]
+    for release, got, where in ((first.before, 1.0, "w[0]"), (first.after, 3.0, "w[1]")):
+        facts = {"rows": 1, "got": [got.hex()], "bound": [(0.5).hex()], "used": (0.25).hex(), "where": where}
+        release.checks[key] = release.checks[key] | facts
+    moved_by = lambda: numbers(dataclasses.replace(first, bits=[key])).rows[0][2]  # noqa: E731
+    assert moved_by() == "0"
+    first.after.checks[key]["where"] = "w[0]"
+    assert moved_by() == "4"
 
 
 def test_versions_that_are_none_are_ordered_too(whole, tmp_path):
