@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cases
-from backends.base import FUNCTIONS, OPTIMIZER_DTYPE, SCALARS_KEEP_DTYPE, Deviation, Optimizer
+from backends.base import FUNCTIONS, NO_SLOPE, OPTIMIZER_DTYPE, SCALARS_KEEP_DTYPE, Deviation, Optimizer
 from backends.engine import Engine
 from backends.numpy import Numpy
 from oracle.judge import Oracle, Steps
@@ -224,6 +224,40 @@ def test_an_excused_update_is_one_of_an_excused_gradient():
     after = half - np.float32(slope) + np.float32(2.0**-18)
     judged = oracle.judge([{"x": np.array(half)}], {"updated x": [np.array(after)]})["updated x"]
     assert (judged.verdict, judged.declared) == (DEVIATES, "tanh, sigmoid")
+
+
+SURE = 1 / (1 + math.exp(-3))
+
+
+@pytest.mark.parametrize(
+    ("slopes", "named"),
+    [
+        ([-1.0, SURE], "at 0"),  # what is left of the slope at a logit of 0 is -y
+        ([-0.5, 0.25], None),  # it is no excuse for a slope elsewhere
+        ([1.0, SURE], None),
+        ([-1.1, SURE], None),
+    ],
+)
+def test_a_loss_without_slope_at_zero_is_known_in_training(slopes, named):
+    """It is declared of one loss and known in every step that uses it, at a logit of 0 and in one direction."""
+    formula = lambda ops, p, d: ops.sum(ops.binary_cross_entropy(p["z"], d["y"]))  # noqa: E731
+    data = {"y": np.array([1.0, 0.0], "float32")}
+    stated = Deviation("at 0", ("float32",), "reason", "size", "link", instead=f"sum {NO_SLOPE}")
+    points = [{"z": np.array([0.0, 3.0], "float32")}]
+    results = {"gradient z": [np.array(slopes, "float32")]}
+    for declared, expected in (([], None), ([stated], named)):
+        judged = Oracle(formula, data, "float32", declared, Steps(Optimizer("sgd", 1.0))).judge(points, results)["gradient z"]
+        assert (judged.verdict, judged.declared) == (DEVIATES, expected)
+    without_training = Oracle(formula, data, "float32", [stated]).judge(points, results)["gradient z"]
+    assert (without_training.verdict, without_training.declared) == (DEVIATES, None)
+
+
+def test_what_has_no_shape_is_not_compared():
+    """Nor is there anything else to compare."""
+    judged = Oracle(lambda ops, p, d: p["x"] * p["x"], {}, "float32").judge(
+        [{"x": np.float32(2)}], {"value": [np.zeros(3, "float32")]}
+    )
+    assert judged["value"].message == "got shape (3,), expected ()"
 
 
 KEEPS, STATE = off(SCALARS_KEEP_DTYPE, widens=True), off(OPTIMIZER_DTYPE, widens=True)
