@@ -56,7 +56,8 @@ def main(arguments: list[str] | None = None) -> int:
     for table in [matrix(records), *score(records)]:
         print(drawn(table))
     print("\n".join([*false_alarms(records), "survivors:", *(survivors(records) or ["none"])]))
-    return 1 if any(not kill["visible"] and kill["caught"] for kill in of_kind(records, "kill")) else 0
+    ours = (kill for kill in of_kind(records, "kill") if kill["judge"] == SUITE)
+    return 1 if any(not kill["visible"] and kill["caught"] for kill in ours) else 0
 
 
 def measured(faults: list[Fault], further: list[str], *, against: bool) -> Iterator[Record]:
