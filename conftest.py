@@ -162,8 +162,9 @@ class Introduction:
     def pytest_runtestloop(self, session: pytest.Session) -> None:
         option = session.config.option
         broken = session.testsfailed and not option.continue_on_collection_errors  # no test will run
-        # A shard may have no work; its results file says that it was there.
-        if (session.items or self.lab.plan.shard.of > 1) and not option.collectonly and not broken:
+        # A shard may have no work; its results file says that it was there. With pytest-xdist the workers have the tests.
+        empty = self.lab.plan.shard.of > 1 and not session.config.pluginmanager.hasplugin("dsession")
+        if (session.items or empty) and not option.collectonly and not broken:
             self.introduce([item.nodeid for item in session.items])
 
     @pytest.hookimpl(optionalhook=True)

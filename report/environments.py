@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
+import reprlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from report.document import DocumentError, Record, of_kind, printable, read
 from report.table import ORDER, Table, counts
@@ -75,7 +77,7 @@ def age(version: str) -> tuple[int, Version | str]:
     """Return what orders versions, whatever a file says in place of one."""
     try:
         return 1, Version(version.split()[-1])
-    except (InvalidVersion, IndexError):
+    except (ValueError, IndexError):  # InvalidVersion is one, and a number of thousands of digits another
         return 0, version
 
 
@@ -87,9 +89,11 @@ def matrix_of(environments: Sequence[Environment], absent: Iterable[str]) -> Tab
         run = environment.runs[0]
         place = [environment.name, run["python"], run["packages"].get("numpy", "unknown")]
         versions = {backend["name"]: backend["version"] for backend in of_kind(environment.records, "backend")}
-        checks = list(of_kind(environment.records, "check"))
-        for backend in sorted({check["backend"] for check in checks}):
-            found = counts(check for check in checks if check["backend"] == backend)
+        checked: dict[str, list[Record]] = {}
+        for check in of_kind(environment.records, "check"):
+            checked.setdefault(check["backend"], []).append(check)
+        for backend, checks in sorted(checked.items()):
+            found = counts(checks)
             numbers = [str(found.total()), *(str(found[word]) for word in ORDER)]
             rows.append([backend, versions.get(backend, "unknown"), *place, *numbers])
     rows.sort(key=lambda row: (row[0], age(row[1])))
@@ -126,7 +130,7 @@ def _contradiction(parts: Sequence[Named]) -> str:
             "packages": [part["run"]["packages"] for part in (document, other)],
         }.items():
             if one != two:
-                return f"{first} and {file} are shards of different runs: they have other {what}, {one} and {two}"
+                return f"{first} and {file} are shards of different runs: {what} {reprlib.repr(one)} and {reprlib.repr(two)}"
     versions: dict[str, str] = {}
     seen: set[tuple[str, ...]] = set()
     for file, document in parts:
@@ -136,7 +140,7 @@ def _contradiction(parts: Sequence[Named]) -> str:
         for check in of_kind(document["records"], "check"):
             key = (check["backend"], *(check[word] for word in KEY))
             if key in seen:
-                return f"{file} has a check that another shard has too: {' '.join(key)}"
+                return f"{file} has a check that another shard has too: {reprlib.repr(' '.join(key))}"
             seen.add(key)
     return ""
 
@@ -153,11 +157,18 @@ def _merged(name: str, parts: Sequence[Named]) -> Environment:
     if unfinished := [_number(part) for part in parts if not part[1]["complete"]]:
         lost.append(f"{_shards(unfinished, of) if of > 1 else 'the run is'} not finished")
     records: list[Record] = []
-    told: list[Record] = []  # which every shard tells
+    told: set[str] = set()  # which every shard tells
     for record in (record for _, document in parts for record in document["records"]):
         if record["kind"] in ("backend", "case"):
-            if record in told:
+            text = json.dumps(record, sort_keys=True)
+            if text in told:
                 continue
-            told.append(record)
+            told.add(text)
         records.append(record)
+    checked: dict[str, list[Record]] = {}
+    for check in of_kind(records, "check"):
+        checked.setdefault(check["backend"], []).append(check)
+    asked = {backend for _, document in parts for backend in document["run"].get("backends", ())}
+    if not lost and (absent := sorted(asked - checked.keys())):
+        lost.append(f"asked for and never judged: {', '.join(absent)}")
     return Environment(name, [file for file, _ in parts], [document["run"] for _, document in parts], records, lost)

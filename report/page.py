@@ -11,7 +11,7 @@ import jinja2
 from report.classifiers import classifiers
 from report.document import DocumentError, Record, of_kind, printable
 from report.environments import Environment, gathered, matrix_of
-from report.ledger import changed, ledger, numbers, overview
+from report.ledger import changed, ledger, named, numbers, overview
 from report.power import false_alarms, matrix, score, survivors
 from report.table import Table, agreement, empty_cells, judged_share, program, times, verdict_lines
 from report.validity import claims
@@ -42,7 +42,7 @@ def build(
         "unread": unread,
         "lost": lost,
         "matrix": matrix_of(environments, absent) if len(environments) + len(absent) > 1 else None,
-        "ledger": [(overview(name, found), [(changed(one), numbers(one)) for one in found]) for name, found in steps],
+        "ledger": [(overview(name, found), [(named(changed(one)), numbers(one)) for one in found]) for name, found in steps],
     }
     folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)

@@ -8,8 +8,8 @@ import json
 import pytest
 
 from report.__main__ import main
-from report.environments import gathered
-from report.ledger import changed, ledger, numbers, overview, releases
+from report.environments import age, gathered
+from report.ledger import changed, ledger, numbers, overview, step
 from report.page import build
 from tests.plan import Shard
 
@@ -123,9 +123,9 @@ def other_version(document):
         (lambda d: d["run"]["shard"].update(number=1), "shard 1 of 3 is in 2 of these files; give one of them"),
         (lambda d: d["run"]["shard"].update(of=4), "its files are shards of 3 and of 4; give those of one run"),
         (lambda d: d["run"].pop("shard"), "its files are shards of 1 and of 3; give those of one run"),
-        (lambda d: d["run"].update(backends=["jax"]), "are shards of different runs: they have other backends"),
-        (lambda d: d["run"]["packages"].update(numpy="0.1"), "are shards of different runs: they have other packages"),
-        (other_cases, "are shards of different runs: they have other cases"),
+        (lambda d: d["run"].update(backends=["jax"]), "are shards of different runs: backends ["),
+        (lambda d: d["run"]["packages"].update(numpy="0.1"), "are shards of different runs: packages {"),
+        (other_cases, "are shards of different runs: cases ["),
         (other_version, "and 0.1"),
     ],
 )  # fmt: skip
@@ -205,14 +205,14 @@ def test_the_ledger_finds_what_changed(versions):
     assert {key[-1] for key in second.verdicts} == {"loss"}
     assert any("conforms → deviates: off by much" in line for line in changed(second))
     assert changed(first) == []
-    assert len(numbers(first).rows) == len({(key[0], key[1], key[2]) for key in first.bits})
+    assert len(numbers(first).rows) == len({key[:3] for key in first.bits})
     assert overview(autograd, [first]).rows[0][4] == str(len(first.bits))
 
 
 def test_environments_alike_are_one_release(versions):
     """numpy gave the same bits everywhere: one release in three environments."""
-    [release] = releases("numpy", versions)
-    assert len(release.environments) == 3
+    overall = dict(ledger(versions))
+    assert overall["numpy"] == []
 
 
 def test_the_page_has_the_ledger(versions, tmp_path):
@@ -255,23 +255,120 @@ def test_a_moved_entry_is_the_same_entry(versions):
     """Of a large array the entry that decides is stored: two of them are compared only where they are one."""
     [(_, [first, _]), _] = ledger(versions)
     key = first.bits[0]
-    for release, got, where in ((first.before, 1.0, "w[0]"), (first.after, 3.0, "w[1]")):
-        facts = {"rows": 1, "got": [got.hex()], "bound": [(0.5).hex()], "used": (0.25).hex(), "where": where}
-        release.checks[key] = release.checks[key] | facts
-    moved_by = lambda: numbers(dataclasses.replace(first, bits=[key])).rows[0][2]  # noqa: E731
-    assert moved_by() == "0"
-    first.after.checks[key]["where"] = "w[0]"
-    assert moved_by() == "4"
+
+    def moved_by(place):
+        for release, got, where in ((first.before, 1.0, "w[0]"), (first.after, 3.0, place)):
+            facts = {"rows": 1, "got": [got.hex()], "bound": [(0.5).hex()], "used": (0.25).hex(), "where": where}
+            release.checks[key] = release.checks[key] | facts
+        pair = [dataclasses.replace(release, checks={key: release.checks[key]}) for release in (first.before, first.after)]
+        return numbers(step(*pair)).rows[0][2]
+
+    assert moved_by("w[1]") == "0"
+    assert moved_by("w[0]") == "4"
 
 
 def test_versions_that_are_none_are_ordered_too(whole, tmp_path):
     """A file from elsewhere may say anything."""
     documents = []
-    for number, version in enumerate(["", "unknown", "2.0"]):
+    for number, version in enumerate(["", "9" * 5000, "2.0"]):
         document = in_environment(copy.deepcopy(whole), f"e{number}")
         for record in document["records"]:
             if record["kind"] == "backend":
                 record["version"] = version
         documents.append(document)
     environments, _ = gathered(written(tmp_path / "versions", *documents))
-    assert [release.version for release in releases("numpy", environments)] == ["", "unknown", "2.0"]
+    assert sorted(["2.0", "9" * 5000, "unknown", ""], key=age) == ["", "9" * 5000, "unknown", "2.0"]
+    assert len(environments) == 3
+    assert build([tmp_path / "versions"], tmp_path)[1] == []
+
+
+def crashed(document, backend):
+    """Let a backend give no answer: it has no description, and each test has one check, of another name."""
+    records = []
+    for record in document["records"]:
+        if record.get("name") == backend and record["kind"] == "backend":
+            continue
+        if record.get("backend") == backend:
+            if any(
+                record["test"] == one["test"]
+                and record["case"] == one["case"]
+                and one.get("backend") == backend
+                and record["dtype"] == one["dtype"]
+                and record["level"] == one["level"]
+                for one in records
+                if one["kind"] == "check"
+            ):
+                continue
+            facts = ("kind", "backend", "level", "dtype", "case", "test", "duration")
+            record = {name: record[name] for name in facts} | {
+                "mode": "other", "quantity": "answer", "verdict": "crashed", "message": "gone", "declared": None,
+            }  # fmt: skip
+        records.append(record)
+    return document | {"records": records}
+
+
+def test_a_backend_that_dies_is_a_change(whole, tmp_path, capsys):
+    """Though its checks have other names then; neither the ledger nor the changes leave it out."""
+    before, after = (str(tmp_path / name) for name in ("before", "after"))
+    written(tmp_path / "before", in_environment(whole, "autograd-latest"))
+    written(tmp_path / "after", in_environment(crashed(whole, "autograd"), "autograd-latest"))
+    assert main(["changes", "--before", before, "--after", after]) == 1
+    tests = {(c["test"], c["case"], c["level"], c["dtype"]) for c in whole["records"] if c.get("backend") == "autograd"}
+    out = capsys.readouterr().out
+    red = sum(" → crashed: gone" in line for line in out.splitlines())
+    assert red == len(tests)
+    both = [in_environment(whole, "autograd-0"), in_environment(crashed(whole, "autograd"), "autograd-1")]
+    [(autograd, [one]), _] = ledger(gathered(written(tmp_path / "ledger", *both))[0])
+    assert (autograd, len(one.verdicts)) == ("autograd", len(tests))
+
+
+def cut(document):
+    return document | {"records": document["records"][: len(document["records"]) // 2], "complete": False}
+
+
+def without(document, **facts):
+    kept = [r for r in document["records"] if not (facts.items() <= r.items())]
+    return document | {"records": kept}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        (lambda d: d, cut, "autograd-latest: the run is not finished"),
+        (lambda d: d, lambda d: without(d, kind="check", test="gradient"), "checks less, of tests that were judged before"),
+        (lambda d: d, lambda d: without(d, kind="check", backend="autograd"), "autograd was judged before, and is not now"),
+        (lambda d: without(d, kind="check", test="gradient"), lambda d: redden(d, "gradient"), ": deviates, and new: "),
+        (lambda d: without(d, kind="check", backend="numpy"), lambda d: redden(d, "gradient"), ": deviates, and new: "),
+    ],
+)
+def test_nothing_is_lost_between_two_nights(whole, tmp_path, capsys, before, after, words):
+    """What was judged and is not now is a change, and so is a red verdict of what was not judged before."""
+    for name, made in (("before", before), ("after", after)):
+        written(tmp_path / name, in_environment(made(copy.deepcopy(whole)), "autograd-latest"))
+    assert main(["changes", "--before", str(tmp_path / "before"), "--after", str(tmp_path / "after")]) == 1
+    assert words in capsys.readouterr().out
+
+
+def redden(document, test):
+    for record in document["records"]:
+        if record.get("test") == test:
+            record |= {"verdict": "deviates", "message": "off by much", "declared": None}
+    return document
+
+
+def test_a_backend_that_was_asked_for_has_to_be_there(whole, tmp_path):
+    """An environment without a check of it has not run."""
+    document = in_environment(without(whole, kind="check", backend="autograd"), "autograd-latest")
+    assert build(written(tmp_path / "files", document), tmp_path)[2] == [
+        "autograd-latest: asked for and never judged: autograd"
+    ]
+
+
+def test_declarations_are_refused_in_shards_too(suite, tmp_path):
+    """Whether or not pytest-xdist deals out the tests."""
+    options = ("--backend", "tests.meta.declaring:Unknown", "--case", "line", "--shard", "2/2", f"--results={tmp_path}/a.json")
+    assert [suite(*options, *more).status for more in ((), ("-n", "2"))] == [4, 4]
+    sound = ("--backend", "numpy", "--case", "line-generic", "--level", "autodiff", "-n", "1")
+    outcomes = [suite(*sound, "--shard", f"{number}/3") for number in (1, 2, 3)]
+    assert {outcome.status for outcome in outcomes} == {0}
+    assert all(outcome.document["complete"] for outcome in outcomes)
