@@ -54,10 +54,13 @@ def build(
 def _absent(environments: Sequence[Environment], expected: Iterable[str], since: str) -> dict[str, str]:
     """Map every expected environment that did not run to the reason, as far as it is known."""
     started = {environment.name: environment.started for environment in environments}
+    empty = {environment.name for environment in environments if not any(of_kind(environment.records, "check"))}
     found = {}
     for name in dict.fromkeys(expected):
         if name not in started:
             found[name] = f"not run, there are no results of it. {HOW_TO_GET}"
+        elif name in empty:
+            found[name] = "not run, its results hold no check"
         elif started[name] < since:
             found[name] = f"not run, its results are of an earlier run, of {started[name]}. {HOW_TO_GET}"
     return found

@@ -362,6 +362,9 @@ def test_a_backend_that_was_asked_for_has_to_be_there(whole, tmp_path):
     assert build(written(tmp_path / "files", document), tmp_path)[2] == [
         "autograd-latest: asked for and never judged: autograd"
     ]
+    empty = in_environment(without(whole, kind="check"), "autograd-latest")
+    found = build(written(tmp_path / "empty", empty), tmp_path, ["autograd-latest"])[2]
+    assert found == ["autograd-latest: not run, its results hold no check"]
 
 
 def test_declarations_are_refused_in_shards_too(suite, tmp_path):
