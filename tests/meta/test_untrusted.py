@@ -73,6 +73,7 @@ DOCUMENT = {
     "schema": 1,
     "run": {
         "started": "2025-01-01T00:00:00+00:00", "command": ["pytest"], "backends": ["numpy"],
+        "environment": "jax-oldest", "shard": {"number": 1, "of": 1},
         "python": "3.11", "platform": "a platform",
         "cpu": {"model": "a model", "flags": ["fma"]}, "threads": 2, "settings": {"A": "1"}, "packages": {"numpy": "2.0"},
     },
@@ -369,7 +370,8 @@ def test_files_that_are_not_read_keep_no_other_from_being_read(tmp_path):
     page = (tmp_path / "out" / "report.md").read_text()
     _, listed, shown = page.split("## ", 2)
     assert listed.startswith("Not read\n")
-    assert shown.startswith(str(good).replace("_", "\\_"))
+    escaped = str(good).replace("_", "\\_")
+    assert shown.startswith(f"jax-oldest\n\nFrom {escaped}.\n")
     assert f"\n## {broken}" not in page
     for name, reason in unread.items():
         assert f"report: {name}: {reason}" in done.stderr
