@@ -105,7 +105,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     plan = config.stash[PLAN]
 
     def wanted(item: pytest.Item) -> bool:
-        params = getattr(getattr(item, "callspec", None), "params", {})
+        params = _params(item)
         backend, case = params.get("backend"), params.get("case")
         # The tests of one cell stay together: a backend trains once for all of them.
         unit = f"{backend} {case.name if case else 'contract'}" if backend else item.nodeid
@@ -121,7 +121,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     cases = list(plan.cases)
 
     def order(item: pytest.Item) -> tuple[int, ...]:
-        params = getattr(getattr(item, "callspec", None), "params", {})
+        params = _params(item)
         if "backend" not in params:
             return (-1,)
         case, level = params.get("case"), params.get("level", AUTODIFF)
@@ -133,6 +133,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         )
 
     items.sort(key=order)
+
+
+def _params(item: pytest.Item) -> dict[str, Any]:
+    """What a test is parametrised with."""
+    return getattr(getattr(item, "callspec", None), "params", {})
 
 
 @pytest.fixture(scope="session")

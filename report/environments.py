@@ -43,6 +43,16 @@ class Environment:
         """The backends that the run was asked for."""
         return list(self.runs[0].get("backends", ()))
 
+    @property
+    def versions(self) -> dict[str, str]:
+        """The version of every backend that could be imported."""
+        return {backend["name"]: backend["version"] for backend in of_kind(self.records, "backend")}
+
+    @property
+    def checks(self) -> dict[str, list[Record]]:
+        """The checks of every backend."""
+        return _by_backend(self.records)
+
 
 def gathered(paths: Sequence[str | Path]) -> tuple[list[Environment], list[DocumentError]]:
     """Read results files, or those in folders, in any order; return the environments, and why any file has no part in them.
@@ -88,17 +98,21 @@ def matrix_of(environments: Sequence[Environment], absent: Iterable[str]) -> Tab
     for environment in environments:
         run = environment.runs[0]
         place = [environment.name, run["python"], run["packages"].get("numpy", "unknown")]
-        versions = {backend["name"]: backend["version"] for backend in of_kind(environment.records, "backend")}
-        checked: dict[str, list[Record]] = {}
-        for check in of_kind(environment.records, "check"):
-            checked.setdefault(check["backend"], []).append(check)
-        for backend, checks in sorted(checked.items()):
+        versions = environment.versions
+        for backend, checks in sorted(environment.checks.items()):
             found = counts(checks)
             numbers = [str(found.total()), *(str(found[word]) for word in ORDER)]
             rows.append([backend, versions.get(backend, "unknown"), *place, *numbers])
     rows.sort(key=lambda row: (row[0], age(row[1])))
     rows += [["-", "-", name, "-", "-", "not run", *("-" for _ in ORDER)] for name in absent]
     return Table("environments", heading, rows)
+
+
+def _by_backend(records: list[Record]) -> dict[str, list[Record]]:
+    found: dict[str, list[Record]] = {}
+    for check in of_kind(records, "check"):
+        found.setdefault(check["backend"], []).append(check)
+    return found
 
 
 def _number(part: Named) -> int:
@@ -165,9 +179,7 @@ def _merged(name: str, parts: Sequence[Named]) -> Environment:
                 continue
             told.add(text)
         records.append(record)
-    checked: dict[str, list[Record]] = {}
-    for check in of_kind(records, "check"):
-        checked.setdefault(check["backend"], []).append(check)
+    checked = _by_backend(records)
     asked = {backend for _, document in parts for backend in document["run"].get("backends", ())}
     # Where nothing was judged at all, as in a run of unit tests alone, nothing is claimed either.
     if checked and not lost and (absent := sorted(asked - checked.keys())):

@@ -6,7 +6,7 @@ import dataclasses
 import itertools
 from collections.abc import Sequence
 
-from report.document import Record, of_kind
+from report.document import Record
 from report.environments import Environment, age
 from report.table import ORDER, Table, is_red, program, verdict
 
@@ -16,8 +16,8 @@ Key = tuple[str, ...]
 MOST_PROGRAMS = 20
 MOST_VERDICTS = 50
 QUOTED = 300
-# What tells one check of a backend from another: the test it belongs to, and what it judges there.
-TEST = ("dtype", "case", "level", "test")
+# What tells one check of a backend from another: the test that it belongs to, and what it judges there.
+KEY = ("dtype", "case", "level", "test", "quantity")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,11 +95,11 @@ def ledger(environments: Sequence[Environment]) -> list[tuple[str, list[Step]]]:
 
 def released(environment: Environment) -> list[Release]:
     """Return the backends of one environment; one that could not be imported has no version, and its checks say why."""
-    versions = {record["name"]: record["version"] for record in of_kind(environment.records, "backend")}
-    found: dict[str, dict[Key, Record]] = {}
-    for check in of_kind(environment.records, "check"):
-        found.setdefault(check["backend"], {})[*_test(check), check["quantity"]] = check
-    return [Release(name, versions.get(name, "unknown"), [environment], checks) for name, checks in found.items()]
+    versions = environment.versions
+    return [
+        Release(name, versions.get(name, "unknown"), [environment], {_key(check): check for check in checks})
+        for name, checks in environment.checks.items()
+    ]
 
 
 def _add(releases: list[Release], release: Release) -> None:
@@ -112,8 +112,8 @@ def _add(releases: list[Release], release: Release) -> None:
     releases.append(release)
 
 
-def _test(check: Record) -> Key:
-    return tuple(check[word] for word in TEST)
+def _key(check: Record) -> Key:
+    return tuple(check[word] for word in KEY)
 
 
 def _differs(one: Record, other: Record) -> bool:

@@ -54,7 +54,7 @@ def build(
 def _absent(environments: Sequence[Environment], expected: Iterable[str], since: str) -> dict[str, str]:
     """Map every expected environment that did not run to the reason, as far as it is known."""
     started = {environment.name: environment.started for environment in environments}
-    empty = {environment.name for environment in environments if not any(of_kind(environment.records, "check"))}
+    empty = {environment.name for environment in environments if not environment.checks}
     found = {}
     for name in dict.fromkeys(expected):
         if name not in started:

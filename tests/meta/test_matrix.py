@@ -210,9 +210,12 @@ def test_the_ledger_finds_what_changed(versions):
 
 
 def test_environments_alike_are_one_release(versions):
-    """numpy gave the same bits everywhere: one release in three environments."""
-    overall = dict(ledger(versions))
-    assert overall["numpy"] == []
+    """numpy gave the same bits everywhere: one release in three environments. One bit less and there are two."""
+    assert dict(ledger(versions))["numpy"] == []
+    next(record for record in versions[0].records if record.get("backend") == "numpy" and "bits" in record)["bits"] = "0" * 16
+    [one] = dict(ledger(versions))["numpy"]
+    assert sorted(len(release.environments) for release in (one.before, one.after)) == [1, 2]
+    assert len(one.bits) == 1
 
 
 def test_the_page_has_the_ledger(versions, tmp_path):
