@@ -39,7 +39,8 @@ def suite(tmp_path_factory):
     def run(*options: str) -> Outcome:
         results = tmp_path_factory.mktemp("suite") / "results.json"
         command = [sys.executable, "-m", "pytest", "tests", "--ignore=tests/meta", "-p", "no:cacheprovider"]
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
+        # Two runs that a test starts are no two results of the tox environment that the test runs in.
+        environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "TOX_"))}
         done = subprocess.run(
             [*command, f"--results={results}", *options], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
         )
