@@ -18,10 +18,11 @@ from report.document import Record, ResultsFile
 from report.table import agreement, is_red, verdict_lines
 from report.terminal import drawn
 from report.validity import claims
+from tests.lab import Lab
 from tests.plan import Plan, add_options, make_plan
 from tests.recording import describe_run
 from tests.recording import record as make_record
-from tests.subject import Lab, Subject
+from tests.subject import Subject
 
 PLAN = pytest.StashKey[Plan]()
 LAB = pytest.StashKey[Lab]()

@@ -19,7 +19,7 @@ from backends.base import AUTODIFF
 from backends.engine import Engine
 from backends.numpy import Numpy
 from oracle.judge import Oracle, Steps
-from tests.subject import training
+from tests.lab import training
 
 STEPS = 200
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import dataclasses
-import os
 import shlex
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -15,110 +12,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backends.base import AUTODIFF, REDUCTIONS, Deviation, Formula, Optimizer
+from backends.base import AUTODIFF, REDUCTIONS, Deviation, Formula
 from backends.engine import Path, Training
-from backends.process import BackendError, Failed, Process
+from backends.process import BackendError, Failed
 from cases import Case
 from oracle.judge import Oracle, Steps, graph, subjects
-from oracle.run import exact_run
 from oracle.trace import Node, Probed, ValueOf
 from oracle.verdict import CONFORMS, DEVIATES, UNINFORMATIVE, UNSUPPORTED, Judgement
 from report.document import Record
-from tests.plan import Plan
+from tests.lab import Lab, training
 from tests.recording import record
 
 Arrays = Mapping[str, np.ndarray]
-# A training run of more steps gets more time, in proportion.
-USUAL_STEPS = 5000
-# So many processes stand at the same time; one that was stopped starts anew when it is asked again.
-ALIVE = 8
 # What a backend is asked for; not every stage runs in the same mode.
 STAGES = {"gradients": "gradient", "gradients_twice": "gradient", "path": "training"}
-
-
-class Lab:
-    """The backends of a worker, each in its own process, and the training runs that several tests look at."""
-
-    def __init__(self, plan: Plan) -> None:
-        self.plan = plan
-        self._processes: dict[str, Process] = {}
-        self.descriptions: dict[str, Record] = {}
-        self.faults: dict[str, list[str]] = {}
-        self._paths: dict[tuple[str, ...], Path | BackendError] = {}
-        self._exact_paths: dict[tuple[str, str], dict[str, dict[str, np.ndarray]]] = {}
-
-    def process(self, backend: str) -> Process:
-        if backend not in self._processes:
-            if len(self._processes) >= ALIVE:  # tests come sorted by backend: those asked before are done
-                self._processes[list(self._processes)[-ALIVE]].stop()
-            self._processes[backend] = Process(backend, self.plan.limit, self.plan.memory)
-        return self._processes[backend]
-
-    def call(self, backend: str, method: str, *arguments: Any) -> Any:
-        """Return the backend's answer, having first asked it, once, what it says of itself. Raises BackendError."""
-        process = self.process(backend)
-        if backend not in self.descriptions:
-            description = process.call("describe") | {"name": backend}
-            self.faults[backend] = description.pop("faults")
-            self.descriptions[backend] = description
-        if method == "describe":
-            return self.descriptions[backend]
-        patience = max(1.0, arguments[0].steps / USUAL_STEPS) if method == "path" else 1.0
-        return process.call(method, *arguments, patience=patience)
-
-    def introduce(self, backends: Sequence[str]) -> None:
-        """Ask ``backends``, as many at once as there are processors, what they say of themselves.
-
-        One that gives no answer is left to its tests, which record that.
-        """
-
-        def ask(backend: str) -> None:
-            with contextlib.suppress(BackendError):
-                self.call(backend, "describe")
-
-        at_once = os.cpu_count() or 1
-        for first in range(0, len(backends), at_once):
-            threads = [threading.Thread(target=ask, args=[name], daemon=True) for name in backends[first : first + at_once]]
-            for name in backends[first : first + at_once]:
-                with contextlib.suppress(BackendError):
-                    self.process(name).start()  # here, and not in a thread that ends before it
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
-
-    def path(self, subject: Subject) -> Path:
-        key = subject.backend, subject.case.name, subject.level, subject.dtype
-        if key not in self._paths:
-            self._paths.clear()  # tests come sorted by subject
-            try:
-                self._paths[key] = self.call(subject.backend, "path", subject.training)
-            except BackendError as error:
-                self._paths[key] = error  # a run that hangs is not waited for by every test that looks at it
-        found = self._paths[key]
-        if isinstance(found, BackendError):
-            raise found
-        return found
-
-    def exact_path(self, case: Case, dtype: str, convention: str) -> dict[str, np.ndarray]:
-        """Return the parameters of the exact run after the judged steps, from the start as rounded to ``dtype``."""
-        key = case.name, convention if case.optimizer == "adam" else ""
-        if key not in self._exact_paths:
-            runs = exact_run([training(case, dtype) for dtype in self.plan.dtypes], convention)
-            self._exact_paths[key] = dict(zip(self.plan.dtypes, runs, strict=True))
-        return self._exact_paths[key][dtype]
-
-    def close(self) -> None:
-        for process in self._processes.values():
-            process.stop()
-
-
-def training(case: Case, dtype: str, level: str = AUTODIFF) -> Training:
-    """Return the training run of ``case``."""
-    params, data = case.at(dtype)
-    batches, rows = (list(case.batches), case.batches.rows) if case.batches else (None, ())
-    optimizer = Optimizer(case.optimizer, case.rate)
-    return Training(case.loss, params, data, optimizer, case.steps, case.judged, level, batches, rows, case.network)
 
 
 class Subject:
@@ -164,7 +71,7 @@ class Subject:
         self._stage = STAGES.get(method, self._stage)
         try:
             if method == "path" and not arguments:
-                return self.lab.path(self)
+                return self.lab.path(self.backend, self.case, self.level, self.dtype)
             return self.lab.call(self.backend, method, *arguments)
         except BackendError as error:
             judgement = Judgement(error.verdict, str(error), cause=error.cause)

@@ -10,7 +10,7 @@ import pytest
 from backends.base import AUTODIFF
 from backends.process import BackendError
 from oracle.verdict import CONFORMS, DEVIATES, UNINFORMATIVE, Judgement
-from tests.subject import training
+from tests.lab import training
 from tests.variants import variants, written
 
 GRAVITY = (CONFORMS, UNINFORMATIVE, DEVIATES)

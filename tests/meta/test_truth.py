@@ -11,8 +11,8 @@ from oracle.judge import graph
 from oracle.run import exact_run
 from oracle.trace import PROBE, Probed, trace
 from tests.figures import printed
+from tests.lab import training
 from tests.plan import reference_goal
-from tests.subject import training
 from tests.test_training import drift
 
 CASES = list(cases.builtin().values())

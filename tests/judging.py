@@ -1,0 +1,139 @@
+"""What judges a backend's operations, losses, optimisers and levels, by the declarations of its adapter or by others."""
+
+import dataclasses
+
+import numpy as np
+
+from backends.base import AT_ZERO, Optimizer
+from backends.process import BackendError, Failed
+from cases import nand, thermometer
+from oracle.verdict import CONFORMS, DEVIATES, UNSUPPORTED, Judgement, digest
+from tests import losses
+from tests.lab import training
+from tests.sweeps import sweep
+
+
+def clause(holds, message, evidence=()):
+    """Return the judgement of a clause; ``evidence`` are the arrays that it rests on."""
+    bits = digest(evidence) if evidence else ""
+    return Judgement(CONFORMS, bits=bits) if holds else Judgement(DEVIATES, message, bits=bits)
+
+
+def judge_value(subject, formula, params, data):
+    """Return what judges a value by given deviations. Functions are held to the table of their accuracy."""
+    value = subject.call("apply", formula, params, data)
+
+    def judge(deviations):
+        return subject.oracle(formula, data, deviations=deviations, direct=True).judge([params], {"value": [value]})
+
+    return judge
+
+
+def judge_scalars(subject):
+    def formula(ops, params, data):
+        return 1 + params["x"] * 0.5
+
+    return judge_value(subject, formula, {"x": np.array(1 / 3, subject.dtype)}, {})
+
+
+def judge_unsupported(subject, operation, reason):
+    """What is declared unsupported has to raise."""
+    formula, _, params, data = sweep(operation, subject.dtype, subject.lab.plan)
+    try:
+        subject.lab.call(subject.backend, "apply", formula, params, data)
+    except Failed as error:
+        return Judgement(UNSUPPORTED, f"{reason}; it raises {error.kind}")
+    except BackendError as error:
+        return Judgement(error.verdict, str(error), cause=error.cause)
+    return subject.needless("unsupported", f"{operation} in {subject.dtype}", repr((subject.dtype, operation)))
+
+
+def judge_settings(subject):
+    """Return what judges every setting, at outputs of all sizes, at 0, far out and one by one, by given deviations."""
+    found, rows = [], []
+    instead = {d.subject for d in subject.deviations if d.instead and subject.dtype in d.dtypes}
+    for name, objective, promise in subject.describe()["settings"]:
+        params, data = losses.sweep(objective, subject.dtype, subject.lab.plan.seed)
+        at_zero = {"z": np.zeros_like(params["z"])}
+        for words, point in ((name, params), (AT_ZERO.format(name), at_zero)):
+            found.append((name, words, objective, promise, point, data, subject.call("setting", name, point["z"], data["y"])))
+        if name not in instead:  # what is declared to be something else is judged where that can be told
+            far, (each, target) = [{"z": losses.far_out(params["z"])}], losses.alone(params, data)
+            for where, points, seen in (("far out", far, data), ("one by one", each, target)):
+                results = [subject.call("setting", name, point["z"], seen["y"]) for point in points]
+                columns = {"value": [value for value, _ in results], "gradient z": [gradient for _, gradient in results]}
+                rows.append((name, where, losses.formula(promise, objective), points, seen, columns))
+
+    def judge(deviations):
+        judgements = {}
+        for setting in found:
+            judgements |= judge_setting(subject, deviations, *setting)
+        for name, where, formula, points, seen, columns in rows:
+            judged = subject.oracle(formula, seen, deviations=deviations).judge(points, columns, row="example")
+            judgements |= {f"{named(name, quantity)} {where}": judgement for quantity, judgement in judged.items()}
+        return judgements
+
+    return judge
+
+
+def named(setting, quantity):
+    return setting if quantity == "value" else f"slope of {setting}"
+
+
+def judge_setting(subject, deviations, name, words, objective, promise, params, data, got):
+    """Judge a setting at some outputs; ``words`` is what a deviation of it is called there."""
+    value, gradient = got
+    declared = {d.subject: d.instead for d in deviations if subject.dtype in d.dtypes and d.instead}
+
+    def judged(meaning):
+        results = {"value": [value], "gradient z": [gradient]}
+        return subject.oracle(losses.formula(meaning, objective), data, deviations=deviations).judge([params], results)
+
+    found = judged(promise)
+    known = [meaning for meaning in losses.known(objective) if meaning != promise]
+    for quantity, judgement in found.items():
+        if judgement.verdict == DEVIATES and not judgement.declared:
+            others = {meaning: judged(meaning)[quantity] for meaning in known}
+            instead = [meaning for meaning, other in others.items() if other.verdict == CONFORMS or other.declared]
+            what = f"{words} promises the {promise} of the {objective} and is the {' or '.join(instead) or 'something else'}"
+            stated = next((subject for subject in (words, name) if declared.get(subject) in instead), None)
+            found[quantity] = dataclasses.replace(judgement, message=f"{what}: {judgement.message}", declared=stated)
+    return {named(words, quantity): judgement for quantity, judgement in found.items()}
+
+
+def optimizer_runs(subject):
+    """Return runs that the framework's optimisers make: what messages call each, its path, formula and program."""
+    coarse = Optimizer("adam", 0.1, beta1=0.8, beta2=0.99, epsilon=0.01)
+    adam = training(nand.ADAM, subject.dtype, "optimizer")
+    return [
+        (
+            words,
+            subject.call("path", program),
+            case.loss if "modules" in subject.describe()["lacks"] else case.network.loss,
+            program,
+        )
+        for words, case, program in (
+            ("sgd", thermometer.SLOW, training(thermometer.SLOW, subject.dtype, "optimizer")),
+            ("adam", nand.ADAM, adam),
+            ("adam with other numbers", nand.ADAM, dataclasses.replace(adam, optimizer=coarse)),
+        )
+    ]
+
+
+def judge_optimizers(subject, runs):
+    return lambda deviations: {
+        f"{name} of {words}": judgement
+        for words, *run in runs
+        for name, judgement in subject.judge_path(*run, deviations=deviations).items()
+    }
+
+
+def judge_lacking(subject, level):
+    """A level that is declared to be lacking has to raise."""
+    try:
+        subject.lab.call(subject.backend, "path", training(nand.NAND, subject.dtype, level))
+    except Failed:
+        return Judgement(CONFORMS)
+    except BackendError as error:
+        return Judgement(error.verdict, str(error), cause=error.cause)
+    return subject.needless("lacks", f"the level {level!r}", repr(level))

@@ -1,0 +1,110 @@
+"""The backends of a worker, each in its own process, and the training runs that they made."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from backends.base import AUTODIFF, Optimizer
+from backends.engine import Path, Training
+from backends.process import BackendError, Process
+from cases import Case
+from oracle.run import exact_run
+from report.document import Record
+from tests.plan import Plan
+
+# A training run of more steps gets more time, in proportion.
+USUAL_STEPS = 5000
+# So many processes stand at the same time; one that was stopped starts anew when it is asked again.
+ALIVE = 8
+
+
+def training(case: Case, dtype: str, level: str = AUTODIFF) -> Training:
+    """Return the training run of ``case``."""
+    params, data = case.at(dtype)
+    batches, rows = (list(case.batches), case.batches.rows) if case.batches else (None, ())
+    optimizer = Optimizer(case.optimizer, case.rate)
+    return Training(case.loss, params, data, optimizer, case.steps, case.judged, level, batches, rows, case.network)
+
+
+class Lab:
+    """The backends of a worker, each in its own process, and the training runs that several tests look at."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self._processes: dict[str, Process] = {}
+        self.descriptions: dict[str, Record] = {}
+        self.faults: dict[str, list[str]] = {}
+        self._paths: dict[tuple[str, ...], Path | BackendError] = {}
+        self._exact_paths: dict[tuple[str, str], dict[str, dict[str, np.ndarray]]] = {}
+
+    def process(self, backend: str) -> Process:
+        if backend not in self._processes:
+            if len(self._processes) >= ALIVE:  # tests come sorted by backend: those asked before are done
+                self._processes[list(self._processes)[-ALIVE]].stop()
+            self._processes[backend] = Process(backend, self.plan.limit, self.plan.memory)
+        return self._processes[backend]
+
+    def call(self, backend: str, method: str, *arguments: Any) -> Any:
+        """Return the backend's answer, having first asked it, once, what it says of itself. Raises BackendError."""
+        process = self.process(backend)
+        if backend not in self.descriptions:
+            description = process.call("describe") | {"name": backend}
+            self.faults[backend] = description.pop("faults")
+            self.descriptions[backend] = description
+        if method == "describe":
+            return self.descriptions[backend]
+        patience = max(1.0, arguments[0].steps / USUAL_STEPS) if method == "path" else 1.0
+        return process.call(method, *arguments, patience=patience)
+
+    def introduce(self, backends: Sequence[str]) -> None:
+        """Ask ``backends``, as many at once as there are processors, what they say of themselves.
+
+        One that gives no answer is left to its tests, which record that.
+        """
+
+        def ask(backend: str) -> None:
+            with contextlib.suppress(BackendError):
+                self.call(backend, "describe")
+
+        at_once = os.cpu_count() or 1
+        for first in range(0, len(backends), at_once):
+            threads = [threading.Thread(target=ask, args=[name], daemon=True) for name in backends[first : first + at_once]]
+            for name in backends[first : first + at_once]:
+                with contextlib.suppress(BackendError):
+                    self.process(name).start()  # here, and not in a thread that ends before it
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+
+    def path(self, backend: str, case: Case, level: str, dtype: str) -> Path:
+        """Return the training run of ``case``, made once for all tests that look at it. Raises BackendError."""
+        key = backend, case.name, level, dtype
+        if key not in self._paths:
+            self._paths.clear()  # tests come sorted by subject
+            try:
+                self._paths[key] = self.call(backend, "path", training(case, dtype, level))
+            except BackendError as error:
+                self._paths[key] = error  # a run that hangs is not waited for by every test that looks at it
+        found = self._paths[key]
+        if isinstance(found, BackendError):
+            raise found
+        return found
+
+    def exact_path(self, case: Case, dtype: str, convention: str) -> dict[str, np.ndarray]:
+        """Return the parameters of the exact run after the judged steps, from the start as rounded to ``dtype``."""
+        key = case.name, convention if case.optimizer == "adam" else ""
+        if key not in self._exact_paths:
+            runs = exact_run([training(case, dtype) for dtype in self.plan.dtypes], convention)
+            self._exact_paths[key] = dict(zip(self.plan.dtypes, runs, strict=True))
+        return self._exact_paths[key][dtype]
+
+    def close(self) -> None:
+        for process in self._processes.values():
+            process.stop()
