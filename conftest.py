@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import importlib.metadata
 import sys
 from pathlib import Path
@@ -20,7 +19,7 @@ from report.terminal import drawn
 from report.validity import claims
 from tests.lab import Lab
 from tests.plan import Plan, add_options, make_plan
-from tests.recording import describe_run
+from tests.recording import describe_plan, describe_run
 from tests.recording import record as make_record
 from tests.subject import Subject
 
@@ -208,8 +207,7 @@ class Recorder:
         """Begin the results file, now that tests are about to run."""
         self.started = True
         if self.path:
-            shard = {"shard": dataclasses.asdict(self.plan.shard)} if self.plan.shard.of > 1 else {}
-            self.file = ResultsFile(self.path, describe_run() | shard | {"backends": list(self.plan.backends)})
+            self.file = ResultsFile(self.path, describe_run() | describe_plan(self.plan))
             for case in self.plan.cases.values():
                 self.add({"kind": "case", "name": case.name, "title": case.title, "source": case.source, "levels": case.levels})
 

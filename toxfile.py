@@ -1,7 +1,7 @@
 """Tells the environment ``report`` which environments a run of tox was to have, and when it began.
 
-tox skips an environment whose interpreter is missing, and goes on after one that fails; results of an earlier run may still
-be there. Neither may pass for a result.
+tox goes on after an environment that fails, as one whose interpreter is missing; results of an earlier run may still be there.
+Neither may pass for a result.
 """
 
 from __future__ import annotations

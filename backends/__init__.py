@@ -5,6 +5,7 @@ Importing this package imports no framework. ``load`` is the only place that doe
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.metadata
 import importlib.util
@@ -18,6 +19,9 @@ FRAMEWORKS = ("numpy", "chainer", "mxnet", "autograd", "torch", "jax", "tensorfl
 
 # Packages that a framework's users take for layers, losses and optimisers, where it brings none.
 LAYERS = {"jax": ("equinox", "optax"), "tensorflow": ("keras",)}
+
+# Packages that hold a part of a framework and have versions of their own.
+PARTS = {"jax": ("jaxlib",)}
 
 # Settings that the frameworks read when they are imported. They keep them quiet, on the CPU and on one thread;
 # TensorFlow's oneDNN changes results. A value already in the environment wins; the results file records what holds.
@@ -46,8 +50,17 @@ def missing(name: str) -> str | None:
     return None
 
 
+def installed(name: str) -> dict[str, str]:
+    """Map the packages that make up backend ``name``, itself first, to their installed versions. Imports no framework."""
+    found = {}
+    for package in () if is_external(name) else (name, *PARTS.get(name, ()), *LAYERS.get(name, ())):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[package] = installed_version(package)
+    return found
+
+
 def installed_version(name: str) -> str:
-    """Return the version that the installed distribution of framework ``name`` states. Imports no framework."""
+    """Return the version that the installed distribution of the package ``name`` states. Imports no framework."""
     distributions = _distributions().get(name, [name])
     return importlib.metadata.version(distributions[0])
 

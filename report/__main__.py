@@ -4,17 +4,19 @@
 where an environment that was expected, or a shard, is missing; 2 where the page cannot be written, or a results file cannot
 be taken: the page is of the others then.
 
-``changes --before RESULTS... --after RESULTS...`` prints which verdicts changed, environment by environment. Exit status 0; 1
-where a verdict has become red or an environment is there no more; 2 where a results file cannot be taken.
+``changes --before RESULTS... --after RESULTS...`` prints, as Markdown, which verdicts changed, environment by environment. Exit
+status 0; 1 where a verdict has become red or is none any more, or something is there no more; 2 where a results file cannot be
+taken: the changes are those of the others then.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from collections.abc import Iterable
 
-from report.document import DocumentError, printable
+from report.document import DocumentError, escaped, printable
 from report.environments import gathered
 from report.ledger import changes
 from report.page import build
@@ -30,10 +32,13 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument("--since", default="", metavar="TIME", help="results of expected environments are no older (ISO 8601)")
     command.set_defaults(run=_build)
     command = commands.add_parser("changes", help="print which verdicts changed")
-    command.add_argument("--before", nargs="+", required=True, metavar="RESULTS")
+    command.add_argument("--before", nargs="*", default=[], metavar="RESULTS", help="without any, all that is red is new")
     command.add_argument("--after", nargs="+", required=True, metavar="RESULTS")
     command.set_defaults(run=_changes)
     options = parser.parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # there are terminals without arrows
     try:
         status: int = options.run(options)
     except (DocumentError, OSError) as error:
@@ -51,12 +56,11 @@ def _build(options: argparse.Namespace) -> int:
 
 def _changes(options: argparse.Namespace) -> int:
     (before, one), (after, two) = gathered(options.before), gathered(options.after)
-    if errors := [*one, *two]:
-        return _complain(map(str, errors))
-    lines, red = changes(before, after)
-    for line in lines:
-        print(printable(line))
-    return int(red)
+    errors = [*map(str, (*one, *two))]
+    lines, worse = changes(before, after)
+    for line in [*(f"not read: {error}" for error in errors), *lines]:
+        print(f"- {escaped(line)}")
+    return _complain(errors) if errors else int(worse)
 
 
 def _complain(faults: Iterable[str]) -> int:

@@ -66,6 +66,14 @@ def printable(text: object) -> str:
     )
 
 
+def escaped(text: object) -> str:
+    """Text from a file as one line of Markdown that says no more than itself."""
+    line = printable(" ".join(str(text).split()))
+    for character in "\\`*_[]<>|#&~":
+        line = line.replace(character, "\\" + character)
+    return line
+
+
 def read(path: str | Path) -> Record:
     """Return the document in ``path``, which the tables and the page can show whatever it holds.
 

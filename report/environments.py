@@ -24,8 +24,8 @@ KEY = ("case", "level", "dtype", "mode", "test", "quantity")
 class Environment:
     """All that was found in one environment.
 
-    ``name`` is that of the tox environment, or the file where a run was made outside tox; ``runs`` say where and how each of
-    ``files`` was made, ``lost`` what is missing of it, in words.
+    ``name`` is that of the tox environment; of a run outside tox it is the file, or of shards their folder. ``runs`` say where
+    and how each of ``files`` was made, ``lost`` what is missing of it, in words.
     """
 
     name: str
@@ -44,9 +44,30 @@ class Environment:
         return list(self.runs[0].get("backends", ()))
 
     @property
+    def only(self) -> list[str]:
+        """The options by which the run was asked for a part of the cases, dtypes, levels or tests."""
+        plan = self.runs[0].get("plan", {})
+        return [*plan.get("only", ()), *plan.get("tests", ())]
+
+    def asked_for(self, check: Record) -> bool:
+        """Whether the run was asked for the program of ``check``. Of a file that does not say so nothing is known."""
+        plan = self.runs[0].get("plan")
+        cases = {case["name"] for case in of_kind(self.records, "case")}
+        return plan is None or (
+            check["dtype"] in plan["dtypes"]
+            and (check["case"] == "contract" or (check["case"] in cases and check["level"] in plan["levels"]))
+        )
+
+    @property
     def versions(self) -> dict[str, str]:
-        """The version of every backend that could be imported."""
-        return {backend["name"]: backend["version"] for backend in of_kind(self.records, "backend")}
+        """The version of every backend: what it says itself, or what is installed of one that cannot be imported."""
+        installed = {name: packages[name] for name, packages in self.packages.items() if name in packages}
+        return installed | {backend["name"]: backend["version"] for backend in of_kind(self.records, "backend")}
+
+    @property
+    def packages(self) -> dict[str, dict[str, str]]:
+        """The installed versions of the packages that make up every backend."""
+        return dict(self.runs[0].get("made_of", {}))
 
     @property
     def checks(self) -> dict[str, list[Record]]:
@@ -72,7 +93,7 @@ def gathered(paths: Sequence[str | Path]) -> tuple[list[Environment], list[Docum
             except DocumentError as error:
                 errors.append(error)
             else:
-                documents.setdefault(document["run"].get("environment", str(path)), []).append((str(path), document))
+                documents.setdefault(_name(path, document["run"]), []).append((str(path), document))
     environments = []
     for name, parts in sorted(documents.items()):
         if fault := _contradiction(parts):
@@ -81,6 +102,11 @@ def gathered(paths: Sequence[str | Path]) -> tuple[list[Environment], list[Docum
         else:
             environments.append(_merged(name, sorted(parts, key=_number)))
     return environments, errors
+
+
+def _name(path: str | Path, run: Record) -> str:
+    alone = str(path) if "shard" not in run else f"shards in {Path(path).parent}"
+    return str(run.get("environment", alone))
 
 
 def age(version: str) -> tuple[int, Version | str]:
@@ -94,16 +120,23 @@ def age(version: str) -> tuple[int, Version | str]:
 def matrix_of(environments: Sequence[Environment], absent: Iterable[str]) -> Table:
     """Framework by version: where each ran, on what, and how its checks ended."""
     heading = ["backend", "version", "environment", "Python", "numpy", "checks", *ORDER]
-    rows = []
+    places: dict[tuple[str, ...], list[str]] = {}  # numpy runs beside every framework: told once where it ended alike
     for environment in environments:
         run = environment.runs[0]
-        place = [environment.name, run["python"], run["packages"].get("numpy", "unknown")]
         versions = environment.versions
-        for backend, checks in sorted(environment.checks.items()):
+        for backend, checks in environment.checks.items():
             found = counts(checks)
             numbers = [str(found.total()), *(str(found[word]) for word in ORDER)]
-            rows.append([backend, versions.get(backend, "unknown"), *place, *numbers])
-    rows.sort(key=lambda row: (row[0], age(row[1])))
+            facts = (
+                backend,
+                versions.get(backend, "unknown"),
+                run["python"],
+                run["packages"].get("numpy", "unknown"),
+                *numbers,
+            )
+            places.setdefault(facts, []).append(environment.name)
+    rows = [[*facts[:2], ", ".join(names), *facts[2:]] for facts, names in places.items()]
+    rows.sort(key=lambda row: (row[0], age(row[1]), row[2]))
     rows += [["-", "-", name, "-", "-", "not run", *("-" for _ in ORDER)] for name in absent]
     return Table("environments", heading, rows)
 
@@ -126,8 +159,6 @@ def _shard(part: Named) -> Record:
 
 def _contradiction(parts: Sequence[Named]) -> str:
     """Why ``parts`` cannot be shards of one run, or nothing."""
-    if len(parts) == 1:
-        return ""
     sizes = sorted({_shard(part)["of"] for part in parts})
     if len(sizes) > 1:
         return f"its files are shards of {' and of '.join(map(str, sizes))}; give those of one run"
@@ -141,7 +172,11 @@ def _contradiction(parts: Sequence[Named]) -> str:
         for what, (one, two) in {
             "backends": [part["run"].get("backends") for part in (document, other)],
             "cases": [[case["name"] for case in of_kind(part["records"], "case")] for part in (document, other)],
-            "packages": [part["run"]["packages"] for part in (document, other)],
+            "Python": [part["run"]["python"].split(".")[:2] for part in (document, other)],
+            **{
+                what: [part["run"].get(what) for part in (document, other)]
+                for what in ("plan", "packages", "made_of", "settings")
+            },
         }.items():
             if one != two:
                 return f"{first} and {file} are shards of different runs: {what} {reprlib.repr(one)} and {reprlib.repr(two)}"
@@ -154,7 +189,8 @@ def _contradiction(parts: Sequence[Named]) -> str:
         for check in of_kind(document["records"], "check"):
             key = (check["backend"], *(check[word] for word in KEY))
             if key in seen:
-                return f"{file} has a check that another shard has too: {reprlib.repr(' '.join(key))}"
+                twice = "the same check twice" if len(parts) == 1 else "a check that is in another shard or twice in it"
+                return f"{file} has {twice}: {reprlib.repr(' '.join(key))}"
             seen.add(key)
     return ""
 
@@ -182,6 +218,22 @@ def _merged(name: str, parts: Sequence[Named]) -> Environment:
     checked = _by_backend(records)
     asked = {backend for _, document in parts for backend in document["run"].get("backends", ())}
     # Where nothing was judged at all, as in a run of unit tests alone, nothing is claimed either.
-    if checked and not lost and (absent := sorted(asked - checked.keys())):
-        lost.append(f"asked for and never judged: {', '.join(absent)}")
+    if checked and not lost and (absent := sorted(asked - checked.keys()) or _unjudged(parts[0][1]["run"], records)):
+        more = f" and {len(absent) - MOST_NAMED} more" if len(absent) > MOST_NAMED else ""
+        lost.append(f"asked for and never judged: {', '.join(absent[:MOST_NAMED])}{more}")
     return Environment(name, [file for file, _ in parts], [document["run"] for _, document in parts], records, lost)
+
+
+def _unjudged(run: Record, records: list[Record]) -> list[str]:
+    """The programs without any check, of a run that was asked for all tests of what it was asked for."""
+    if "plan" not in run or run["plan"]["tests"]:
+        return []
+    found = {(check["backend"], check["case"], check["level"], check["dtype"]) for check in of_kind(records, "check")}
+    return [
+        " ".join((backend, case["name"], level, dtype))
+        for backend in run.get("backends", ())
+        for case in of_kind(records, "case")
+        for level in run["plan"]["levels"]
+        for dtype in run["plan"]["dtypes"]
+        if not case["levels"].get(level, "unknown") and (backend, case["name"], level, dtype) not in found
+    ]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Sequence
 
 from report.document import Record
 from report.environments import Environment, age
-from report.table import ORDER, Table, is_red, program, verdict
+from report.table import ORDER, RED, Table, is_red, program, verdict
 
 Key = tuple[str, ...]
 # Programs of which a step of the ledger shows the numbers, those that moved most; changed verdicts that the page names of a
@@ -40,6 +41,17 @@ class Release:
     def processors(self) -> str:
         return " and ".join(self._facts("cpu"))
 
+    @property
+    def beside(self) -> dict[str, str]:
+        """The versions of what besides the framework can change numbers."""
+        [run, *_] = [run for environment in self.environments for run in environment.runs] or [{}]
+        found = dict(run.get("made_of", {}).get(self.backend, {}))
+        found.pop(self.backend, None)
+        return found | {"numpy": run.get("packages", {}).get("numpy", ""), "Python": run.get("python", "")}
+
+    def asked_for(self, check: Record) -> bool:
+        return not self.environments or any(environment.asked_for(check) for environment in self.environments)
+
     def _facts(self, what: str) -> list[str]:
         found: dict[str, None] = {}
         for run in (run for environment in self.environments for run in environment.runs):
@@ -52,8 +64,8 @@ class Release:
 class Step:
     """What is different from one release to the next.
 
-    ``pairs`` are the checks that both have, ``gone`` and ``new`` those of tests that only one has. A test that did not judge
-    the same quantities in both, as one that crashed, is one pair: its worst check before and after.
+    ``pairs`` are the checks that both have, ``gone`` and ``new`` those that only one has, as far as both were asked for their
+    programs. A test of which no quantity was judged in both, as one that crashed, is one pair: its worst checks.
     """
 
     before: Release
@@ -61,6 +73,16 @@ class Step:
     pairs: dict[Key, tuple[Record, Record]]
     gone: list[Record]
     new: list[Record]
+
+    @property
+    def title(self) -> str:
+        """From which version to which, and what else is of another version."""
+        one, other = self.before.beside, self.after.beside
+        others = [
+            f"{name} {one[name]} → {other[name]}" for name in sorted(one.keys() & other.keys()) if one[name] != other[name]
+        ]
+        versions = " → ".join(dict.fromkeys((self.before.version, self.after.version)))
+        return versions + (f" (also {', '.join(others)})" if others else "")
 
     @property
     def verdicts(self) -> list[Key]:
@@ -87,10 +109,16 @@ def ledger(environments: Sequence[Environment]) -> list[tuple[str, list[Step]]]:
                 _add(found.setdefault(release.backend, []), release)
     steps = []
     for name, releases in sorted(found.items()):
-        releases.sort(key=lambda release: (age(release.version), release.place))
+        releases.sort(key=_order)
         if sum(len(release.environments) for release in releases) > 1:
             steps.append((name, [step(one, other) for one, other in itertools.pairwise(releases)]))
     return steps
+
+
+def _order(release: Release) -> tuple[object, ...]:
+    """Releases of one version go by what else is new, so that a change is seen beside its cause."""
+    beside = release.beside
+    return age(release.version), age(beside["numpy"]), age(beside["Python"]), release.place
 
 
 def released(environment: Environment) -> list[Release]:
@@ -131,12 +159,19 @@ def step(before: Release, after: Release) -> Step:
     one, other = sides
     pairs: dict[Key, tuple[Record, Record]] = {}
     for test in one.keys() & other.keys():
-        if one[test].keys() == other[test].keys():
-            pairs |= {key: (check, other[test][key]) for key, check in one[test].items()}
+        if common := one[test].keys() & other[test].keys():
+            pairs |= {key: (one[test][key], other[test][key]) for key in common}
         else:
             worst = (max(side[test].values(), key=lambda check: ORDER.index(verdict(check))) for side in sides)
             pairs[*test, ""] = tuple(worst)  # type: ignore[assignment]
-    gone, new = ([c for test in a.keys() - b.keys() for c in a[test].values()] for a, b in ((one, other), (other, one)))
+    gone, new = (
+        [
+            check
+            for key, check in release.checks.items()
+            if key not in pairs and (*key[:-1], "") not in pairs and to.asked_for(check)
+        ]
+        for release, to in ((before, after), (after, before))
+    )
     return Step(before, after, dict(sorted(pairs.items())), gone, new)
 
 
@@ -167,27 +202,34 @@ def numbers(one: Step) -> Table:
     drifts = _drifts(one)
     rows = []
     for (name, dtype), pairs in programs.items():
-        moved = max(_moved(*pair) for pair in pairs)
+        found = [_moved(*pair) for pair in pairs]
+        moved = max(part for part, _ in found)
+        words = f"{moved:.2g}" if all(whole for _, whole in found) else f"≥ {moved:.2g}" if moved else "-"
         errors = " → ".join(_worst(side) for side in zip(*pairs, strict=True))
-        drift = drifts.get((name, dtype), "-")
-        rows.append((moved, [f"{name} {dtype}", str(len(pairs)), f"{moved:.2g}", errors, drift]))
+        rows.append((moved, [f"{name} {dtype}", str(len(pairs)), words, errors, drifts.get((name, dtype), "-")]))
     rows.sort(key=lambda row: -row[0])
-    title = f"{one.before.version} → {one.after.version}"
+    title = "Programs with other bits"
     if len(rows) > MOST_PROGRAMS:
-        title += f", the {MOST_PROGRAMS} of {len(rows)} programs that moved most"
+        title = f"The {MOST_PROGRAMS} of {len(rows)} programs that moved most"
     heading = ["program", "checks with other bits", "moved, in bounds", "worst error in ulp", "digits of the path at its end"]
     return Table(title, heading, [row for _, row in rows[:MOST_PROGRAMS]])
 
 
-def _moved(before: Record, after: Record) -> float:
-    """How far a check moved in parts of its bound: of one point its entries, of many the worst error."""
+def _moved(before: Record, after: Record) -> tuple[float, bool]:
+    """How far a check moved in parts of its bound, and whether that is all.
+
+    Of one point all entries, or the worst, are in the file. Of many points only the worst error is, and that it has changed
+    says that some error has, by as much at least.
+    """
     single = before.get("rows") == after.get("rows") == 1
     sizes = len(before.get("got", ())), len(after.get("got", ()))
     # Of a large array there is one entry, the worst, which need not be the same.
     if single and sizes[0] == sizes[1] > 0 and (sizes[0] > 1 or before.get("where") == after.get("where")):
         columns = ([float.fromhex(x) for x in column] for column in (before["got"], after["got"], before["bound"]))
-        return max(abs(a - b) / bound if bound else float(a != b) for a, b, bound in zip(*columns, strict=True))
-    return abs(float.fromhex(before.get("used", "0x0.0p+0")) - float.fromhex(after.get("used", "0x0.0p+0")))
+        parts = (abs(a - b) / bound if bound else math.inf for a, b, bound in zip(*columns, strict=True) if a != b)
+        return max((math.inf if math.isnan(part) else part for part in parts), default=0.0), True
+    change = abs(float.fromhex(before.get("used", "0x0.0p+0")) - float.fromhex(after.get("used", "0x0.0p+0")))
+    return math.inf if math.isnan(change) else change, False
 
 
 def _worst(checks: Sequence[Record]) -> str:
@@ -206,13 +248,28 @@ def _drifts(one: Step) -> dict[tuple[str, str], str]:
 
 
 def changed(one: Step) -> list[str]:
-    """Say which verdicts changed, the gravest first."""
+    """Say which verdicts changed, the gravest first, and which programs only one of the releases has checks of."""
     lines = []
     for before, after in (one.pairs[key] for key in one.verdicts):
-        message = (after["message"] or before["message"])[:QUOTED]
+        message = _quoted(after["message"] or before["message"])
         words = f"{verdict(before)} → {verdict(after)}{': ' if message else ''}{message}"
-        lines.append((-ORDER.index(verdict(after)), f"{one.before.version} → {one.after.version}: {_named(after)}: {words}"))
-    return [f"{one.after.backend} {line}" for _, line in sorted(lines)]
+        lines.append((-ORDER.index(verdict(after)), f"{_named(after)}: {words}"))
+    found = [line for _, line in sorted(lines)]
+    found += [
+        f"{len(checks)} checks only {when}, of {_programs(checks)}"
+        for when, checks in (("before", one.gone), ("after", one.new))
+        if checks
+    ]
+    return found
+
+
+def _programs(checks: Sequence[Record]) -> str:
+    found = list(dict.fromkeys(f"{program(check)} {check['dtype']}" for check in checks))
+    return ", ".join(found[:MOST_PROGRAMS]) + (f" and {more} more" if (more := len(found) - MOST_PROGRAMS) > 0 else "")
+
+
+def _quoted(message: str) -> str:
+    return message if len(message) <= QUOTED else f"{message[:QUOTED]} ..."
 
 
 def named(lines: list[str]) -> list[str]:
@@ -226,33 +283,34 @@ def _named(check: Record) -> str:
 
 
 def changes(before: Sequence[Environment], after: Sequence[Environment]) -> tuple[list[str], bool]:
-    """Return the changed verdicts of each environment, whatever versions it holds, and whether any became red.
+    """Return the changed verdicts of each environment, whatever versions it holds, and whether any of them is a loss.
 
-    What was judged before and is not now is as grave: an environment, a part of it, a backend or a test. What is new is said
-    where it is red.
+    A loss is a verdict that became red, or that conformed and does so no more without a declaration; and all that was judged
+    before and is not now: an environment, a part of it, a backend or a check. What is new is said where it is red.
     """
-    lines, red = [], False
-    known = {environment.name: {one.backend: one for one in released(environment)} for environment in before}
+    lines, worse = [], False
+    known = {environment.name: environment for environment in before}
     for name in sorted(known.keys() - {environment.name for environment in after}):
         lines.append(f"{name}: it was judged before, and there are no results of it now")
-        red = True
+        worse = True
     for environment in after:
-        lost = list(environment.lost)
+        old = known.get(environment.name)
+        olds = {one.backend: one for one in released(old)} if old else {}
         now = {one.backend: one for one in released(environment)}
-        olds = known.get(environment.name, {})
+        # What was lost last night too is no news.
+        lost = [words for words in environment.lost if not old or words not in old.lost]
         lost += [f"{backend} was judged before, and is not now" for backend in sorted(olds.keys() - now.keys())]
         found = []
         for backend, release in now.items():
             one = step(olds.get(backend, Release(backend, "none", [], {})), release)
-            found += changed(one)
-            found += [
-                f"{backend} {release.version}: {_named(c)}: {verdict(c)}, and new: {c['message'][:QUOTED]}"
-                for c in one.new
-                if is_red(c)
-            ]
-            lost += [f"{backend} has {len(one.gone)} checks less, of tests that were judged before"] if one.gone else []
-            red |= any(map(is_red, one.new))
-            red |= any(is_red(new) and not is_red(old) for old, new in one.pairs.values())
-        red |= bool(lost)
-        lines += [f"{environment.name}: {line}" for line in (*lost, *found)]
-    return lines, red
+            red = [check for check in one.new if is_red(check)]
+            found += [f"{backend} {one.title}: {line}" for line in changed(dataclasses.replace(one, new=[]))]
+            found += [f"{backend} {release.version}: {_named(c)}: {verdict(c)}, and new: {_quoted(c['message'])}" for c in red]
+            worse |= bool(red or one.gone) or any(_is_loss(*map(verdict, pair)) for pair in one.pairs.values())
+        worse |= bool(lost)
+        lines += [f"{environment.name}: {line}" for line in (*lost, *named(found))]
+    return lines, worse
+
+
+def _is_loss(before: str, after: str) -> bool:
+    return (after in RED and before not in RED) or (before == "conforms" and after not in ("conforms", "declared"))

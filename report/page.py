@@ -9,7 +9,7 @@ from pathlib import Path
 import jinja2
 
 from report.classifiers import classifiers
-from report.document import DocumentError, Record, of_kind, printable
+from report.document import DocumentError, Record, escaped, of_kind
 from report.environments import Environment, gathered, matrix_of
 from report.ledger import changed, ledger, named, numbers, overview
 from report.power import false_alarms, matrix, score, survivors
@@ -41,8 +41,12 @@ def build(
         "runs": [_section(environment) for environment in environments],
         "unread": unread,
         "lost": lost,
+        "parts": [(environment.name, environment.only) for environment in environments if environment.only],
+        "left_out": [environment.name for environment in environments if environment.lost],
         "matrix": matrix_of(environments, absent) if len(environments) + len(absent) > 1 else None,
-        "ledger": [(overview(name, found), [(named(changed(one)), numbers(one)) for one in found]) for name, found in steps],
+        "ledger": [
+            (overview(name, found), [(one.title, named(changed(one)), numbers(one)) for one in found]) for name, found in steps
+        ],
     }
     folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
@@ -74,7 +78,7 @@ def _templates() -> jinja2.Environment:
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    environment.filters |= {"cell": _escaped, "drawn": _drawn}
+    environment.filters |= {"cell": escaped, "drawn": _drawn}
     return environment
 
 
@@ -86,6 +90,7 @@ def _section(environment: Environment) -> Record:
         "files": environment.files,
         "runs": environment.runs,
         "lost": environment.lost,
+        "only": environment.only,
         "lines": [*verdict_lines(records), *claims(records, environment.asked, environment.lost)] if checks else ["no checks"],
         "backends": list(of_kind(records, "backend")),
         "tables": agreement(checks),
@@ -114,13 +119,5 @@ def _drift(checks: list[Record]) -> Table:
 
 
 def _drawn(table: Table) -> str:
-    rows = ["| " + " | ".join(map(_escaped, row)) + " |" for row in (table.heading, *table.rows)]
+    rows = ["| " + " | ".join(map(escaped, row)) + " |" for row in (table.heading, *table.rows)]
     return "\n".join([rows[0], "|" + "---|" * len(table.heading), *rows[1:]])
-
-
-def _escaped(text: object) -> str:
-    """Text from a file as one line of Markdown that says no more than itself."""
-    line = printable(" ".join(str(text).split()))
-    for character in "\\`*_[]<>|#&~":
-        line = line.replace(character, "\\" + character)
-    return line

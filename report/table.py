@@ -12,6 +12,8 @@ from report.document import Record
 
 # The best first: a cell shows the worst verdict that occurs in it.
 ORDER = ("conforms", "declared", "unsupported", "uninformative", "deviates", "missing", "failed", "timed out", "crashed")
+# What fails a run.
+RED = ORDER[ORDER.index("deviates") :]
 
 LEVELS = ("autodiff", "modules", "optimizer", "class")
 
@@ -32,7 +34,7 @@ def verdict(check: Record) -> str:
 
 def is_red(check: Record) -> bool:
     """Whether a check fails its run."""
-    return verdict(check) not in ("conforms", "declared", "unsupported", "uninformative")
+    return verdict(check) in RED
 
 
 def agreement(checks: Sequence[Record]) -> list[Table]:

@@ -8,6 +8,7 @@ import importlib.util
 import itertools
 import re
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
@@ -27,6 +28,7 @@ DEFAULT_LIMIT = 300.0
 # processors; the stacks of its threads grow with their number.
 DEFAULT_MEMORY = 8.0
 MOST_SHARDS = 10_000
+TESTS = Path(__file__).parent
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,6 +69,8 @@ class Plan:
     shard: Shard
     nodes: bool
     files: dict[str, str]  # of the cases that are not built in
+    only: tuple[str, ...]  # words that choose cases, dtypes and levels
+    tests: tuple[str, ...]  # words that choose tests, of which only pytest knows the meaning
     again: tuple[str, ...]  # further options that a message needs in order to say how to repeat a check
 
     @property
@@ -159,6 +163,8 @@ def make_plan(config: pytest.Config) -> Plan:
         shard=Shard.parsed(option("--shard")),
         nodes=option("--nodes"),
         files={case.name: path for case, path in outside},
+        only=tuple(f"{flag} {name}" for flag in ("--case", "--dtype", "--level") for name in option(flag)),
+        tests=_chosen_tests(config),
         again=_again(config),
     )
 
@@ -182,6 +188,17 @@ def _again(config: pytest.Config) -> tuple[str, ...]:
     words += [word for name in option("--case") for word in ("--case", name)]
     if option("--random"):
         words += ["--random", str(option("--random")), "--seed", str(option("--seed"))]
+    return tuple(words)
+
+
+def _chosen_tests(config: pytest.Config) -> tuple[str, ...]:
+    option = config.option
+    words = [f"{flag} {value}" for flag, value in (("-k", option.keyword), ("-m", option.markexpr)) if value]
+    words += [f"--deselect {test}" for test in option.deselect or ()]
+    words += ["--last-failed"] if getattr(option, "lf", False) else []
+    for given in config.args:
+        if not TESTS.is_relative_to((config.invocation_params.dir / given.partition("::")[0]).resolve()):
+            words.append(given)
     return tuple(words)
 
 

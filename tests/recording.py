@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import importlib.metadata
 import itertools
@@ -13,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from backends import LAYERS, SETTINGS
+from backends import LAYERS, SETTINGS, installed
 from oracle.verdict import Judgement
 from report.document import Record
+from tests.plan import Plan
 
 # A quantity longer than this is stored by the entry that decides its verdict.
 MAX_STORED = 32
@@ -37,6 +39,16 @@ def describe_run() -> Record:
         "settings": {name: os.environ.get(name, value) for name, value in SETTINGS.items()},
         "packages": packages,
     } | ({"environment": name} if (name := os.environ.get("TOX_ENV_NAME")) else {})
+
+
+def describe_plan(plan: Plan) -> Record:
+    """Return what the results file says of what the run was asked for."""
+    facts = ("dtypes", "levels", "random", "seed", "nodes", "only", "tests")
+    return {
+        "backends": list(plan.backends),
+        "made_of": {name: packages for name in plan.backends if (packages := installed(name))},
+        "plan": {name: list(value) if isinstance(value := getattr(plan, name), tuple) else value for name in facts},
+    } | ({"shard": dataclasses.asdict(plan.shard)} if plan.shard.of > 1 else {})
 
 
 def _version(package: str) -> str | None:

@@ -4,13 +4,17 @@ import copy
 import dataclasses
 import itertools
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
 from report.__main__ import main
 from report.environments import age, gathered
-from report.ledger import changed, ledger, numbers, overview, step
+from report.ledger import MOST_VERDICTS, changed, ledger, numbers, overview, released, step
 from report.page import build
+from tests.meta.conftest import ROOT
 from tests.plan import Shard
 
 OPTIONS = ("--backend", "numpy", "--backend", "autograd", "--case", "nand", "--case", "line-generic", "--case", "relu")
@@ -111,6 +115,10 @@ def other_cases(document):
     document["records"] = [record for record in document["records"] if record.get("name") != "relu"]
 
 
+def repeated(document):
+    document["records"].append(next(record for record in document["records"] if record["kind"] == "check"))
+
+
 def other_version(document):
     for record in document["records"]:
         if record["kind"] == "backend":
@@ -125,6 +133,9 @@ def other_version(document):
         (lambda d: d["run"].pop("shard"), "its files are shards of 1 and of 3; give those of one run"),
         (lambda d: d["run"].update(backends=["jax"]), "are shards of different runs: backends ["),
         (lambda d: d["run"]["packages"].update(numpy="0.1"), "are shards of different runs: packages {"),
+        (lambda d: d["run"]["plan"].update(dtypes=["float64"]), "are shards of different runs: plan {"),
+        (lambda d: d["run"].update(python="3.99.1"), "are shards of different runs: Python ["),
+        (repeated, "a check that is in another shard or twice in it"),
         (other_cases, "are shards of different runs: cases ["),
         (other_version, "and 0.1"),
     ],
@@ -143,6 +154,13 @@ def test_files_that_contradict_each_other_are_not_taken(shards, tmp_path, capsys
     page = (tmp_path / "report.md").read_text()
     assert "\n## a\n" in page
     assert "\n## jax-latest\n" not in page
+
+
+def test_a_file_that_says_two_things_is_not_taken(whole, tmp_path, capsys):
+    """Of two checks that are one, neither hides the other."""
+    [path] = written(tmp_path / "files", in_environment(altered(whole, repeated), "a"))
+    assert main(["build", str(path), "--output", str(tmp_path)]) == 2
+    assert f"{path} has the same check twice" in capsys.readouterr().err
 
 
 def test_two_runs_of_an_environment_are_an_error(whole, tmp_path, capsys):
@@ -239,7 +257,7 @@ def test_changes_are_verdicts_only(whole, tmp_path, capsys):
     assert main(["changes", "--before", before, "--after", other]) == 0
     assert capsys.readouterr().out == ""
     assert main(["changes", "--before", before, "--after", worse]) == 1
-    assert "autograd-latest: autograd " in (out := capsys.readouterr().out)
+    assert "- autograd-latest: autograd " in (out := capsys.readouterr().out)
     assert out.count("conforms → deviates: off by much") == len(out.splitlines()) > 0
     assert main(["changes", "--before", worse, "--after", before]) == 0
     assert "deviates → conforms" in capsys.readouterr().out
@@ -251,7 +269,8 @@ def test_an_environment_that_is_gone_is_a_change(whole, tmp_path, capsys):
     for name in ("before", "after"):
         written(tmp_path / name, in_environment(whole, f"autograd-{name}"))
     assert main(["changes", "--before", str(tmp_path / "before"), "--after", str(tmp_path / "after")]) == 1
-    assert capsys.readouterr().out == "autograd-before: it was judged before, and there are no results of it now\n"
+    out = capsys.readouterr().out
+    assert out == "- autograd-before: it was judged before, and there are no results of it now\n"
 
 
 def test_a_moved_entry_is_the_same_entry(versions):
@@ -266,7 +285,7 @@ def test_a_moved_entry_is_the_same_entry(versions):
         pair = [dataclasses.replace(release, checks={key: release.checks[key]}) for release in (first.before, first.after)]
         return numbers(step(*pair)).rows[0][2]
 
-    assert moved_by("w[1]") == "0"
+    assert moved_by("w[1]") == "-", "the file does not tell"
     assert moved_by("w[0]") == "4"
 
 
@@ -319,10 +338,132 @@ def test_a_backend_that_dies_is_a_change(whole, tmp_path, capsys):
     tests = {(c["test"], c["case"], c["level"], c["dtype"]) for c in whole["records"] if c.get("backend") == "autograd"}
     out = capsys.readouterr().out
     red = sum(" → crashed: gone" in line for line in out.splitlines())
-    assert red == len(tests)
-    both = [in_environment(whole, "autograd-0"), in_environment(crashed(whole, "autograd"), "autograd-1")]
+    assert (red, f"and {len(tests) - red} changed verdicts more" in out) == (MOST_VERDICTS, True)
+    both = [in_environment(whole, "b"), in_environment(crashed(whole, "autograd"), "a")]
+    both[1]["run"]["made_of"] = whole["run"]["made_of"] | {"autograd": {"autograd": "1000.0"}}
     [(autograd, [one]), _] = ledger(gathered(written(tmp_path / "ledger", *both))[0])
     assert (autograd, len(one.verdicts)) == ("autograd", len(tests))
+    assert one.after.version == "1000.0", "what cannot be imported still has the version that is installed"
+
+
+def test_a_quantity_that_is_gone_is_a_change(whole, tmp_path, capsys):
+    """Though its test judges others still: no other verdict of the test stands for it, and it hides none of theirs."""
+    before, after = (str(tmp_path / name) for name in ("before", "after"))
+    written(tmp_path / "before", in_environment(whole, "autograd-latest"))
+    written(
+        tmp_path / "after", in_environment(without(whole, kind="check", quantity="gradient w each step"), "autograd-latest")
+    )
+    assert main(["changes", "--before", before, "--after", after]) == 1
+    for line in (lines := capsys.readouterr().out.splitlines()):
+        assert " checks only before, of nand float32, nand float64" in line
+    assert len(lines) == len({"numpy", "autograd"})
+    environments = gathered([before])[0], gathered([after])[0]
+    one = step(*(next(r for r in released(found) if r.backend == "autograd") for [found] in environments))
+    assert {check["quantity"] for check in one.gone} == {"gradient w each step"}
+    assert (one.verdicts, one.new, len(one.pairs) + len(one.gone)) == ([], [], len(one.before.checks))
+
+
+def test_programs_that_one_run_was_not_asked_for_are_no_change(whole, tmp_path):
+    """A run of two cases is compared with one of three in those two; that either was a part is said."""
+    fewer = without(without(whole, kind="check", case="relu"), kind="case", name="relu")
+    fewer["run"] = whole["run"] | {"plan": whole["run"]["plan"] | {"only": ["--case nand", "--case line-generic"]}}
+    paths = written(tmp_path / "files", in_environment(whole, "a"), in_environment(fewer, "b"))
+    page, _, lost = build(paths, tmp_path)
+    assert lost == []
+    asked = "- a: --case nand --case line-generic --case relu\n- b: --case nand --case line-generic\n"
+    assert f"\n## Asked for in part\n\n{asked}" in page.read_text()
+    [(_, [one]), _] = ledger(gathered([tmp_path / "files"])[0])
+    assert (one.gone, one.new) == ([], [])
+
+
+def test_a_program_without_a_check_is_named(whole, tmp_path):
+    """Unless pytest was asked for some of the tests, which may well leave none of a program."""
+    less = without(whole, kind="check", backend="numpy", case="nand", level="class")
+    [environment], _ = gathered(written(tmp_path / "files", less))
+    assert environment.lost == ["asked for and never judged: numpy nand class float32, numpy nand class float64"]
+    less["run"] = whole["run"] | {"plan": whole["run"]["plan"] | {"tests": ["-k goal"]}}
+    [environment], _ = gathered(written(tmp_path / "files", less))
+    assert (environment.lost, environment.only[-1]) == ([], "-k goal")
+
+
+def test_a_run_says_which_tests_were_chosen(suite):
+    """Whatever pytest was told that leaves some of them out; the whole folder is no choice."""
+    outcome = suite("tests/test_losses.py", "--backend", "numpy", "-k", "line-generic", "--dtype", "float64")
+    assert outcome.document["run"]["plan"]["tests"] == ["-k line-generic", "tests/test_losses.py"]
+    assert outcome.document["run"]["plan"]["only"] == ["--dtype float64"]
+
+
+def test_what_else_is_new_stands_beside_the_version(whole, tmp_path):
+    """Environments of one version go by their numpy, and a step says what has changed besides."""
+    documents = []
+    for name, release, bits in (("a", "2.5", "0" * 16), ("b", "1.26", "1" * 16)):
+        document = in_environment(copy.deepcopy(whole), name)
+        document["run"]["packages"]["numpy"] = release
+        moved(document, "gradient w", bits=bits)
+        documents.append(document)
+    [one] = dict(ledger(gathered(written(tmp_path / "files", *documents))[0]))["autograd"]
+    assert [environment.name for environment in (*one.before.environments, *one.after.environments)] == ["b", "a"]
+    assert one.title == f"{one.before.version} (also numpy 1.26 → 2.5)"
+
+
+def test_a_night_after_one_that_is_damaged(whole, tmp_path, capsys):
+    """What can be read is compared; of what cannot, all that is red is new, and that it could not be read is said."""
+    bad = redden(copy.deepcopy(whole), "gradient")
+    written(tmp_path / "after", in_environment(bad, "a"), in_environment(bad, "b"))
+    before = written(tmp_path / "before", in_environment(whole, "a"), in_environment(whole, "b"))
+    before[1].write_text("{")
+    assert main(["changes", "--before", str(tmp_path / "before"), "--after", str(tmp_path / "after")]) == 2
+    out = capsys.readouterr().out
+    assert f"- not read: {before[1]}: not a JSON document" in out.replace("\\", "")
+    for words in ("- a: autograd", "conforms → deviates: off by much", ": deviates, and new: off by much"):
+        assert words in out
+    assert main(["changes", "--after", str(tmp_path / "after")]) == 1, "the first night"
+    assert ": deviates, and new: off by much" in capsys.readouterr().out
+
+
+def test_what_was_lost_yesterday_is_no_news(whole, tmp_path, capsys):
+    """An environment that is never finished is reported once."""
+    for name in ("before", "after"):
+        written(tmp_path / name, in_environment(cut(whole), "autograd-latest"))
+    assert main(["changes", "--before", str(tmp_path / "before"), "--after", str(tmp_path / "after")]) == 0
+    assert capsys.readouterr().out == ""
+
+
+def test_a_verdict_that_is_none_any_more_is_a_loss(whole, tmp_path):
+    """What conformed and is uninformative or unsupported now is not green; what is declared now was looked at."""
+    statuses = {}
+    for verdict, declared in (("uninformative", None), ("unsupported", None), ("deviates", "loss")):
+        after = copy.deepcopy(whole)
+        moved(after, "loss", verdict=verdict, declared=declared)
+        for name, document in (("before", whole), (verdict, after)):
+            written(tmp_path / name, in_environment(document, "a"))
+        statuses[verdict] = main(["changes", "--before", str(tmp_path / "before"), "--after", str(tmp_path / verdict)])
+    assert statuses == {"uninformative": 1, "unsupported": 1, "deviates": 0}
+
+
+def test_changes_are_text(whole, tmp_path, capsys):
+    """A message from a file draws nothing on the page that the changes are written to, on any terminal."""
+    after = copy.deepcopy(whole)
+    moved(after, "loss", verdict="deviates", message="<img src=x> [a](b)")
+    for name, document in (("before", whole), ("after", after)):
+        written(tmp_path / name, in_environment(document, "a"))
+    options = ["changes", "--before", str(tmp_path / "before"), "--after", str(tmp_path / "after")]
+    assert main(options) == 1
+    assert "\\<img src=x\\> \\[a\\](b)" in capsys.readouterr().out
+    command = [sys.executable, "-m", "report", *options]
+    ascii_only = dict(os.environ) | {"PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, cwd=ROOT, env=ascii_only, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "conforms \\u2192 deviates" in done.stdout
+
+
+def test_shards_need_no_tox(shards, tmp_path):
+    """Those in one folder are one run, which has its name."""
+    documents = copy.deepcopy(shards)
+    for document in documents:
+        del document["run"]["environment"]
+    [environment], errors = gathered(written(tmp_path / "files", *documents))
+    assert (errors, environment.name, environment.lost) == ([], f"shards in {tmp_path / 'files'}", [])
 
 
 def cut(document):
@@ -338,7 +479,7 @@ def without(document, **facts):
     ("before", "after", "words"),
     [
         (lambda d: d, cut, "autograd-latest: the run is not finished"),
-        (lambda d: d, lambda d: without(d, kind="check", test="gradient"), "checks less, of tests that were judged before"),
+        (lambda d: d, lambda d: without(d, kind="check", test="gradient"), "checks only before, of nand float32"),
         (lambda d: d, lambda d: without(d, kind="check", backend="autograd"), "autograd was judged before, and is not now"),
         (lambda d: without(d, kind="check", test="gradient"), lambda d: redden(d, "gradient"), ": deviates, and new: "),
         (lambda d: without(d, kind="check", backend="numpy"), lambda d: redden(d, "gradient"), ": deviates, and new: "),
