@@ -20,6 +20,10 @@ Named = tuple[str, Record]
 KEY = ("case", "level", "dtype", "mode", "test", "quantity")
 
 
+class NoResults(DocumentError):
+    """A folder that holds no results file."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Environment:
     """All that was found in one environment.
@@ -86,7 +90,7 @@ def gathered(paths: Sequence[str | Path]) -> tuple[list[Environment], list[Docum
     for given in paths:
         inside = sorted(Path(given).rglob("*.json")) if os.path.isdir(given) else [given]
         if not inside:
-            errors.append(DocumentError(printable(f"{given}: no results files in this folder (*.json)")))
+            errors.append(NoResults(printable(f"{given}: no results files in this folder (*.json)")))
         for path in inside:
             try:
                 document = read(path)

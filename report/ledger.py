@@ -282,15 +282,19 @@ def _named(check: Record) -> str:
     return f"{program(check)} {check['dtype']}, {check['test']}, {check['quantity']}"
 
 
-def changes(before: Sequence[Environment], after: Sequence[Environment]) -> tuple[list[str], bool]:
+def changes(
+    before: Sequence[Environment], after: Sequence[Environment], older: Sequence[Environment] = ()
+) -> tuple[list[str], bool]:
     """Return the changed verdicts of each environment, whatever versions it holds, and whether any of them is a loss.
+
+    ``older`` is what to compare with where ``before`` has nothing of an environment; that it has nothing is no news then.
 
     A loss is a verdict that became red, or that conformed and does so no more without a declaration; and all that was judged
     before and is not now: an environment, a part of it, a backend or a check. What is new is said where it is red.
     """
     lines, worse = [], False
-    known = {environment.name: environment for environment in before}
-    for name in sorted(known.keys() - {environment.name for environment in after}):
+    known = {environment.name: environment for environment in (*older, *before)}
+    for name in sorted({environment.name for environment in before} - {environment.name for environment in after}):
         lines.append(f"{name}: it was judged before, and there are no results of it now")
         worse = True
     for environment in after:

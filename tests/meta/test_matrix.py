@@ -417,8 +417,35 @@ def test_a_night_after_one_that_is_damaged(whole, tmp_path, capsys):
     assert f"- not read: {before[1]}: not a JSON document" in out.replace("\\", "")
     for words in ("- a: autograd", "conforms → deviates: off by much", ": deviates, and new: off by much"):
         assert words in out
-    assert main(["changes", "--after", str(tmp_path / "after")]) == 1, "the first night"
+
+
+def test_the_first_night_has_none_before_it(whole, tmp_path, capsys):
+    """All that is red is new then."""
+    written(tmp_path / "after", in_environment(redden(copy.deepcopy(whole), "gradient"), "a"))
+    (tmp_path / "before").mkdir()
+    assert main(["changes", "--before", str(tmp_path / "before"), "--after", str(tmp_path / "after")]) == 1
     assert ": deviates, and new: off by much" in capsys.readouterr().out
+    assert main(["changes", "--before", str(tmp_path / "after"), "--after", str(tmp_path / "before")]) == 2, "nothing tonight"
+
+
+def test_a_night_without_results_is_not_forgotten(whole, tmp_path, capsys):
+    """Once it is said that they are missing; the next results are compared with the last there were."""
+    worse = redden(copy.deepcopy(whole), "gradient")
+    documents = {
+        "first": [in_environment(whole, "a"), in_environment(whole, "b")],
+        "second": [in_environment(whole, "a")],
+        "third": [in_environment(whole, "a"), in_environment(worse, "b")],
+    }
+    first, second, third = (str(tmp_path / name) for name in documents)
+    for name, found in documents.items():
+        written(tmp_path / name, *found)
+    assert main(["changes", "--before", first, "--after", second]) == 1
+    assert capsys.readouterr().out == "- b: it was judged before, and there are no results of it now\n"
+    assert main(["changes", "--before", second, "--older", first, "--after", second]) == 0
+    assert capsys.readouterr().out == ""
+    assert main(["changes", "--before", second, "--older", first, "--after", third]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert all(line.startswith("- b: ") and "conforms → deviates: off by much" in line for line in lines)
 
 
 def test_what_was_lost_yesterday_is_no_news(whole, tmp_path, capsys):
