@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import os
 import reprlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 
 from packaging.version import Version
@@ -16,8 +18,8 @@ from report.table import ORDER, Table, counts
 
 MOST_NAMED = 20
 Named = tuple[str, Record]
-# What tells one check of a backend from another.
-KEY = ("case", "level", "dtype", "mode", "test", "quantity")
+# What tells one check of a backend from another: the test that it belongs to, and what it judges there.
+KEY = ("dtype", "case", "level", "test", "quantity")
 
 
 class NoResults(DocumentError):
@@ -56,11 +58,14 @@ class Environment:
     def asked_for(self, check: Record) -> bool:
         """Whether the run was asked for the program of ``check``. Of a file that does not say so nothing is known."""
         plan = self.runs[0].get("plan")
-        cases = {case["name"] for case in of_kind(self.records, "case")}
         return plan is None or (
             check["dtype"] in plan["dtypes"]
-            and (check["case"] == "contract" or (check["case"] in cases and check["level"] in plan["levels"]))
+            and (check["case"] == "contract" or (check["case"] in self._cases and check["level"] in plan["levels"]))
         )
+
+    @cached_property
+    def _cases(self) -> set[str]:
+        return {case["name"] for case in of_kind(self.records, "case")}
 
     @property
     def versions(self) -> dict[str, str]:
@@ -184,11 +189,12 @@ def _contradiction(parts: Sequence[Named]) -> str:
         }.items():
             if one != two:
                 return f"{first} and {file} are shards of different runs: {what} {reprlib.repr(one)} and {reprlib.repr(two)}"
-    versions: dict[str, str] = {}
+    versions: dict[str, tuple[str, str]] = {}
     seen: set[tuple[str, ...]] = set()
     for file, document in parts:
         for backend in of_kind(document["records"], "backend"):
-            if (before := versions.setdefault(backend["name"], backend["version"])) != backend["version"]:
+            first, before = versions.setdefault(backend["name"], (file, backend["version"]))
+            if first != file and before != backend["version"]:
                 return f"its shards have {backend['name']} {before} and {backend['version']}"
         for check in of_kind(document["records"], "check"):
             key = (check["backend"], *(check[word] for word in KEY))
@@ -222,22 +228,27 @@ def _merged(name: str, parts: Sequence[Named]) -> Environment:
     checked = _by_backend(records)
     asked = {backend for _, document in parts for backend in document["run"].get("backends", ())}
     # Where nothing was judged at all, as in a run of unit tests alone, nothing is claimed either.
-    if checked and not lost and (absent := sorted(asked - checked.keys()) or _unjudged(parts[0][1]["run"], records)):
-        more = f" and {len(absent) - MOST_NAMED} more" if len(absent) > MOST_NAMED else ""
-        lost.append(f"asked for and never judged: {', '.join(absent[:MOST_NAMED])}{more}")
+    if checked and not lost:
+        absent = sorted(asked - checked.keys()) or [*itertools.islice(_unjudged(parts[0][1]["run"], records), MOST_NAMED + 1)]
+        more = " and more" if len(absent) > MOST_NAMED else ""
+        if absent:
+            lost.append(f"asked for and never judged: {', '.join(absent[:MOST_NAMED])}{more}")
     return Environment(name, [file for file, _ in parts], [document["run"] for _, document in parts], records, lost)
 
 
-def _unjudged(run: Record, records: list[Record]) -> list[str]:
+def _unjudged(run: Record, records: list[Record]) -> Iterator[str]:
     """The programs without any check, of a run that was asked for all tests of what it was asked for."""
     if "plan" not in run or run["plan"]["tests"]:
-        return []
+        return
     found = {(check["backend"], check["case"], check["level"], check["dtype"]) for check in of_kind(records, "check")}
-    return [
-        " ".join((backend, case["name"], level, dtype))
-        for backend in run.get("backends", ())
+    programs = [
+        (case["name"], level, dtype)
         for case in of_kind(records, "case")
         for level in run["plan"]["levels"]
         for dtype in run["plan"]["dtypes"]
-        if not case["levels"].get(level, "unknown") and (backend, case["name"], level, dtype) not in found
+        if not case["levels"].get(level, "unknown")
     ]
+    for backend in run.get("backends", ()):
+        for program in programs:
+            if (backend, *program) not in found:
+                yield " ".join((backend, *program))

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from report.document import Record
-from report.environments import Environment, age
+from report.environments import KEY, Environment, age
 from report.table import ORDER, RED, Table, is_red, program, verdict
 
 Key = tuple[str, ...]
@@ -17,8 +17,6 @@ Key = tuple[str, ...]
 MOST_PROGRAMS = 20
 MOST_VERDICTS = 50
 QUOTED = 300
-# What tells one check of a backend from another: the test that it belongs to, and what it judges there.
-KEY = ("dtype", "case", "level", "test", "quantity")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,31 +31,32 @@ class Release:
     @property
     def place(self) -> str:
         """Where it ran: the environments, and what besides the framework can change numbers."""
-        facts = ("Python", self._facts("python")), ("numpy", self._facts("numpy"))
-        words = ", ".join(f"{what} {' and '.join(values)}" for what, values in facts)
+        words = ", ".join(f"{what} {self.beside[what]}" for what in ("Python", "numpy"))
         return f"{', '.join(environment.name for environment in self.environments)} ({words})"
 
     @property
     def processors(self) -> str:
-        return " and ".join(self._facts("cpu"))
+        return _joined(run["cpu"]["model"] for run in self._runs)
 
     @property
     def beside(self) -> dict[str, str]:
         """The versions of what besides the framework can change numbers."""
-        [run, *_] = [run for environment in self.environments for run in environment.runs] or [{}]
-        found = dict(run.get("made_of", {}).get(self.backend, {}))
-        found.pop(self.backend, None)
-        return found | {"numpy": run.get("packages", {}).get("numpy", ""), "Python": run.get("python", "")}
+        parts = [run.get("made_of", {}).get(self.backend, {}) for run in self._runs]
+        names = {name: None for part in parts for name in part if name != self.backend}
+        found = {name: _joined(part[name] for part in parts if name in part) for name in names}
+        numpy = _joined(run["packages"].get("numpy", "unknown") for run in self._runs)
+        return found | {"numpy": numpy, "Python": _joined(run["python"] for run in self._runs)}
 
     def asked_for(self, check: Record) -> bool:
         return not self.environments or any(environment.asked_for(check) for environment in self.environments)
 
-    def _facts(self, what: str) -> list[str]:
-        found: dict[str, None] = {}
-        for run in (run for environment in self.environments for run in environment.runs):
-            known = {"python": run["python"], "numpy": run["packages"].get("numpy", "unknown"), "cpu": run["cpu"]["model"]}
-            found[known[what]] = None
-        return list(found)
+    @property
+    def _runs(self) -> list[Record]:
+        return [run for environment in self.environments for run in environment.runs]
+
+
+def _joined(words: Iterable[str]) -> str:
+    return " and ".join(dict.fromkeys(words))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,7 +97,7 @@ class Step:
 
 
 def ledger(environments: Sequence[Environment]) -> list[tuple[str, list[Step]]]:
-    """Return the steps of every backend that was judged in two environments or more, by version, python and name.
+    """Return the steps of every backend that was judged in two environments or more, from the oldest release on.
 
     Environments of which a part is lost have no place in it.
     """
@@ -122,7 +121,7 @@ def _order(release: Release) -> tuple[object, ...]:
 
 
 def released(environment: Environment) -> list[Release]:
-    """Return the backends of one environment; one that could not be imported has no version, and its checks say why."""
+    """Return the backends of one environment; one of which no version is known comes before all others."""
     versions = environment.versions
     return [
         Release(name, versions.get(name, "unknown"), [environment], {_key(check): check for check in checks})

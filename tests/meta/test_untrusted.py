@@ -76,6 +76,11 @@ DOCUMENT = {
         "environment": "jax-oldest", "shard": {"number": 1, "of": 1},
         "python": "3.11", "platform": "a platform",
         "cpu": {"model": "a model", "flags": ["fma"]}, "threads": 2, "settings": {"A": "1"}, "packages": {"numpy": "2.0"},
+        "made_of": {"numpy": {"numpy": "2.0"}},
+        "plan": {
+            "dtypes": ["float64"], "levels": ["autodiff"], "random": 0, "seed": 1, "nodes": False, "only": ["--case nand"],
+            "tests": ["-k x"],
+        },
     },
     "records": RECORDS,
     "complete": True,
@@ -368,7 +373,7 @@ def test_files_that_are_not_read_keep_no_other_from_being_read(tmp_path):
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert (done.returncode, done.stdout) == (2, f"wrote {tmp_path / 'out' / 'report.md'}\n")
     page = (tmp_path / "out" / "report.md").read_text()
-    _, listed, shown = page.split("## ", 2)
+    _, listed, _, shown = page.split("## ", 3)
     assert listed.startswith("Not read\n")
     escaped = str(good).replace("_", "\\_")
     assert shown.startswith(f"jax-oldest\n\nFrom {escaped}.\n")
