@@ -238,12 +238,17 @@ class Recorder:
                     case, level = named.get(middle, ("contract", AUTODIFF))
                     name = test.rpartition("::")[2]
                     identity = {"backend": backend, "dtype": dtype, "case": case, "level": level, "mode": "eager", "test": name}
-                    self.add(make_record(identity, name, Judgement(FAILED, report.longreprtext), report.duration))
+                    # One of many tests in a cell may fail, and when it is called as well as afterwards.
+                    parts = [name, middle if middle not in named else "", report.when if report.when != "call" else ""]
+                    judgement = Judgement(FAILED, report.longreprtext)
+                    self.add(make_record(identity, " ".join(filter(None, parts)), judgement, report.duration))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         if self.started and self.plan.shard.of > 1 and exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
             session.exitstatus = exitstatus = pytest.ExitCode.OK
+        if self.path and not self.started and Path(self.path).is_file() and not Path(self.path).stat().st_size:
+            Path(self.path).unlink()  # no test ran, and no file is left that says nothing
         ended = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
         if self.file:
             self.file.close(complete=ended and not session.shouldfail and not session.shouldstop)

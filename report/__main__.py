@@ -4,7 +4,7 @@
 where an environment that was expected, or a shard, is missing; 2 where the page cannot be written, or a results file cannot
 be taken: the page is of the others then.
 
-``changes --before RESULTS... [--older RESULTS...] --after RESULTS...`` prints, as Markdown, which verdicts changed, environment
+``changes --before RESULTS... [--whole RESULTS...] --after RESULTS...`` prints, as Markdown, which verdicts changed, environment
 by environment. Exit status 0; 1 where a verdict has become red or is none any more, or something is there no more; 2 where a
 results file cannot be taken: the changes are those of the others then.
 """
@@ -16,9 +16,9 @@ import io
 import sys
 from collections.abc import Iterable
 
+from report.changes import changes
 from report.document import DocumentError, escaped, printable
 from report.environments import NoResults, gathered
-from report.ledger import changes
 from report.page import build
 
 
@@ -32,14 +32,11 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument("--since", default="", metavar="TIME", help="results of expected environments are no older (ISO 8601)")
     command.set_defaults(run=_build)
     command = commands.add_parser("changes", help="print which verdicts changed")
-    command.add_argument("--before", nargs="+", required=True, metavar="RESULTS", help="without any, all that is red is new")
-    command.add_argument(
-        "--older",
-        nargs="+",
-        default=[],
-        metavar="RESULTS",
-        help="to compare with where there are none of an environment before",
-    )
+    command.add_argument("--before", nargs="+", required=True, metavar="RESULTS", help="in a folder without any all red is new")
+    words = "what a part of an environment is compared with that was lost before"
+    command.add_argument("--whole", nargs="+", default=[], metavar="RESULTS", help=words)
+    words = "say so where there are no results of it, the first time"
+    command.add_argument("--expect", nargs="*", default=[], metavar="ENVIRONMENT", help=words)
     command.add_argument("--after", nargs="+", required=True, metavar="RESULTS")
     command.set_defaults(run=_changes)
     options = parser.parse_args(arguments)
@@ -62,10 +59,10 @@ def _build(options: argparse.Namespace) -> int:
 
 
 def _changes(options: argparse.Namespace) -> int:
-    (before, one), (older, two), (after, three) = map(gathered, (options.before, options.older, options.after))
+    (before, one), (whole, two), (after, three) = map(gathered, (options.before, options.whole, options.after))
     # The first night has none before it.
     errors = [str(error) for error in (*one, *two) if not isinstance(error, NoResults)] + [*map(str, three)]
-    lines, worse = changes(before, after, older)
+    lines, worse = changes(before, after, whole, options.expect)
     for line in [*(f"not read: {error}" for error in errors), *lines]:
         print(f"- {escaped(line)}")
     return _complain(errors) if errors else int(worse)

@@ -31,7 +31,7 @@ def inconsistencies(records: list[dict[str, Any]]) -> Iterator[Fault]:
             continue
         for field, fault in found:
             yield f"$.records[{index}].{field}, a {record['kind']}", fault
-    yield from _crowd([record for record in records if record["kind"] == "check"])
+    yield from crowd([record for record in records if record["kind"] == "check"])
 
 
 def _check(check: dict[str, Any]) -> Iterator[Fault]:
@@ -57,14 +57,24 @@ def _classifier(run: dict[str, Any], sizes: dict[str, int]) -> Iterator[Fault]:
                     yield f"{part}['{name}']", f"{length} {what}; other lists of the same case and dtype have {sizes[what]}"
 
 
-def _crowd(checks: list[dict[str, Any]]) -> Iterator[Fault]:
+def crowd(checks: list[dict[str, Any]]) -> Iterator[Fault]:
+    """Checks of more cells than a page shows."""
     backends = {check["backend"] for check in checks}
     programs = {(check["case"], check["level"], check["dtype"]) for check in checks}
-    if len(backends) * len(programs) > MAX_CELLS:
+    yield from _too_many("$.records", len(backends), len(programs))
+
+
+def crowd_asked_for(run: dict[str, Any], records: list[dict[str, Any]]) -> Iterator[Fault]:
+    """A run that was asked for more cells than a page shows, whether or not they have checks."""
+    if "plan" in run:
+        cases = sum(record["kind"] == "case" for record in records)
+        programs = cases * len(run["plan"]["levels"]) * len(run["plan"]["dtypes"])
+        yield from _too_many("$.run.backends", len(run.get("backends", ())), programs)
+
+
+def _too_many(place: str, backends: int, programs: int) -> Iterator[Fault]:
+    if backends * programs > MAX_CELLS:
         yield (
-            "$.records",
-            (
-                f"{len(backends)} backends and {len(programs)} programs (case, level and dtype) make a table of more than "
-                f"{MAX_CELLS} cells"
-            ),
+            place,
+            f"{backends} backends and {programs} programs (case, level and dtype) make a table of more than {MAX_CELLS} cells",
         )

@@ -7,14 +7,14 @@ import os
 import reprlib
 import stat
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import jsonschema
 
-from report.consistency import Fault, inconsistencies
+from report.consistency import Fault, crowd_asked_for, inconsistencies
 
 SCHEMA = 1
 # A full run of all cases has 20 to 40 MB; three times that takes two minutes to check, and more than a gigabyte of memory.
@@ -72,6 +72,11 @@ def escaped(text: object) -> str:
     for character in "\\`*_[]<>|#&~":
         line = line.replace(character, "\\" + character)
     return line
+
+
+def few(words: Sequence[str], most: int) -> str:
+    """The first ``most`` of ``words``, and how many more there are."""
+    return ", ".join(words[:most]) + (f" and {more} more" if (more := len(words) - most) > 0 else "")
 
 
 def read(path: str | Path) -> Record:
@@ -157,6 +162,7 @@ def _faults(document: Any) -> Iterator[Fault]:
     if shard["number"] > shard["of"]:
         yield "$.run.shard", f"number {shard['number']} of {shard['of']}"
     yield from inconsistencies(document["records"])
+    yield from crowd_asked_for(document["run"], document["records"])
 
 
 def _kind(document: Record, *path: str | int) -> str:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import json
 import os
 import reprlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 
 from packaging.version import Version
 
-from report.document import DocumentError, Record, of_kind, printable, read
+from report.consistency import crowd
+from report.document import DocumentError, Record, few, of_kind, printable, read
 from report.table import ORDER, Table, counts
 
 MOST_NAMED = 20
@@ -67,7 +67,7 @@ class Environment:
     def _cases(self) -> set[str]:
         return {case["name"] for case in of_kind(self.records, "case")}
 
-    @property
+    @cached_property
     def versions(self) -> dict[str, str]:
         """The version of every backend: what it says itself, or what is installed of one that cannot be imported."""
         installed = {name: packages[name] for name, packages in self.packages.items() if name in packages}
@@ -78,7 +78,7 @@ class Environment:
         """The installed versions of the packages that make up every backend."""
         return dict(self.runs[0].get("made_of", {}))
 
-    @property
+    @cached_property
     def checks(self) -> dict[str, list[Record]]:
         """The checks of every backend."""
         return _by_backend(self.records)
@@ -178,17 +178,28 @@ def _contradiction(parts: Sequence[Named]) -> str:
             return f"{what} in {numbers.count(number)} of these files; give one of them"
     (first, document), *others = parts
     for file, other in others:
-        for what, (one, two) in {
-            "backends": [part["run"].get("backends") for part in (document, other)],
-            "cases": [[case["name"] for case in of_kind(part["records"], "case")] for part in (document, other)],
-            "Python": [part["run"]["python"].split(".")[:2] for part in (document, other)],
-            **{
-                what: [part["run"].get(what) for part in (document, other)]
-                for what in ("plan", "packages", "made_of", "settings")
-            },
-        }.items():
+        for what, (one, two) in _together(document, other).items():
             if one != two:
                 return f"{first} and {file} are shards of different runs: {what} {reprlib.repr(one)} and {reprlib.repr(two)}"
+    return _twice(parts) or next(
+        (fault for _, fault in crowd([c for _, d in parts for c in of_kind(d["records"], "check")])), ""
+    )
+
+
+def _together(one: Record, other: Record) -> dict[str, tuple[object, object]]:
+    """What two shards of one run have in common, as each has it."""
+
+    def of(document: Record) -> Record:
+        run = document["run"]
+        cases = [case["name"] for case in of_kind(document["records"], "case")]
+        facts = {what: run.get(what) for what in ("backends", "plan", "packages", "made_of", "settings")}
+        return facts | {"cases": cases, "Python": run["python"].split(".")[:2]}
+
+    return {what: (fact, of(other)[what]) for what, fact in of(one).items()}
+
+
+def _twice(parts: Sequence[Named]) -> str:
+    """Which version or check is told twice, or nothing."""
     versions: dict[str, tuple[str, str]] = {}
     seen: set[tuple[str, ...]] = set()
     for file, document in parts:
@@ -206,8 +217,8 @@ def _contradiction(parts: Sequence[Named]) -> str:
 
 
 def _shards(numbers: list[int], of: int) -> str:
-    named = ", ".join(map(str, numbers[:MOST_NAMED])) + (f" and {more} more" if (more := len(numbers) - MOST_NAMED) > 0 else "")
-    return f"shard{'s' if len(numbers) > 1 else ''} {named} of {of} {'are' if len(numbers) > 1 else 'is'}"
+    several, are = ("s", "are") if len(numbers) > 1 else ("", "is")
+    return f"shard{several} {few([*map(str, numbers)], MOST_NAMED)} of {of} {are}"
 
 
 def _merged(name: str, parts: Sequence[Named]) -> Environment:
@@ -225,30 +236,25 @@ def _merged(name: str, parts: Sequence[Named]) -> Environment:
                 continue
             told.add(text)
         records.append(record)
+    run = parts[0][1]["run"]
     checked = _by_backend(records)
-    asked = {backend for _, document in parts for backend in document["run"].get("backends", ())}
-    # Where nothing was judged at all, as in a run of unit tests alone, nothing is claimed either.
-    if checked and not lost:
-        absent = sorted(asked - checked.keys()) or [*itertools.islice(_unjudged(parts[0][1]["run"], records), MOST_NAMED + 1)]
-        more = " and more" if len(absent) > MOST_NAMED else ""
-        if absent:
-            lost.append(f"asked for and never judged: {', '.join(absent[:MOST_NAMED])}{more}")
+    # Of tests that were chosen, as those of the suite itself, there may be none that judges anything.
+    if not lost and (checked or not run.get("plan", {"tests": True})["tests"]):
+        absent = sorted({*run.get("backends", ())} - checked.keys()) or _unjudged(run, records)
+        lost += [f"asked for and never judged: {few(absent, MOST_NAMED)}"] if absent else []
     return Environment(name, [file for file, _ in parts], [document["run"] for _, document in parts], records, lost)
 
 
-def _unjudged(run: Record, records: list[Record]) -> Iterator[str]:
+def _unjudged(run: Record, records: list[Record]) -> list[str]:
     """The programs without any check, of a run that was asked for all tests of what it was asked for."""
     if "plan" not in run or run["plan"]["tests"]:
-        return
+        return []
     found = {(check["backend"], check["case"], check["level"], check["dtype"]) for check in of_kind(records, "check")}
-    programs = [
-        (case["name"], level, dtype)
+    return [
+        " ".join((backend, case["name"], level, dtype))
+        for backend in run.get("backends", ())
         for case in of_kind(records, "case")
         for level in run["plan"]["levels"]
         for dtype in run["plan"]["dtypes"]
-        if not case["levels"].get(level, "unknown")
+        if not case["levels"].get(level, "unknown") and (backend, case["name"], level, dtype) not in found
     ]
-    for backend in run.get("backends", ()):
-        for program in programs:
-            if (backend, *program) not in found:
-                yield " ".join((backend, *program))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from report.document import Record
+from report.document import Record, few
 from report.environments import KEY, Environment, age
 from report.table import ORDER, RED, Table, is_red, program, verdict
 
@@ -16,6 +17,7 @@ Key = tuple[str, ...]
 # step, the gravest; and how much is quoted of a message. A step summary of GitHub holds a mebibyte.
 MOST_PROGRAMS = 20
 MOST_VERDICTS = 50
+MOST_BESIDE = 6
 QUOTED = 300
 
 
@@ -31,40 +33,34 @@ class Release:
     @property
     def place(self) -> str:
         """Where it ran: the environments, and what besides the framework can change numbers."""
-        words = ", ".join(f"{what} {self.beside[what]}" for what in ("Python", "numpy"))
+        words = ", ".join(f"{what} {' and '.join(self.beside[what])}" for what in ("Python", "numpy"))
         return f"{', '.join(environment.name for environment in self.environments)} ({words})"
 
     @property
     def processors(self) -> str:
-        return _joined(run["cpu"]["model"] for run in self._runs)
+        return " and ".join(dict.fromkeys(run["cpu"]["model"] for run in self._runs))
 
     @property
-    def beside(self) -> dict[str, str]:
+    def beside(self) -> dict[str, list[str]]:
         """The versions of what besides the framework can change numbers."""
         parts = [run.get("made_of", {}).get(self.backend, {}) for run in self._runs]
         names = {name: None for part in parts for name in part if name != self.backend}
-        found = {name: _joined(part[name] for part in parts if name in part) for name in names}
-        numpy = _joined(run["packages"].get("numpy", "unknown") for run in self._runs)
-        return found | {"numpy": numpy, "Python": _joined(run["python"] for run in self._runs)}
-
-    def asked_for(self, check: Record) -> bool:
-        return not self.environments or any(environment.asked_for(check) for environment in self.environments)
+        found = {name: [part[name] for part in parts if name in part] for name in names}
+        found["numpy"] = [run["packages"].get("numpy", "unknown") for run in self._runs]
+        found["Python"] = [run["python"] for run in self._runs]
+        return {name: list(dict.fromkeys(versions)) for name, versions in found.items()}
 
     @property
     def _runs(self) -> list[Record]:
         return [run for environment in self.environments for run in environment.runs]
 
 
-def _joined(words: Iterable[str]) -> str:
-    return " and ".join(dict.fromkeys(words))
-
-
 @dataclasses.dataclass(frozen=True)
 class Step:
     """What is different from one release to the next.
 
-    ``pairs`` are the checks that both have, ``gone`` and ``new`` those that only one has, as far as both were asked for their
-    programs. A test of which no quantity was judged in both, as one that crashed, is one pair: its worst checks.
+    ``pairs`` are the checks that both have, ``gone`` and ``new`` those that only one has. A test that gave no answer on one
+    side, and so judged no quantity of the other, is one pair.
     """
 
     before: Release
@@ -77,11 +73,11 @@ class Step:
     def title(self) -> str:
         """From which version to which, and what else is of another version."""
         one, other = self.before.beside, self.after.beside
-        others = [
-            f"{name} {one[name]} → {other[name]}" for name in sorted(one.keys() & other.keys()) if one[name] != other[name]
-        ]
+        both = sorted(one.keys() & other.keys())
+        new = [name for name in both if name != self.before.backend and not {*one[name]} & {*other[name]}]
+        others = few([f"{name} {' and '.join(one[name])} → {' and '.join(other[name])}" for name in new], MOST_BESIDE)
         versions = " → ".join(dict.fromkeys((self.before.version, self.after.version)))
-        return versions + (f" (also {', '.join(others)})" if others else "")
+        return versions + (f" (also {others})" if others else "")
 
     @property
     def verdicts(self) -> list[Key]:
@@ -92,36 +88,58 @@ class Step:
         return [key for key, (one, other) in self.pairs.items() if one.get("bits") != other.get("bits")]
 
     @property
+    def without(self) -> list[Key]:
+        """The checks that have no numbers, and so no bits."""
+        return [key for key, (one, other) in self.pairs.items() if "bits" not in one and "bits" not in other]
+
+    @property
     def same(self) -> list[Key]:
-        return [key for key, (one, other) in self.pairs.items() if not _differs(one, other)]
+        return [key for key, (one, other) in self.pairs.items() if "bits" in one and one["bits"] == other.get("bits")]
 
 
-def ledger(environments: Sequence[Environment]) -> list[tuple[str, list[Step]]]:
-    """Return the steps of every backend that was judged in two environments or more, from the oldest release on.
+def ledger(environments: Sequence[Environment]) -> tuple[list[tuple[str, list[Step]]], list[str]]:
+    """Return the steps of every backend that was judged in two environments or more, and which environments are left out.
 
-    Environments of which a part is lost have no place in it.
+    Those of which a part is lost have no place in it; nor have those that were asked for another part than most: one that
+    judged less would stand between two others, and hide what changed from one to the next.
     """
+    parts = Counter(tuple(environment.only) for environment in environments if not environment.lost)
+    part = () if () in parts else next((words for words, _ in parts.most_common(1)), ())
     found: dict[str, list[Release]] = {}
+    left_out = []
     for environment in environments:
-        if not environment.lost:
+        if environment.lost:
+            left_out.append(f"{environment.name} (a part is missing)")
+        elif tuple(environment.only) != part:
+            left_out.append(f"{environment.name} (asked for {' '.join(environment.only) or 'all'})")
+        else:
             for release in released(environment):
                 _add(found.setdefault(release.backend, []), release)
     steps = []
     for name, releases in sorted(found.items()):
         releases.sort(key=_order)
         if sum(len(release.environments) for release in releases) > 1:
-            steps.append((name, [step(one, other) for one, other in itertools.pairwise(releases)]))
-    return steps
+            steps.append((name, [_in_both(step(one, other)) for one, other in itertools.pairwise(releases)]))
+    return steps, left_out
+
+
+def _in_both(one: Step) -> Step:
+    """A step without the checks of programs that one of the releases was not asked for."""
+    gone, new = (
+        [check for check in checks if any(environment.asked_for(check) for environment in release.environments)]
+        for checks, release in ((one.gone, one.after), (one.new, one.before))
+    )
+    return dataclasses.replace(one, gone=gone, new=new)
 
 
 def _order(release: Release) -> tuple[object, ...]:
     """Releases of one version go by what else is new, so that a change is seen beside its cause."""
     beside = release.beside
-    return age(release.version), age(beside["numpy"]), age(beside["Python"]), release.place
+    return age(release.version), *(min(map(age, beside[what])) for what in ("numpy", "Python")), release.place
 
 
 def released(environment: Environment) -> list[Release]:
-    """Return the backends of one environment; one of which no version is known comes before all others."""
+    """Return the backends of one environment."""
     versions = environment.versions
     return [
         Release(name, versions.get(name, "unknown"), [environment], {_key(check): check for check in checks})
@@ -149,45 +167,50 @@ def _differs(one: Record, other: Record) -> bool:
 
 def step(before: Release, after: Release) -> Step:
     """Compare two releases test by test."""
-    sides: list[dict[Key, dict[Key, Record]]] = []
-    for release in (before, after):
-        tests: dict[Key, dict[Key, Record]] = {}
-        for key, check in release.checks.items():
-            tests.setdefault(key[:-1], {})[key] = check
-        sides.append(tests)
-    one, other = sides
+    one, other = (_by_test(release) for release in (before, after))
     pairs: dict[Key, tuple[Record, Record]] = {}
     for test in one.keys() & other.keys():
         if common := one[test].keys() & other[test].keys():
             pairs |= {key: (one[test][key], other[test][key]) for key in common}
-        else:
-            worst = (max(side[test].values(), key=lambda check: ORDER.index(verdict(check))) for side in sides)
-            pairs[*test, ""] = tuple(worst)  # type: ignore[assignment]
+        elif _is_lone(one[test]) or _is_lone(other[test]):  # the best before, so that no deviation hides a loss of another
+            pairs[*test, ""] = min(one[test].values(), key=_gravity), max(other[test].values(), key=_gravity)
     gone, new = (
-        [
-            check
-            for key, check in release.checks.items()
-            if key not in pairs and (*key[:-1], "") not in pairs and to.asked_for(check)
-        ]
-        for release, to in ((before, after), (after, before))
+        [check for key, check in release.checks.items() if not {key, (*key[:-1], "")} & pairs.keys()]
+        for release in (before, after)
     )
     return Step(before, after, dict(sorted(pairs.items())), gone, new)
 
 
+def _by_test(release: Release) -> dict[Key, dict[Key, Record]]:
+    tests: dict[Key, dict[Key, Record]] = {}
+    for key, check in release.checks.items():
+        tests.setdefault(key[:-1], {})[key] = check
+    return tests
+
+
+def _is_lone(checks: dict[Key, Record]) -> bool:
+    """Whether a test has but one check, without a number, as where the backend gave no answer."""
+    return len(checks) == 1 and not any("rows" in check for check in checks.values())
+
+
+def _gravity(check: Record) -> int:
+    return ORDER.index(verdict(check))
+
+
 def overview(name: str, steps: Sequence[Step]) -> Table:
     """The steps of a backend in numbers."""
-    heading = ["from", "to", "checks in both", "all bits the same", "other bits", "other verdict", "only before", "only after"]
+    parts = ["checks in both", "same bits", "other bits", "no bits", "other verdict", "only before", "only after"]
     rows = [
         [
-            *(_place(release, one) for release in (one.before, one.after)),
-            *map(str, map(len, (one.pairs, one.same, one.bits, one.verdicts, one.gone, one.new))),
+            *(_where(release, one) for release in (one.before, one.after)),
+            *map(str, map(len, (one.pairs, one.same, one.bits, one.without, one.verdicts, one.gone, one.new))),
         ]
         for one in steps
     ]
-    return Table(name, heading, rows)
+    return Table(name, ["from", "to", *parts], rows)
 
 
-def _place(release: Release, one: Step) -> str:
+def _where(release: Release, one: Step) -> str:
     on = f" on {release.processors}" if one.before.processors != one.after.processors else ""
     return f"{release.version} in {release.place}{on}"
 
@@ -246,74 +269,49 @@ def _drifts(one: Step) -> dict[tuple[str, str], str]:
     return found
 
 
-def changed(one: Step) -> list[str]:
-    """Say which verdicts changed, the gravest first, and which programs only one of the releases has checks of."""
+def changed(one: Step) -> list[tuple[bool, str]]:
+    """Say of every changed verdict whether it is a loss, and which it is: the losses first, and of them the gravest."""
     lines = []
     for before, after in (one.pairs[key] for key in one.verdicts):
-        message = _quoted(after["message"] or before["message"])
+        loss = is_loss(verdict(before), verdict(after))
+        message = _quoted(after["message"]) or (f"before: {_quoted(before['message'])}" if before["message"] else "")
         words = f"{verdict(before)} → {verdict(after)}{': ' if message else ''}{message}"
-        lines.append((-ORDER.index(verdict(after)), f"{_named(after)}: {words}"))
-    found = [line for _, line in sorted(lines)]
-    found += [
+        lines.append((not loss, -_gravity(after), f"{place(after)}: {words}"))
+    return [(not fine, line) for fine, _, line in sorted(lines)]
+
+
+def is_loss(before: str, after: str) -> bool:
+    """Whether a verdict became red, or was green and is so no more without a declaration that somebody wrote."""
+    return (after in RED and before not in RED) or (before == "conforms" and after not in ("conforms", "declared"))
+
+
+def unpaired(one: Step) -> list[str]:
+    """Say what only one of the releases has."""
+    return [
         f"{len(checks)} checks only {when}, of {_programs(checks)}"
         for when, checks in (("before", one.gone), ("after", one.new))
         if checks
     ]
-    return found
 
 
 def _programs(checks: Sequence[Record]) -> str:
-    found = list(dict.fromkeys(f"{program(check)} {check['dtype']}" for check in checks))
-    return ", ".join(found[:MOST_PROGRAMS]) + (f" and {more} more" if (more := len(found) - MOST_PROGRAMS) > 0 else "")
+    return few(list(dict.fromkeys(f"{program(check)} {check['dtype']}" for check in checks)), MOST_PROGRAMS)
 
 
 def _quoted(message: str) -> str:
     return message if len(message) <= QUOTED else f"{message[:QUOTED]} ..."
 
 
-def named(lines: list[str]) -> list[str]:
+def named(lines: Sequence[str]) -> list[str]:
     """Return as many lines as a page names, and how many more there are."""
     more = len(lines) - MOST_VERDICTS
-    return [*lines[:MOST_VERDICTS], *([f"and {more} changed verdicts more"] if more > 0 else [])]
+    return [*lines[:MOST_VERDICTS], *([f"and {more} verdicts more"] if more > 0 else [])]
 
 
-def _named(check: Record) -> str:
+def place(check: Record) -> str:
     return f"{program(check)} {check['dtype']}, {check['test']}, {check['quantity']}"
 
 
-def changes(
-    before: Sequence[Environment], after: Sequence[Environment], older: Sequence[Environment] = ()
-) -> tuple[list[str], bool]:
-    """Return the changed verdicts of each environment, whatever versions it holds, and whether any of them is a loss.
-
-    ``older`` is what to compare with where ``before`` has nothing of an environment; that it has nothing is no news then.
-
-    A loss is a verdict that became red, or that conformed and does so no more without a declaration; and all that was judged
-    before and is not now: an environment, a part of it, a backend or a check. What is new is said where it is red.
-    """
-    lines, worse = [], False
-    known = {environment.name: environment for environment in (*older, *before)}
-    for name in sorted({environment.name for environment in before} - {environment.name for environment in after}):
-        lines.append(f"{name}: it was judged before, and there are no results of it now")
-        worse = True
-    for environment in after:
-        old = known.get(environment.name)
-        olds = {one.backend: one for one in released(old)} if old else {}
-        now = {one.backend: one for one in released(environment)}
-        # What was lost last night too is no news.
-        lost = [words for words in environment.lost if not old or words not in old.lost]
-        lost += [f"{backend} was judged before, and is not now" for backend in sorted(olds.keys() - now.keys())]
-        found = []
-        for backend, release in now.items():
-            one = step(olds.get(backend, Release(backend, "none", [], {})), release)
-            red = [check for check in one.new if is_red(check)]
-            found += [f"{backend} {one.title}: {line}" for line in changed(dataclasses.replace(one, new=[]))]
-            found += [f"{backend} {release.version}: {_named(c)}: {verdict(c)}, and new: {_quoted(c['message'])}" for c in red]
-            worse |= bool(red or one.gone) or any(_is_loss(*map(verdict, pair)) for pair in one.pairs.values())
-        worse |= bool(lost)
-        lines += [f"{environment.name}: {line}" for line in (*lost, *named(found))]
-    return lines, worse
-
-
-def _is_loss(before: str, after: str) -> bool:
-    return (after in RED and before not in RED) or (before == "conforms" and after not in ("conforms", "declared"))
+def red(checks: Iterable[Record]) -> list[str]:
+    """Say of every check that is red, and new, what it is."""
+    return [f"{place(check)}: {verdict(check)}, and new: {_quoted(check['message'])}" for check in checks if is_red(check)]

@@ -11,7 +11,7 @@ import jinja2
 from report.classifiers import classifiers
 from report.document import DocumentError, Record, escaped, of_kind
 from report.environments import Environment, gathered, matrix_of
-from report.ledger import changed, ledger, named, numbers, overview
+from report.ledger import Step, changed, ledger, named, numbers, overview, unpaired
 from report.power import false_alarms, matrix, score, survivors
 from report.table import Table, agreement, empty_cells, judged_share, program, times, verdict_lines
 from report.validity import claims
@@ -36,23 +36,25 @@ def build(
         raise DocumentError("\n".join(map(str, unread)))
     lost = [f"{name}: {reason}" for name, reason in absent.items()]
     lost += [f"{environment.name}: {words}" for environment in environments for words in environment.lost]
-    steps = ledger(environments)
+    steps, left_out = ledger(environments)
     facts = {
         "runs": [_section(environment) for environment in environments],
         "unread": unread,
         "lost": lost,
         "parts": [(environment.name, environment.only) for environment in environments if environment.only],
-        "left_out": [environment.name for environment in environments if environment.lost],
+        "left_out": left_out,
         "matrix": matrix_of(environments, absent) if len(environments) + len(absent) > 1 else None,
-        "ledger": [
-            (overview(name, found), [(one.title, named(changed(one)), numbers(one)) for one in found]) for name, found in steps
-        ],
+        "ledger": [(overview(name, found), [(one.title, _told(one), numbers(one)) for one in found]) for name, found in steps],
     }
     folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("summary.md", "report.md"):
         (folder / name).write_text(_templates().get_template(f"{name}.jinja").render(facts), encoding="utf-8")
     return folder / "report.md", unread, lost
+
+
+def _told(one: Step) -> list[str]:
+    return [*named([line for _, line in changed(one)]), *unpaired(one)]
 
 
 def _absent(environments: Sequence[Environment], expected: Iterable[str], since: str) -> dict[str, str]:
@@ -62,7 +64,7 @@ def _absent(environments: Sequence[Environment], expected: Iterable[str], since:
     found = {}
     for name in dict.fromkeys(expected):
         if name not in started:
-            found[name] = f"not run, there are no results of it. {HOW_TO_GET}"
+            found[name] = f"not run, there are no results of it that can be taken. {HOW_TO_GET}"
         elif name in empty:
             found[name] = "not run, its results hold no check"
         elif started[name] < since:

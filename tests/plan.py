@@ -195,11 +195,17 @@ def _chosen_tests(config: pytest.Config) -> tuple[str, ...]:
     option = config.option
     words = [f"{flag} {value}" for flag, value in (("-k", option.keyword), ("-m", option.markexpr)) if value]
     words += [f"--deselect {test}" for test in option.deselect or ()]
+    words += [f"--ignore={path}" for path in option.ignore or () if not _holds_no_judgement(config, path)]
+    words += [f"--ignore-glob={pattern}" for pattern in option.ignore_glob or ()]
     words += ["--last-failed"] if getattr(option, "lf", False) else []
     for given in config.args:
         if not TESTS.is_relative_to((config.invocation_params.dir / given.partition("::")[0]).resolve()):
             words.append(given)
     return tuple(words)
+
+
+def _holds_no_judgement(config: pytest.Config, path: str) -> bool:
+    return (config.invocation_params.dir / path).resolve().is_relative_to(TESTS / "meta")
 
 
 def _known(what: str, asked: list[str], known: Iterable[str], default: Iterable[str] = ()) -> list[str]:

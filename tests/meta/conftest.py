@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
+SMALL = ("--backend", "numpy", "--backend", "autograd", "--case", "nand", "--case", "line-generic", "--case", "relu")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,3 +49,9 @@ def suite(tmp_path_factory):
         return Outcome(done.returncode, done.stdout + done.stderr, document)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def whole(suite):
+    """Return the results of a small run."""
+    return suite(*SMALL).document

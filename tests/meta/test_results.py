@@ -114,3 +114,38 @@ def test_collecting_overwrites_nothing(suite, tmp_path):
     for options in (("--collect-only",), ("no_such_path",)):
         suite(*options, "--backend", "numpy", f"--results={path}")
         assert path.read_text() == "kept"
+
+
+BREAKING = """
+import pytest
+
+def pytest_runtest_call(item):
+    if item.name in ("test_operation[numpy-+-float64]", "test_operation[numpy-*-float64]"):
+        raise RuntimeError("broken")
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item):
+    if item.name in ("test_operation[numpy-+-float64]", "test_kink[numpy-float64]"):
+        raise RuntimeError("broken afterwards")
+"""
+
+
+def test_a_test_that_breaks_is_recorded(suite, tmp_path, monkeypatch):
+    """Once for each time it failed, under a name of its own: no two are the same check, which the report would refuse."""
+    (tmp_path / "breaking.py").write_text(BREAKING)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    options = ("--backend", "numpy", "--case", "line-generic", "--dtype", "float64")
+    outcome = suite("-p", "breaking", *options)
+    assert outcome.status == 1
+    assert sorted(check["quantity"] for check in outcome.checks(verdict="failed")) == [
+        "test_kink teardown", "test_operation *", "test_operation +", "test_operation + teardown",
+    ]  # fmt: skip
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps(outcome.document))
+    assert build([path], tmp_path)[1] == []
+
+
+def test_a_run_of_no_test_leaves_no_file(suite):
+    """Rather than one that says nothing."""
+    outcome = suite("--backend", "numpy", "-k", "nosuchtest")
+    assert (outcome.status, outcome.document) == (5, None)
