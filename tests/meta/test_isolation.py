@@ -1,7 +1,6 @@
 """A backend that dies or hangs costs its own checks and nothing else."""
 
 import contextlib
-import json
 import os
 import pickle
 import signal
@@ -243,8 +242,8 @@ def test_every_limit_of_memory_is_one(gib):
 
 def checks_in(results):
     """Return how many checks a results file holds, cases and backends not counted."""
-    text = results.read_text() if results.exists() else ""
-    return sum(record["kind"] == "check" for record in json.loads(text)["records"]) if text else 0
+    # As text: who reads a file while it is written may get the end of one document and the end of the next.
+    return results.read_text().count('"kind": "check"') if results.exists() else 0
 
 
 def test_a_platform_without_the_limit_says_so(monkeypatch, request):
