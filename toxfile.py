@@ -1,20 +1,21 @@
-"""Tells the environment ``report`` which environments a run of tox was to have, and when it began.
+"""Leaves no results of an earlier run where an environment has not run.
 
-tox goes on after an environment that fails, as one whose interpreter is missing; results of an earlier run may still be there.
-Neither may pass for a result.
+tox goes on after an environment that fails, as one whose interpreter is missing. What it left the last time must not pass for
+a result, now or when the report is made again: its results file (``RESULTS`` in tox.ini) is empty then, which the report reads
+as "not run". The earlier one is kept, as ``NAME.json.old``.
 """
 
 from __future__ import annotations
 
-import datetime
-import shlex
+import time
+from pathlib import Path
 
 from tox.config.sets import ConfigSet
 from tox.plugin import impl
 from tox.session.state import State
 from tox.tox_env.api import ToxEnv
 
-STARTED = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+STARTED = time.time()
 STATES: list[State] = []
 
 
@@ -24,12 +25,16 @@ def tox_add_core_config(core_conf: ConfigSet, state: State) -> None:
 
 
 @impl
-def tox_before_run_commands(tox_env: ToxEnv) -> None:
-    if tox_env.name != "report":
+def tox_env_teardown(tox_env: ToxEnv) -> None:
+    settings = tox_env.conf["set_env"]
+    words = [word for command in tox_env.conf["commands"] for word in command.args]
+    # tox run --notest and tox exec run other commands, or none.
+    if "RESULTS" not in settings or f"--results={settings.load('RESULTS')}" not in words or STATES[-1].conf.options.no_test:
         return
-    judged = [
-        name for name in STATES[-1].envs.iter() if any(name.endswith(f"-{word}") for word in ("oldest", "pinned", "latest"))
-    ]
-    if judged:
-        options = shlex.join(["--since", STARTED, "--expect", *judged])
-        tox_env.conf["set_env"].update({"REPORT_OPTIONS": options}, override=True)
+    results = Path(STATES[-1].conf.core["tox_root"], settings.load("RESULTS"))
+    if results.exists() and results.stat().st_mtime >= STARTED:
+        return
+    if results.exists() and results.stat().st_size:
+        results.replace(f"{results}.old")
+    results.parent.mkdir(parents=True, exist_ok=True)
+    results.touch()

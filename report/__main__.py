@@ -4,21 +4,24 @@
 where an environment that was expected, or a shard, is missing; 2 where the page cannot be written, or a results file cannot
 be taken: the page is of the others then.
 
-``changes --before RESULTS... [--whole RESULTS...] --after RESULTS...`` prints, as Markdown, which verdicts changed, environment
-by environment. Exit status 0; 1 where a verdict has become red or is none any more, or something is there no more; 2 where a
+``changes --before RESULTS... --after RESULTS... [--whole DIR]`` prints, as Markdown, which verdicts changed, environment by
+environment. Exit status 0; 1 where a verdict has become red or is none any more, or something is there no more; 2 where a
 results file cannot be taken: the changes are those of the others then.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import io
+import os
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 
-from report.changes import changes
+from report.changes import changes, keep
 from report.document import DocumentError, escaped, printable
-from report.environments import NoResults, gathered
+from report.environments import NoResults, NotRun, gathered
 from report.page import build
 
 
@@ -29,13 +32,12 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument("results", nargs="+", metavar="RESULTS", help="results files, or folders of them")
     command.add_argument("--output", required=True, metavar="DIR")
     command.add_argument("--expect", nargs="*", default=[], metavar="ENVIRONMENT", help="say so where its results are missing")
-    command.add_argument("--since", default="", metavar="TIME", help="results of expected environments are no older (ISO 8601)")
     command.set_defaults(run=_build)
     command = commands.add_parser("changes", help="print which verdicts changed")
     command.add_argument("--before", nargs="+", required=True, metavar="RESULTS", help="in a folder without any all red is new")
-    words = "what a part of an environment is compared with that was lost before"
-    command.add_argument("--whole", nargs="+", default=[], metavar="RESULTS", help=words)
-    words = "say so where there are no results of it, the first time"
+    words = "results of which nothing was lost: what is compared with them was lost before; new ones take their place"
+    command.add_argument("--whole", metavar="DIR", help=words)
+    words = "say so where there are no results of it, and before was no empty file of it either"
     command.add_argument("--expect", nargs="*", default=[], metavar="ENVIRONMENT", help=words)
     command.add_argument("--after", nargs="+", required=True, metavar="RESULTS")
     command.set_defaults(run=_changes)
@@ -51,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _build(options: argparse.Namespace) -> int:
-    page, unread, lost = build(options.results, options.output, options.expect, options.since)
+    page, unread, lost = build(options.results, options.output, options.expect)
     print(f"wrote {printable(page)}")
     for words in lost:
         print(f"report: {printable(words)}", file=sys.stderr)
@@ -59,13 +61,22 @@ def _build(options: argparse.Namespace) -> int:
 
 
 def _changes(options: argparse.Namespace) -> int:
-    (before, one), (whole, two), (after, three) = map(gathered, (options.before, options.whole, options.after))
+    kept = [options.whole] if options.whole and os.path.isdir(options.whole) else []
+    (before, one), (whole, two), (after, three) = map(gathered, (options.before, kept, options.after))
+    given = [*options.before, *options.after]
+    files = len(given) == 2 and not any(map(os.path.isdir, given))
+    if len(before) == len(after) == 1 and (files or not any("environment" in of.runs[0] for of in (*before, *after))):
+        before = [dataclasses.replace(before[0], name=after[0].name)]  # two runs are compared, whatever their names
     # The first night has none before it.
-    errors = [str(error) for error in (*one, *two) if not isinstance(error, NoResults)] + [*map(str, three)]
-    lines, worse = changes(before, after, whole, options.expect)
-    for line in [*(f"not read: {error}" for error in errors), *lines]:
+    unread = [error for error in (*one, *two) if not isinstance(error, (NoResults, NotRun))]
+    unread += [error for error in three if not isinstance(error, NotRun)]
+    known, missing = ([error.name for error in errors if isinstance(error, NotRun)] for errors in (one, three))
+    lines, worse = changes(before, after, whole, [*options.expect, *missing], known)
+    for line in [*(f"not read: {error}" for error in unread), *lines]:
         print(f"- {escaped(line)}")
-    return _complain(errors) if errors else int(worse)
+    if options.whole:
+        keep(after, Path(options.whole))
+    return _complain(map(str, unread)) if unread else int(worse)
 
 
 def _complain(faults: Iterable[str]) -> int:

@@ -26,11 +26,19 @@ class NoResults(DocumentError):
     """A folder that holds no results file."""
 
 
+class NotRun(DocumentError):
+    """An empty file: the environment ``name``, which was to write it, has not run."""
+
+    def __init__(self, path: str | Path) -> None:
+        super().__init__(printable(f"{path}: empty: what was to write it has not run"))
+        self.name = Path(path).stem
+
+
 @dataclasses.dataclass(frozen=True)
 class Environment:
     """All that was found in one environment.
 
-    ``name`` is that of the tox environment; of a run outside tox it is the file, or of shards their folder. ``runs`` say where
+    ``name`` is that of the tox environment; of a run outside tox it is the file, or of shards the folder. ``runs`` say where
     and how each of ``files`` was made, ``lost`` what is missing of it, in words.
     """
 
@@ -39,10 +47,6 @@ class Environment:
     runs: list[Record]
     records: list[Record]
     lost: list[str]
-
-    @property
-    def started(self) -> str:
-        return min(run["started"] for run in self.runs)
 
     @property
     def asked(self) -> list[str]:
@@ -87,6 +91,8 @@ class Environment:
 def gathered(paths: Sequence[str | Path]) -> tuple[list[Environment], list[DocumentError]]:
     """Read results files, or those in folders, in any order; return the environments, and why any file has no part in them.
 
+    Shards outside tox are those of one run where they lie in one of ``paths``.
+
     Two files of the same environment contradict each other unless they are different shards of it. Neither is taken then:
     which one was meant is not ours to guess.
     """
@@ -97,12 +103,16 @@ def gathered(paths: Sequence[str | Path]) -> tuple[list[Environment], list[Docum
         if not inside:
             errors.append(NoResults(printable(f"{given}: no results files in this folder (*.json)")))
         for path in inside:
+            if os.path.isfile(path) and not os.path.getsize(path):
+                errors.append(NotRun(path))
+                continue
             try:
                 document = read(path)
             except DocumentError as error:
                 errors.append(error)
             else:
-                documents.setdefault(_name(path, document["run"]), []).append((str(path), document))
+                folder = given if os.path.isdir(given) else Path(path).parent
+                documents.setdefault(_name(path, folder, document["run"]), []).append((str(path), document))
     environments = []
     for name, parts in sorted(documents.items()):
         if fault := _contradiction(parts):
@@ -113,8 +123,8 @@ def gathered(paths: Sequence[str | Path]) -> tuple[list[Environment], list[Docum
     return environments, errors
 
 
-def _name(path: str | Path, run: Record) -> str:
-    alone = str(path) if "shard" not in run else f"shards in {Path(path).parent}"
+def _name(path: str | Path, folder: str | Path, run: Record) -> str:
+    alone = str(path) if "shard" not in run else f"shards in {folder}"
     return str(run.get("environment", alone))
 
 
@@ -127,26 +137,23 @@ def age(version: str) -> tuple[int, Version | str]:
 
 
 def matrix_of(environments: Sequence[Environment], absent: Iterable[str]) -> Table:
-    """Framework by version: where each ran, on what, and how its checks ended."""
+    """Framework by version: where each ran, on what, and how its checks ended; and what did not run."""
     heading = ["backend", "version", "environment", "Python", "numpy", "checks", *ORDER]
     places: dict[tuple[str, ...], list[str]] = {}  # numpy runs beside every framework: told once where it ended alike
+    none = ["not run", *("-" for _ in ORDER)]
     for environment in environments:
         run = environment.runs[0]
         versions = environment.versions
-        for backend, checks in environment.checks.items():
-            found = counts(checks)
-            numbers = [str(found.total()), *(str(found[word]) for word in ORDER)]
-            facts = (
-                backend,
-                versions.get(backend, "unknown"),
-                run["python"],
-                run["packages"].get("numpy", "unknown"),
-                *numbers,
-            )
-            places.setdefault(facts, []).append(environment.name)
+        name = f"{environment.name} (not all)" if environment.lost else environment.name
+        for backend in dict.fromkeys([*environment.checks, *environment.asked]):
+            found = counts(environment.checks.get(backend, []))
+            numbers = [str(found.total()), *(str(found[word]) for word in ORDER)] if found else none
+            numpy = run["packages"].get("numpy", "unknown")
+            facts = (backend, versions.get(backend, "unknown"), run["python"], numpy, *numbers)
+            places.setdefault(facts, []).append(name)
     rows = [[*facts[:2], ", ".join(names), *facts[2:]] for facts, names in places.items()]
     rows.sort(key=lambda row: (row[0], age(row[1]), row[2]))
-    rows += [["-", "-", name, "-", "-", "not run", *("-" for _ in ORDER)] for name in absent]
+    rows += [["-", "-", name, "-", "-", *none] for name in absent]
     return Table("environments", heading, rows)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from report.document import Record, few
 from report.environments import KEY, Environment, age
-from report.table import ORDER, RED, Table, is_red, program, verdict
+from report.table import ORDER, RED, SILENT, Table, is_red, judged_share, program, verdict
 
 Key = tuple[str, ...]
 # Programs of which a step of the ledger shows the numbers, those that moved most; changed verdicts that the page names of a
@@ -19,6 +19,7 @@ MOST_PROGRAMS = 20
 MOST_VERDICTS = 50
 MOST_BESIDE = 6
 QUOTED = 300
+IN_PART = "conforms in part"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,7 +82,7 @@ class Step:
 
     @property
     def verdicts(self) -> list[Key]:
-        return [key for key, (one, other) in self.pairs.items() if verdict(one) != verdict(other)]
+        return [key for key, (one, other) in self.pairs.items() if _word(one) != _word(other)]
 
     @property
     def bits(self) -> list[Key]:
@@ -162,7 +163,13 @@ def _key(check: Record) -> Key:
 
 
 def _differs(one: Record, other: Record) -> bool:
-    return verdict(one) != verdict(other) or one.get("bits") != other.get("bits")
+    return _word(one) != _word(other) or one.get("bits") != other.get("bits")
+
+
+def _word(check: Record) -> str:
+    """The verdict, or what it says of a check of which some points or training steps gave none."""
+    found = verdict(check)
+    return IN_PART if found == "conforms" and judged_share(check) < 1 else found
 
 
 def step(before: Release, after: Release) -> Step:
@@ -273,16 +280,21 @@ def changed(one: Step) -> list[tuple[bool, str]]:
     """Say of every changed verdict whether it is a loss, and which it is: the losses first, and of them the gravest."""
     lines = []
     for before, after in (one.pairs[key] for key in one.verdicts):
-        loss = is_loss(verdict(before), verdict(after))
+        loss = is_loss(_word(before), _word(after))
         message = _quoted(after["message"]) or (f"before: {_quoted(before['message'])}" if before["message"] else "")
-        words = f"{verdict(before)} → {verdict(after)}{': ' if message else ''}{message}"
+        words = f"{_word(before)} → {_word(after)}{': ' if message else ''}{message}"
         lines.append((not loss, -_gravity(after), f"{place(after)}: {words}"))
     return [(not fine, line) for fine, _, line in sorted(lines)]
 
 
 def is_loss(before: str, after: str) -> bool:
-    """Whether a verdict became red, or was green and is so no more without a declaration that somebody wrote."""
-    return (after in RED and before not in RED) or (before == "conforms" and after not in ("conforms", "declared"))
+    """Whether a verdict became red, or was green and is so no more without a declaration that somebody wrote.
+
+    Where there was no answer before, a wrong one is news; so is green that has become that of a part.
+    """
+    red = after in RED and (before not in RED or (before in SILENT and after == "deviates"))
+    green = {"conforms": ("declared",), IN_PART: ("conforms", "declared")}
+    return red or (before in green and after not in green[before])
 
 
 def unpaired(one: Step) -> list[str]:

@@ -10,7 +10,7 @@ import jinja2
 
 from report.classifiers import classifiers
 from report.document import DocumentError, Record, escaped, of_kind
-from report.environments import Environment, gathered, matrix_of
+from report.environments import Environment, NotRun, gathered, matrix_of
 from report.ledger import Step, changed, ledger, named, numbers, overview, unpaired
 from report.power import false_alarms, matrix, score, survivors
 from report.table import Table, agreement, empty_cells, judged_share, program, times, verdict_lines
@@ -21,16 +21,17 @@ HOW_TO_GET = "If tox found no Python for it: uv python install 3.11 3.12 3.13 (h
 
 
 def build(
-    paths: Sequence[str | Path], directory: str | Path, expected: Iterable[str] = (), since: str = ""
+    paths: Sequence[str | Path], directory: str | Path, expected: Iterable[str] = ()
 ) -> tuple[Path, list[DocumentError], list[str]]:
     """Write ``directory``/report.md, and its beginning as summary.md, from results files, or those in folders.
 
     Return the path of the report, the errors of files that have no part in it, and what is missing: environments that were
-    ``expected``, to have run at ``since`` (ISO 8601) or later, and parts of those that ran. All are listed on the page. Raises
-    DocumentError, before anything is written, where no file can be read and none of an expected environment is missing.
+    ``expected``, or have left an empty file, and parts of those that ran. All are listed on the page. Raises DocumentError,
+    before anything is written, where no file can be read and no environment is missing.
     """
-    environments, unread = gathered(paths)
-    absent = _absent(environments, expected, since)
+    environments, errors = gathered(paths)
+    absent = _absent(environments, [*expected, *(error.name for error in errors if isinstance(error, NotRun))])
+    unread = [error for error in errors if not (isinstance(error, NotRun) and error.name in absent)]
     environments = [environment for environment in environments if environment.name not in absent]
     if not environments and not absent:
         raise DocumentError("\n".join(map(str, unread)))
@@ -57,19 +58,11 @@ def _told(one: Step) -> list[str]:
     return [*named([line for _, line in changed(one)]), *unpaired(one)]
 
 
-def _absent(environments: Sequence[Environment], expected: Iterable[str], since: str) -> dict[str, str]:
+def _absent(environments: Sequence[Environment], expected: Iterable[str]) -> dict[str, str]:
     """Map every expected environment that did not run to the reason, as far as it is known."""
-    started = {environment.name: environment.started for environment in environments}
-    empty = {environment.name for environment in environments if not environment.checks}
-    found = {}
-    for name in dict.fromkeys(expected):
-        if name not in started:
-            found[name] = f"not run, there are no results of it that can be taken. {HOW_TO_GET}"
-        elif name in empty:
-            found[name] = "not run, its results hold no check"
-        elif started[name] < since:
-            found[name] = f"not run, its results are of an earlier run, of {started[name]}. {HOW_TO_GET}"
-    return found
+    judged = {environment.name: bool(environment.checks) for environment in environments}
+    none, empty = f"there are no results of it that can be taken. {HOW_TO_GET}", "its results hold no check"
+    return {name: f"not run, {empty if name in judged else none}" for name in expected if not judged.get(name)}
 
 
 @cache

@@ -12,8 +12,9 @@ from report.document import Record
 
 # The best first: a cell shows the worst verdict that occurs in it.
 ORDER = ("conforms", "declared", "unsupported", "uninformative", "deviates", "missing", "failed", "timed out", "crashed")
-# What fails a run.
+# What fails a run, and what of it is no answer.
 RED = ORDER[ORDER.index("deviates") :]
+SILENT = ORDER[ORDER.index("missing") :]
 
 LEVELS = ("autodiff", "modules", "optimizer", "class")
 

@@ -3,6 +3,7 @@
 import copy
 import itertools
 import os
+import shutil
 import subprocess
 import sys
 
@@ -129,11 +130,14 @@ def test_a_night_without_results_is_not_forgotten(whole, tmp_path, capsys):
     first, second, third = (str(tmp_path / name) for name in documents)
     for name, found in documents.items():
         written(tmp_path / name, *found)
-    assert main(["changes", "--before", first, "--after", second]) == 1
+    kept = ["--whole", str(tmp_path / "whole")]
+    assert main(["changes", "--before", str(tmp_path / "none"), "--after", first, *kept]) == 2
+    capsys.readouterr()
+    assert main(["changes", "--before", first, "--after", second, *kept]) == 1
     assert capsys.readouterr().out == "- b: there are no results of it\n"
-    assert main(["changes", "--before", second, "--whole", first, "--after", second]) == 0
+    assert main(["changes", "--before", second, "--after", second, *kept]) == 0
     assert capsys.readouterr().out == ""
-    assert main(["changes", "--before", second, "--whole", first, "--after", third]) == 1
+    assert main(["changes", "--before", second, "--after", third, *kept]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert all(line.startswith("- b: ") and "conforms → deviates: off by much" in line for line in lines)
 
@@ -182,9 +186,92 @@ def test_a_night_of_which_a_part_is_lost_is_not_what_the_next_is_held_to(whole, 
     first, second, third = (str(tmp_path / name) for name in ("first", "second", "third"))
     for folder, document in zip((first, second, third), (whole, part, after), strict=True):
         written(tmp_path / folder, in_environment(document, "a"))
-    assert main(["changes", "--before", second, "--whole", first, "--after", third]) == 1
+    kept = ["--whole", str(tmp_path / "whole")]
+    assert main(["changes", "--before", first, "--after", first, *kept]) == 0
+    assert main(["changes", "--before", second, "--after", second, *kept]) == 0, "no news"
+    assert main(["changes", "--before", second, "--after", third, *kept]) == 1
     assert "conforms → uninformative: no verdict" in capsys.readouterr().out
-    assert main(["changes", "--before", second, "--whole", first, "--after", second]) == 0, "no news"
+
+
+def test_a_night_without_an_answer_is_not_what_the_next_is_held_to(whole, tmp_path, capsys):
+    """A wrong result is news after a crash, once, and what it was before the crash is known."""
+    known, new = copy.deepcopy(whole), copy.deepcopy(whole)
+    moved(known, "loss", verdict="deviates", message="for months")
+    moved(new, "loss", verdict="deviates", message="for months")
+    moved(new, "gradient w", verdict="deviates", message="off by much")
+    nights = {"first": known, "second": crashed(whole, "autograd"), "third": new, "fourth": known}
+    for name, document in nights.items():
+        written(tmp_path / name, in_environment(document, "a"))
+    found = {}
+    for one, other in itertools.pairwise(("first", *nights)):
+        words = ["--before", str(tmp_path / one), "--after", str(tmp_path / other), "--whole", str(tmp_path / "whole")]
+        found[other] = main(["changes", *words]), capsys.readouterr().out
+    assert {name: status for name, (status, _) in found.items()} == {"first": 0, "second": 1, "third": 1, "fourth": 0}
+    wrong = sum("quantity" in r and r["quantity"] == "gradient w" and r["backend"] == "autograd" for r in new["records"])
+    for line in (lines := found["third"][1].splitlines()):
+        assert "gradient w: conforms → deviates: off by much" in line
+    assert len(lines) == wrong > 0
+    words = ["--before", str(tmp_path / "second"), "--after", str(tmp_path / "third")]
+    assert main(["changes", *words]) == 1, "without older results a wrong result is news all the same"
+    assert "crashed → deviates: " in capsys.readouterr().out
+
+
+def test_two_nights_that_were_cut_short(whole, tmp_path, capsys):
+    """What the second has and the first had not is compared with the last whole results: the known is no news, a loss is."""
+    known, second = copy.deepcopy(whole), copy.deepcopy(whole)
+    for document in (known, second):
+        moved(document, "loss", verdict="deviates", message="for months")
+    moved(second, "gradient w", verdict="uninformative", message="no verdict")
+    nights = {
+        "whole": known,
+        "first": without(whole, kind="check", backend="autograd") | {"complete": False},
+        "second": second | {"complete": False},
+        "third": second,
+        "fewer": without(second, kind="check", test="goal"),
+    }
+    for name, document in nights.items():
+        written(tmp_path / name, in_environment(document, "a"))
+
+    def night(one, other):
+        words = ["--before", str(tmp_path / one), "--after", str(tmp_path / other), "--whole", str(tmp_path / "kept")]
+        return main(["changes", *words]), capsys.readouterr().out
+
+    assert night("whole", "whole") == (0, "")
+    status, out = night("first", "second")
+    assert (status, {line.partition(": conforms → ")[2] for line in out.splitlines()}) == (1, {"uninformative: no verdict"})
+    assert night("second", "third") == (0, ""), "known since the night before"
+    shutil.rmtree(tmp_path / "kept")
+    assert night("whole", "whole") == (0, "")
+    status, out = night("first", "fewer")
+    assert (status, " checks only before, of " in out) == (1, True), "what was lost and has not come back"
+
+
+def test_what_is_kept_of_a_night_stays_in_its_folder(whole, tmp_path):
+    """Whatever name a file gives itself; only what is whole and answered is kept, in place of what was."""
+    kept = tmp_path / "place" / "kept"
+    documents = [in_environment(whole, ".."), in_environment(whole, "../../b"), in_environment(cut(whole), "c")]
+    written(tmp_path / "after", *documents, in_environment(crashed(whole, "numpy"), "d"))
+    for _ in range(2):
+        main(["changes", "--before", str(tmp_path / "after"), "--after", str(tmp_path / "after"), "--whole", str(kept)])
+    assert {path.name for path in tmp_path.iterdir()} == {"after", "place"}
+    assert [path.name for path in kept.parent.iterdir()] == ["kept"]
+    assert {environment.name for environment in gathered([kept])[0]} == {"..", "../../b"}
+
+
+def test_a_check_that_conforms_in_part_is_a_change(whole, tmp_path, capsys):
+    """Steps that give no verdict any more are a loss, though those that do conform."""
+    after = copy.deepcopy(whole)
+    moved(after, "gradient w each step", uninformative=1)
+    steps = [r for r in after["records"] if r.get("uninformative") == 1]
+    assert {record["rows"] > 1 for record in steps} == {True}
+    for name, document in (("before", whole), ("after", after)):
+        written(tmp_path / name, in_environment(document, "a"))
+    words = [str(tmp_path / "before"), str(tmp_path / "after")]
+    assert main(["changes", "--before", words[0], "--after", words[1]]) == 1
+    assert "gradient w each step: conforms → conforms in part" in capsys.readouterr().out
+    assert main(["changes", "--before", words[1], "--after", words[0]]) == 0
+    [(_, [one]), _], _ = ledger(gathered([*written(tmp_path / "two", whole, in_environment(after, "b"))])[0])
+    assert (len(one.verdicts), one.bits) == (len(steps), [])
 
 
 def test_what_is_asked_for_no_more_is_said(whole, tmp_path, capsys):
@@ -198,15 +285,21 @@ def test_what_is_asked_for_no_more_is_said(whole, tmp_path, capsys):
 
 
 def test_an_environment_that_never_ran_is_said_once(whole, tmp_path, capsys):
-    """On the first night, if it is expected; and one of which the results hold no check is as good as none."""
+    """Whenever it is new, if it is expected; and one of which the results hold no check is as good as none.
+
+    An empty file says that there were no results, as tox leaves it and the nightly workflow.
+    """
     written(tmp_path / "after", in_environment(whole, "a"), in_environment(without(whole, kind="check"), "c"))
     (tmp_path / "before").mkdir()
-    nights = [str(tmp_path / name) for name in ("before", "after", "after")]
+    nights = [str(tmp_path / name) for name in ("before", "after", "after", "after")]
     outputs = []
-    for before, after in itertools.pairwise(nights):
-        status = main(["changes", "--before", before, "--after", after, "--expect", "a", "b", "c"])
+    for number, (before, after) in enumerate(itertools.pairwise(nights)):
+        later = ["d"] if number == 2 else []
+        status = main(["changes", "--before", before, "--after", after, "--expect", "a", "b", "c", *later])
         outputs.append((status, capsys.readouterr().out))
-    assert outputs == [(1, "- b: there are no results of it\n- c: asked for and never judged: autograd, numpy\n"), (0, "")]
+        (tmp_path / "after" / "b.json").touch()
+    lines = "- b: there are no results of it\n- c: asked for and never judged: autograd, numpy\n"
+    assert outputs == [(1, lines), (0, ""), (1, "- d: there are no results of it\n")]
 
 
 def test_a_known_deviation_hides_no_loss(whole, tmp_path, capsys):
@@ -251,11 +344,12 @@ def test_the_gravest_come_first(whole, tmp_path, capsys):
 
 
 def test_two_files_are_compared(whole, tmp_path, capsys):
-    """Whatever their names, where they are of no tox environment."""
-    document = copy.deepcopy(whole)
-    document["run"].pop("environment", None)
-    [one] = written(tmp_path / "one", document)
-    [other] = written(tmp_path / "other", redden(document, "gradient"))
-    assert main(["changes", "--before", str(one), "--after", str(one)]) == 0
-    assert main(["changes", "--before", str(one), "--after", str(other)]) == 1
-    assert "conforms → deviates: off by much" in capsys.readouterr().out
+    """Whatever their names and environments; two folders are where they are of no tox environment."""
+    worse = redden(copy.deepcopy(whole), "gradient")
+    for place, documents in enumerate([(whole, worse), (in_environment(whole, "a"), in_environment(worse, "b"))]):
+        [one], [other] = (written(tmp_path / f"{place}{k}", document) for k, document in enumerate(documents))
+        assert main(["changes", "--before", str(one), "--after", str(one)]) == 0
+        assert main(["changes", "--before", str(one), "--after", str(other)]) == 1
+        assert "conforms → deviates: off by much" in capsys.readouterr().out
+        assert main(["changes", "--before", str(one.parent), "--after", str(other.parent)]) == 1
+        assert ("there are no results of it" in capsys.readouterr().out) == bool(place)

@@ -2,7 +2,10 @@
 
 import copy
 import itertools
-import json
+import os
+import re
+import shutil
+import subprocess
 
 import pytest
 
@@ -10,7 +13,7 @@ from report.__main__ import main
 from report.environments import gathered
 from report.page import build
 from tests.meta.altering import altered, in_environment, without, written
-from tests.meta.conftest import SMALL
+from tests.meta.conftest import ROOT, SMALL
 from tests.plan import Shard
 
 SHARDS = 3
@@ -142,22 +145,92 @@ def test_two_runs_of_an_environment_are_an_error(whole, tmp_path, capsys):
 
 
 def test_an_environment_that_did_not_run_is_named(whole, tmp_path, capsys):
-    """Whether its results are missing or of an earlier run; it is counted nowhere as passed."""
-    paths = written(tmp_path / "files", in_environment(whole, "jax-oldest"), in_environment(whole, "jax-pinned"))
-    old = json.loads(paths[1].read_text())
-    old["run"]["started"] = "2020-01-01T00:00:00+00:00"
-    paths[1].write_text(json.dumps(old))
-    since = whole["run"]["started"]
-    options = ["--expect", "jax-oldest", "jax-pinned", "jax-latest", "--since", since]
+    """Whether it was expected or has left an empty file; it is counted nowhere as passed."""
+    written(tmp_path / "files", in_environment(whole, "jax-oldest"))
+    (tmp_path / "files/jax-pinned.json").touch()
+    options = ["--expect", "jax-oldest", "jax-latest"]
     assert main(["build", str(tmp_path / "files"), "--output", str(tmp_path), *options]) == 1
     error = capsys.readouterr().err
-    assert "jax-latest: not run, there are no results of it that can be taken. If tox found no Python for it: uv " in error
-    assert "jax-pinned: not run, its results are of an earlier run, of 2020-01-01" in error
+    for name in ("jax-latest", "jax-pinned"):
+        assert f"{name}: not run, there are no results of it that can be taken. If tox found no Python for it: uv " in error
     assert "jax-oldest: not run" not in error
     page = (tmp_path / "report.md").read_text()
     for name in ("jax-pinned", "jax-latest"):
         assert f"| - | - | {name} | - | - | not run |" in page
         assert f"\n## {name}\n" not in page
+
+
+def test_an_empty_file_beside_results_is_named(whole, tmp_path, capsys):
+    """Of the same environment: the results are reported, and that the file says nothing."""
+    folder = tmp_path / "files"
+    written(folder, in_environment(whole, "jax-latest"))
+    (folder / "jax-latest.json").touch()
+    assert main(["build", str(folder), "--output", str(tmp_path)]) == 2
+    assert f"{folder / 'jax-latest.json'}: empty: what was to write it has not run" in capsys.readouterr().err
+    assert "\n## jax-latest\n" in (tmp_path / "report.md").read_text()
+
+
+MINI = """
+[tox]
+no_package = true
+skip_missing_interpreters = false
+env_list = {sound,failing,lacking}-latest, other
+[testenv]
+base_python =
+    lacking: python3.99
+allowlist_externals = sh
+set_env =
+    latest: RESULTS = results/{env_name}.json
+commands =
+    failing: sh -c "exit 3"
+    latest: sh -c "echo new > results/sound-latest.json" --results={env:RESULTS}
+"""
+
+
+def test_results_of_an_earlier_run_stand_in_for_nothing(tmp_path):
+    """tox leaves an empty file where an environment has not run, and keeps the earlier one; other commands touch nothing."""
+    tox = ROOT / ".venv/bin/python"
+    if not tox.exists():
+        pytest.skip("sh conform, which makes the environment of tox, was not used")
+    shutil.copy(ROOT / "toxfile.py", tmp_path)
+    (tmp_path / "tox.ini").write_text(MINI)
+    results = tmp_path / "results"
+    results.mkdir()
+    for name in ("sound", "failing"):
+        (results / f"{name}-latest.json").write_text("old\n")
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("TOX_", "PYTEST_"))}
+
+    def run(*words):
+        command = [tox, "-m", "tox", *words]
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+
+    def texts():
+        return {path.name: path.read_text() for path in results.iterdir()}
+
+    before = texts()
+    run("run", "--notest", "-e", "sound-latest,failing-latest")
+    assert run("exec", "-e", "failing-latest", "--", "sh", "-c", "exit 4").returncode == 4
+    assert texts() == before
+    for _ in range(2):  # what is kept is the last that was no empty file
+        assert run("run", "-e", "sound-latest,failing-latest,lacking-latest").returncode != 0
+        assert texts() == {
+            "sound-latest.json": "new\n",
+            "failing-latest.json": "",
+            "failing-latest.json.old": "old\n",
+            "lacking-latest.json": "",
+        }
+
+
+def test_a_killed_environment_is_marked_in_the_table(whole, tmp_path):
+    """And a backend that it never reached stands there as not run; the ledger says that it was left out."""
+    numpy = without(whole, kind="check", backend="autograd") | {"complete": False}
+    page = build(written(tmp_path / "files", *map(in_environment, (whole, numpy), "ab")), tmp_path)[0].read_text()
+    rows = re.findall(r"^\| (\w+) \| [^|]+ \| ([^|]+) \| [^|]+ \| [^|]+ \| (\d+|not run) \|", page, re.MULTILINE)
+    found = {(backend, name): count for backend, names, count in rows for name in names.split(", ")}
+    assert found.keys() == {(backend, name) for backend in ("autograd", "numpy") for name in ("a", "b (not all)")}
+    assert found["autograd", "b (not all)"] == "not run"
+    assert found["autograd", "a"].isdigit()
+    assert "\nLeft out: b (a part is missing).\n" in page
 
 
 def test_a_program_without_a_check_is_named(whole, tmp_path):
@@ -179,12 +252,17 @@ def test_a_run_says_which_tests_were_chosen(suite):
 
 
 def test_shards_need_no_tox(shards, tmp_path):
-    """Those in one folder are one run, which has its name."""
+    """Those in one folder are one run, which has its name, and so are those in folders of a folder, one a machine."""
     documents = copy.deepcopy(shards)
     for document in documents:
         del document["run"]["environment"]
     [environment], errors = gathered(written(tmp_path / "files", *documents))
     assert (errors, environment.name, environment.lost) == ([], f"shards in {tmp_path / 'files'}", [])
+    (tmp_path / "machines").mkdir()
+    for number, document in enumerate(documents):
+        written(tmp_path / "machines" / str(number), document)
+    [environment], errors = gathered([tmp_path / "machines"])
+    assert (errors, environment.name, environment.lost) == ([], f"shards in {tmp_path / 'machines'}", [])
 
 
 def test_a_backend_that_was_asked_for_has_to_be_there(whole, tmp_path):
