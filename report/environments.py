@@ -27,7 +27,7 @@ class NoResults(DocumentError):
 
 
 class NotRun(DocumentError):
-    """An empty file: the environment ``name``, which was to write it, has not run."""
+    """An empty file in a folder: the environment ``name``, which was to write it, has not run."""
 
     def __init__(self, path: str | Path) -> None:
         super().__init__(printable(f"{path}: empty: what was to write it has not run"))
@@ -99,11 +99,12 @@ def gathered(paths: Sequence[str | Path]) -> tuple[list[Environment], list[Docum
     errors: list[DocumentError] = []
     documents: dict[str, list[Named]] = {}
     for given in paths:
-        inside = sorted(Path(given).rglob("*.json")) if os.path.isdir(given) else [given]
+        folder = Path(given) if os.path.isdir(given) else None
+        inside = sorted(folder.rglob("*.json")) if folder else [given]
         if not inside:
             errors.append(NoResults(printable(f"{given}: no results files in this folder (*.json)")))
         for path in inside:
-            if os.path.isfile(path) and not os.path.getsize(path):
+            if folder and os.path.isfile(path) and not os.path.getsize(path):
                 errors.append(NotRun(path))
                 continue
             try:
@@ -111,8 +112,8 @@ def gathered(paths: Sequence[str | Path]) -> tuple[list[Environment], list[Docum
             except DocumentError as error:
                 errors.append(error)
             else:
-                folder = given if os.path.isdir(given) else Path(path).parent
-                documents.setdefault(_name(path, folder, document["run"]), []).append((str(path), document))
+                name = _name(path, folder or Path(path).parent, document["run"])
+                documents.setdefault(name, []).append((str(path), document))
     environments = []
     for name, parts in sorted(documents.items()):
         if fault := _contradiction(parts):
@@ -123,7 +124,7 @@ def gathered(paths: Sequence[str | Path]) -> tuple[list[Environment], list[Docum
     return environments, errors
 
 
-def _name(path: str | Path, folder: str | Path, run: Record) -> str:
+def _name(path: str | Path, folder: Path, run: Record) -> str:
     alone = str(path) if "shard" not in run else f"shards in {folder}"
     return str(run.get("environment", alone))
 

@@ -353,3 +353,5 @@ def test_two_files_are_compared(whole, tmp_path, capsys):
         assert "conforms → deviates: off by much" in capsys.readouterr().out
         assert main(["changes", "--before", str(one.parent), "--after", str(other.parent)]) == 1
         assert ("there are no results of it" in capsys.readouterr().out) == bool(place)
+    (tmp_path / "empty.json").touch()
+    assert main(["changes", "--before", str(tmp_path / "empty.json"), "--after", str(one)]) == 2

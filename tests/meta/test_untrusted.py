@@ -183,9 +183,9 @@ def change(path):
 
 
 @FUZZ
-@given(st.binary(min_size=1, max_size=200))
+@given(st.binary(max_size=200))
 def test_any_bytes(tmp_path_factory, content):
-    """Bytes that are no document are refused; no byte at all is a run that did not take place."""
+    """Bytes that are no document are refused."""
     assert isinstance(page_of(tmp_path_factory.mktemp("any"), content), DocumentError)
 
 
@@ -197,7 +197,7 @@ def test_damaged_bytes(tmp_path_factory, data):
     index = st.integers(0, len(content) - 1)
     for place, byte in data.draw(st.lists(st.tuples(index, st.integers(0, 255)), max_size=4)):
         content[place] = byte
-    end = data.draw(st.just(len(content)) | index.filter(bool))
+    end = data.draw(st.just(len(content)) | index)
     found = page_of(tmp_path_factory.mktemp("damaged"), content[:end])
     assert end == len(content) or isinstance(found, DocumentError)
 
@@ -272,7 +272,7 @@ def test_a_hole_is_closed(tmp_path, path, raw, words):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b" ", "not a JSON document: Expecting value: line 1 column 2"),
+        (b"", "not a JSON document: Expecting value: line 1 column 1"),
         (b'{"schema": 1,\n"run"', "not a JSON document: Expecting ':' delimiter: line 2 column 6"),
         (b'{"schema": "\xff"}', "not a JSON document: 'utf-8' codec can't decode byte 0xff in position 12"),
         ('{"schema": 1}'.encode("utf-16"), "not a JSON document: 'utf-8' codec can't decode byte 0xff in position 0"),
