@@ -11,12 +11,14 @@ import time
 from pathlib import Path
 
 from tox.config.sets import ConfigSet
+from tox.execute.api import Outcome
 from tox.plugin import impl
 from tox.session.state import State
 from tox.tox_env.api import ToxEnv
 
 STARTED = time.time()
 STATES: list[State] = []
+SOUND: set[str] = set()
 
 
 @impl
@@ -25,11 +27,20 @@ def tox_add_core_config(core_conf: ConfigSet, state: State) -> None:
 
 
 @impl
+def tox_after_run_commands(tox_env: ToxEnv, exit_code: int, outcomes: list[Outcome]) -> None:
+    if exit_code == 0:  # as of pytest --collect-only, which writes nothing
+        SOUND.add(tox_env.name)
+
+
+@impl
 def tox_env_teardown(tox_env: ToxEnv) -> None:
     settings = tox_env.conf["set_env"]
     words = [word for command in tox_env.conf["commands"] for word in command.args]
+    options = STATES[-1].conf.options
     # tox run --notest and tox exec run other commands, or none.
-    if "RESULTS" not in settings or f"--results={settings.load('RESULTS')}" not in words or STATES[-1].conf.options.no_test:
+    if "RESULTS" not in settings or f"--results={settings.load('RESULTS')}" not in words:
+        return
+    if tox_env.name in SOUND or options.no_test or options.package_only:
         return
     results = Path(STATES[-1].conf.core["tox_root"], settings.load("RESULTS"))
     if results.exists() and results.stat().st_mtime >= STARTED:

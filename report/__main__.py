@@ -4,7 +4,7 @@
 where an environment that was expected, or a shard, is missing; 2 where the page cannot be written, or a results file cannot
 be taken: the page is of the others then.
 
-``changes --before RESULTS... --after RESULTS... [--whole DIR]`` prints, as Markdown, which verdicts changed, environment by
+``changes --before RESULTS... --after RESULTS... [--answers DIR]`` prints, as Markdown, which verdicts changed, environment by
 environment. Exit status 0; 1 where a verdict has become red or is none any more, or something is there no more; 2 where a
 results file cannot be taken: the changes are those of the others then.
 """
@@ -35,8 +35,8 @@ def main(arguments: list[str] | None = None) -> int:
     command.set_defaults(run=_build)
     command = commands.add_parser("changes", help="print which verdicts changed")
     command.add_argument("--before", nargs="+", required=True, metavar="RESULTS", help="in a folder without any all red is new")
-    words = "results of which nothing was lost: what is compared with them was lost before; new ones take their place"
-    command.add_argument("--whole", metavar="DIR", help=words)
+    words = "what a test is compared with that was lost before: its last answer, which the command keeps there"
+    command.add_argument("--answers", metavar="DIR", help=words)
     words = "say so where there are no results of it, and before was no empty file of it either"
     command.add_argument("--expect", nargs="*", default=[], metavar="ENVIRONMENT", help=words)
     command.add_argument("--after", nargs="+", required=True, metavar="RESULTS")
@@ -61,8 +61,13 @@ def _build(options: argparse.Namespace) -> int:
 
 
 def _changes(options: argparse.Namespace) -> int:
-    kept = [options.whole] if options.whole and os.path.isdir(options.whole) else []
-    (before, one), (whole, two), (after, three) = map(gathered, (options.before, kept, options.after))
+    kept = [options.answers] if options.answers and os.path.isdir(options.answers) else []
+    (before, one), (answers, two), (after, three) = map(gathered, (options.before, kept, options.after))
+    if options.answers and (nameless := [of.name for of in after if "environment" not in of.runs[0]]):
+        names = ", ".join(nameless)
+        raise DocumentError(
+            printable(f"{names}: --answers takes results of tox environments, which have a name; this has none")
+        )
     given = [*options.before, *options.after]
     files = len(given) == 2 and not any(map(os.path.isdir, given))
     if len(before) == len(after) == 1 and (files or not any("environment" in of.runs[0] for of in (*before, *after))):
@@ -71,11 +76,11 @@ def _changes(options: argparse.Namespace) -> int:
     unread = [error for error in (*one, *two) if not isinstance(error, (NoResults, NotRun))]
     unread += [error for error in three if not isinstance(error, NotRun)]
     known, missing = ([error.name for error in errors if isinstance(error, NotRun)] for errors in (one, three))
-    lines, worse = changes(before, after, whole, [*options.expect, *missing], known)
+    lines, worse = changes(before, after, answers, [*options.expect, *missing], known)
     for line in [*(f"not read: {error}" for error in unread), *lines]:
         print(f"- {escaped(line)}")
-    if options.whole:
-        keep(after, Path(options.whole))
+    if options.answers:
+        keep(after, answers, Path(options.answers))
     return _complain(map(str, unread)) if unread else int(worse)
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import shutil
+import hashlib
+import json
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from urllib.parse import quote
 
+from report.document import SCHEMA, Record
 from report.environments import Environment
 from report.ledger import Key, Release, changed, named, red, released, step, unpaired
 from report.table import SILENT, verdict
@@ -16,61 +18,86 @@ from report.table import SILENT, verdict
 def changes(
     before: Sequence[Environment],
     after: Sequence[Environment],
-    whole: Sequence[Environment] = (),
+    answers: Sequence[Environment] = (),
     expected: Iterable[str] = (),
     known: Iterable[str] = (),
 ) -> tuple[list[str], bool]:
     """Return the changed verdicts of each environment, whatever versions it holds, and whether any of them is a loss.
 
-    A test is compared with what it was before; one that was lost then or gave no answer, and does now, with ``whole``: older
-    results, of which nothing was lost. What was lost before too is no news. ``expected`` are environments that ought to be
-    there, ``known`` those of which it is known that they were not there before.
+    A test is compared with what it was before; one that was lost then or gave no answer, and does now, with its last one in
+    ``answers``. What was lost before too is no news. ``expected`` are environments that ought to be there, ``known`` those of
+    which it is known that they were not there before.
 
     A loss is a verdict that became red, or that was green and is so no more without a declaration; and all that was judged
     before and is not now: an environment, a part of it, a backend or a check. What is new is said where it is red.
     """
     last = {environment.name: environment for environment in before}
-    complete = {environment.name: environment for environment in whole}
-    absent = sorted({*last, *expected} - {*known} - {environment.name for environment in after})
+    older = {environment.name: environment for environment in answers}
+    absent = sorted((last.keys() | ({*expected} - {*known})) - {environment.name for environment in after})
     lines = [f"{name}: there are no results of it" for name in absent]
     worse = bool(absent)
     for environment in after:
         old = last.get(environment.name)
-        found, lost = _compared(old, complete.get(environment.name), environment)
+        found, lost = _compared(old, older.get(environment.name), environment)
         fresh = [words for words in environment.lost if not old or words not in old.lost]
         lines += [f"{environment.name}: {line}" for line in (*fresh, *found)]
         worse |= bool(fresh) or lost
     return lines, worse
 
 
-def keep(environments: Iterable[Environment], folder: Path) -> None:
-    """Copy to ``folder``, in place of older ones, the results of which nothing was lost and every test gave an answer."""
+def keep(environments: Iterable[Environment], answers: Iterable[Environment], folder: Path) -> None:
+    """Write to ``folder``, a file an environment, the last answer of each test: the next ``answers``.
+
+    That is the one in ``environments``, or the older one in ``answers`` where it was lost or there was none. A test that is
+    asked for no more is forgotten. What can be read no more is removed.
+    """
+    older = {environment.name: environment for environment in answers}
+    folder.mkdir(parents=True, exist_ok=True)
+    stay = {_place(folder, name) for name in older}
     for environment in environments:
-        silent = any(verdict(check) in SILENT for checks in environment.checks.values() for check in checks)
-        if silent or environment.lost:
-            continue
-        place = folder / f"results-{quote(environment.name, safe='')}"  # a name from a file may be ".." or a path
-        if place.exists():
-            shutil.rmtree(place)
-        place.mkdir(parents=True)
-        for number, file in enumerate(environment.files):
-            shutil.copyfile(file, place / f"{number}.json")
+        checks = []
+        known = {one.backend: one for one in released(older[environment.name])} if environment.name in older else {}
+        for now in released(environment):
+            ours, silent = _tests(now)
+            old = known.pop(now.backend, None)
+            answered = _tests(old)[0] if old else set()
+            carried = answered & silent | (answered - ours if environment.lost else set())
+            checks += [check for key, check in now.checks.items() if key[:-1] not in carried]
+            checks += [check for key, check in old.checks.items() if key[:-1] in carried] if old else []
+        if environment.lost:
+            checks += [check for old in known.values() for check in old.checks.values()]
+        run = {name: fact for name, fact in environment.runs[0].items() if name != "shard"}
+        document: Record = {"schema": SCHEMA, "run": run, "records": checks, "complete": True}
+        path = _place(folder, environment.name)
+        new = path.with_suffix(".new")
+        new.write_text(json.dumps(document), encoding="utf-8")
+        new.replace(path)
+        stay.add(path)
+    for path in folder.glob("*.json"):
+        if re.fullmatch("[0-9a-f]{64}", path.stem) and path not in stay:
+            path.unlink()
 
 
-def _compared(before: Environment | None, whole: Environment | None, after: Environment) -> tuple[list[str], bool]:
+def _place(folder: Path, name: str) -> Path:
+    """The file of an environment, whatever a file from elsewhere calls it."""
+    return folder / f"{hashlib.sha256(name.encode(errors='backslashreplace')).hexdigest()}.json"
+
+
+def _compared(before: Environment | None, answers: Environment | None, after: Environment) -> tuple[list[str], bool]:
     """Return what is different, the gravest first, and whether any of it is a loss."""
-    olds, wholes = ({one.backend: one for one in released(place)} if place else {} for place in (before, whole))
+    olds, older = ({one.backend: one for one in released(place)} if place else {} for place in (before, answers))
     back = not before or bool(before.lost and not after.lost)  # then all that there was should be there again
-    judged = olds.keys() | (wholes.keys() if back else set())
+    judged = olds.keys() | (older.keys() if back else set())
     verdicts: list[tuple[bool, str]] = []
     news: list[str] = []
     gone = [f"{backend} was judged before, and is not now" for backend in sorted(judged - after.checks.keys())]
     for now in released(after):
         seen: set[Key] = set()
-        for known, tests in _references(olds.get(now.backend), wholes.get(now.backend), now, back=back):
+        for known, tests in _references(olds.get(now.backend), older.get(now.backend), now, back=back):
             one = step(_of(known, tests), _of(now, tests))
-            verdicts += [(loss, f"{now.backend} {one.title}: {line}") for loss, line in changed(one)]
-            gone += [f"{now.backend} {one.title}: {line}" for line in unpaired(dataclasses.replace(one, new=[]))]
+            title = one.title if known is olds.get(now.backend) else f"{now.version}, since its last answer"
+            verdicts += [(loss, f"{now.backend} {title}: {line}") for loss, line in changed(one)]
+            gone += [f"{now.backend} {title}: {line}" for line in unpaired(dataclasses.replace(one, new=[]))]
             news += [f"{now.backend} {now.version}: {line}" for line in red(one.new)]
             seen |= tests
         new = [check for key, check in now.checks.items() if key[:-1] not in seen]
@@ -80,11 +107,11 @@ def _compared(before: Environment | None, whole: Environment | None, after: Envi
     return lines, bool(gone or news) or any(loss for loss, _ in verdicts)
 
 
-def _references(old: Release | None, full: Release | None, now: Release, *, back: bool) -> list[tuple[Release, set[Key]]]:
+def _references(old: Release | None, answer: Release | None, now: Release, *, back: bool) -> list[tuple[Release, set[Key]]]:
     """Return what ``now`` is compared with, and in which tests: the last results, or older ones where those say nothing."""
-    (ours, silent), (last, mute), (all_, _) = (_tests(one) if one else (set(), set()) for one in (now, old, full))
-    older = all_ & (((all_ if back else ours) - last) | (mute - silent))
-    return [(release, tests) for release, tests in ((old, last - older), (full, older)) if release and tests]
+    (ours, silent), (last, mute), (every, _) = (_tests(one) if one else (set(), set()) for one in (now, old, answer))
+    older = every & (((every if back else ours) - last) | (mute - silent))
+    return [(release, tests) for release, tests in ((old, last - older), (answer, older)) if release and tests]
 
 
 def _tests(release: Release) -> tuple[set[Key], set[Key]]:

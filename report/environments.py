@@ -38,7 +38,7 @@ class NotRun(DocumentError):
 class Environment:
     """All that was found in one environment.
 
-    ``name`` is that of the tox environment; of a run outside tox it is the file, or of shards the folder. ``runs`` say where
+    ``name`` is that of the tox environment; of a run outside tox it is the file, or of shards their folder. ``runs`` say where
     and how each of ``files`` was made, ``lost`` what is missing of it, in words.
     """
 
@@ -91,8 +91,6 @@ class Environment:
 def gathered(paths: Sequence[str | Path]) -> tuple[list[Environment], list[DocumentError]]:
     """Read results files, or those in folders, in any order; return the environments, and why any file has no part in them.
 
-    Shards outside tox are those of one run where they lie in one of ``paths``.
-
     Two files of the same environment contradict each other unless they are different shards of it. Neither is taken then:
     which one was meant is not ours to guess.
     """
@@ -112,8 +110,7 @@ def gathered(paths: Sequence[str | Path]) -> tuple[list[Environment], list[Docum
             except DocumentError as error:
                 errors.append(error)
             else:
-                name = _name(path, folder or Path(path).parent, document["run"])
-                documents.setdefault(name, []).append((str(path), document))
+                documents.setdefault(_name(path, document["run"]), []).append((str(path), document))
     environments = []
     for name, parts in sorted(documents.items()):
         if fault := _contradiction(parts):
@@ -124,8 +121,8 @@ def gathered(paths: Sequence[str | Path]) -> tuple[list[Environment], list[Docum
     return environments, errors
 
 
-def _name(path: str | Path, folder: Path, run: Record) -> str:
-    alone = str(path) if "shard" not in run else f"shards in {folder}"
+def _name(path: str | Path, run: Record) -> str:
+    alone = str(path) if "shard" not in run else f"shards in {Path(path).parent}"
     return str(run.get("environment", alone))
 
 

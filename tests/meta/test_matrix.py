@@ -174,7 +174,7 @@ MINI = """
 [tox]
 no_package = true
 skip_missing_interpreters = false
-env_list = {sound,failing,lacking}-latest, other
+env_list = {sound,failing,idle,lacking}-latest
 [testenv]
 base_python =
     lacking: python3.99
@@ -183,33 +183,35 @@ set_env =
     latest: RESULTS = results/{env_name}.json
 commands =
     failing: sh -c "exit 3"
-    latest: sh -c "echo new > results/sound-latest.json" --results={env:RESULTS}
+    idle: sh -c "exit 0" --results={env:RESULTS}
+    !idle: sh -c "echo new > results/sound-latest.json" --results={env:RESULTS}
 """
 
 
 def test_results_of_an_earlier_run_stand_in_for_nothing(tmp_path):
     """tox leaves an empty file where an environment has not run, and keeps the earlier one; other commands touch nothing."""
-    tox = ROOT / ".venv/bin/python"
-    if not tox.exists():
-        pytest.skip("sh conform, which makes the environment of tox, was not used")
+    tox = shutil.which("tox", path=f"{ROOT / '.venv/bin'}{os.pathsep}{os.environ['PATH']}")
+    if not tox:
+        pytest.skip("there is no tox: neither sh conform made an environment of it nor is it installed")
     shutil.copy(ROOT / "toxfile.py", tmp_path)
     (tmp_path / "tox.ini").write_text(MINI)
     results = tmp_path / "results"
     results.mkdir()
-    for name in ("sound", "failing"):
+    for name in ("sound", "failing", "idle"):
         (results / f"{name}-latest.json").write_text("old\n")
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("TOX_", "PYTEST_"))}
 
     def run(*words):
-        command = [tox, "-m", "tox", *words]
-        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        return subprocess.run([tox, *words], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
 
     def texts():
         return {path.name: path.read_text() for path in results.iterdir()}
 
     before = texts()
-    run("run", "--notest", "-e", "sound-latest,failing-latest")
+    for option in ("--notest", "--pkg-only"):
+        run("run", option, "-e", "sound-latest,failing-latest")
     assert run("exec", "-e", "failing-latest", "--", "sh", "-c", "exit 4").returncode == 4
+    assert run("run", "-e", "idle-latest").returncode == 0, "as pytest with --collect-only"
     assert texts() == before
     for _ in range(2):  # what is kept is the last that was no empty file
         assert run("run", "-e", "sound-latest,failing-latest,lacking-latest").returncode != 0
@@ -218,6 +220,7 @@ def test_results_of_an_earlier_run_stand_in_for_nothing(tmp_path):
             "failing-latest.json": "",
             "failing-latest.json.old": "old\n",
             "lacking-latest.json": "",
+            "idle-latest.json": "old\n",
         }
 
 
@@ -252,17 +255,15 @@ def test_a_run_says_which_tests_were_chosen(suite):
 
 
 def test_shards_need_no_tox(shards, tmp_path):
-    """Those in one folder are one run, which has its name, and so are those in folders of a folder, one a machine."""
+    """Those in one folder are one run, which has its name; those in another are another."""
     documents = copy.deepcopy(shards)
     for document in documents:
         del document["run"]["environment"]
     [environment], errors = gathered(written(tmp_path / "files", *documents))
     assert (errors, environment.name, environment.lost) == ([], f"shards in {tmp_path / 'files'}", [])
-    (tmp_path / "machines").mkdir()
-    for number, document in enumerate(documents):
-        written(tmp_path / "machines" / str(number), document)
-    [environment], errors = gathered([tmp_path / "machines"])
-    assert (errors, environment.name, environment.lost) == ([], f"shards in {tmp_path / 'machines'}", [])
+    written(tmp_path / "files" / "more", *documents)
+    environments, errors = gathered([tmp_path / "files"])
+    assert (errors, [environment.lost for environment in environments]) == ([], [[], []])
 
 
 def test_a_backend_that_was_asked_for_has_to_be_there(whole, tmp_path):
