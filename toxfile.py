@@ -10,20 +10,12 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from tox.config.sets import ConfigSet
 from tox.execute.api import Outcome
 from tox.plugin import impl
-from tox.session.state import State
 from tox.tox_env.api import ToxEnv
 
 STARTED = time.time()
-STATES: list[State] = []
 SOUND: set[str] = set()
-
-
-@impl
-def tox_add_core_config(core_conf: ConfigSet, state: State) -> None:
-    STATES.append(state)
 
 
 @impl
@@ -36,13 +28,12 @@ def tox_after_run_commands(tox_env: ToxEnv, exit_code: int, outcomes: list[Outco
 def tox_env_teardown(tox_env: ToxEnv) -> None:
     settings = tox_env.conf["set_env"]
     words = [word for command in tox_env.conf["commands"] for word in command.args]
-    options = STATES[-1].conf.options
     # tox run --notest and tox exec run other commands, or none.
     if "RESULTS" not in settings or f"--results={settings.load('RESULTS')}" not in words:
         return
-    if tox_env.name in SOUND or options.no_test or options.package_only:
+    if tox_env.name in SOUND or tox_env.options.no_test or tox_env.options.package_only:
         return
-    results = Path(STATES[-1].conf.core["tox_root"], settings.load("RESULTS"))
+    results = Path(tox_env.core["tox_root"], settings.load("RESULTS"))
     if results.exists() and results.stat().st_mtime >= STARTED:
         return
     if results.exists() and results.stat().st_size:
