@@ -86,6 +86,10 @@ def _are_labels(y: np.ndarray) -> bool:
     return all(label == 0 or label == 1 for label in y.ravel().tolist())
 
 
+def _are_powers_of_two(c: np.ndarray) -> bool:
+    return all(abs(math.frexp(float(value))[0]) == 0.5 for value in c.ravel().tolist())
+
+
 _without_slope = np.frompyfunc(lambda slope, z, y: slope.union(-y) if z.contains(0) else slope, 3, 1)
 
 
@@ -214,6 +218,13 @@ class Exact(TapeBackend):
     def quotient(self, g: np.ndarray, x: np.ndarray) -> np.ndarray:
         """g / x or, as TensorFlow has it, g times a reciprocal that is not correctly rounded."""
         return self.round(g / x) if self.rounding is None else self.round(g * self.function("reciprocal", x))
+
+    def over_number(self, x: np.ndarray, c: np.ndarray) -> np.ndarray:
+        """x / c or, as Chainer and XLA have it where c is a number of the formula, x times the rounded 1 / c."""
+        quotient = super().over_number(x, c)
+        if self.rounding is None or _are_powers_of_two(c):  # whose reciprocals are exact
+            return quotient
+        return _union(quotient, self.round(x * self.round(self.constant(1, c) / c)))
 
     def by_denominator(self, g: np.ndarray, x: np.ndarray, y: np.ndarray, quotient: np.ndarray) -> np.ndarray:
         """g (x / y) / y, g x / y^2 or g x (1 / y^2), as PyTorch, autograd and JAX have it: the ball holds all three."""

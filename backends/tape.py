@@ -63,7 +63,9 @@ class Tensor:
         return self.number.multiply(self._lift(other), self)
 
     def __truediv__(self, other: Any) -> Tensor:
-        return self.number.divide(self, self._lift(other))
+        if isinstance(other, Tensor):
+            return self.number.divide(self, other)
+        return self.number.divide_by_number(self, self._lift(other))
 
     def __rtruediv__(self, other: Any) -> Tensor:
         return self.number.divide(self._lift(other), self)
@@ -153,6 +155,14 @@ class TapeBackend(Backend):
             (a, lambda g: self.total_to(a.shape, self.round(g / y))),
             (b, lambda g: -self.total_to(b.shape, self.by_denominator(g, x, y, quotient))),
         )
+
+    def divide_by_number(self, a: Tensor, c: Tensor) -> Tensor:
+        """a / c, where c is a number that stands in the formula."""
+        x, y = self.aligned(a, c)
+        return self.record(self.over_number(x, y), (a, lambda g: self.total_to(a.shape, self.over_number(g, y))))
+
+    def over_number(self, x: Array, c: Array) -> Array:
+        return self.round(x / c)
 
     def by_denominator(self, g: Array, x: Array, y: Array, quotient: Array) -> Array:
         """g x / y^2, what the denominator of x / y gets, but for the sign."""
