@@ -9,18 +9,41 @@ from backends.base import MATMUL
 
 ARITHMETIC = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
 # Libraries take other ways for other sizes. Square ones, so that a transpose too many or too few is no error of shapes;
-# multiples of 8, which go to wider registers; long ones, whose sums are made in parts.
+# multiples of 8, which go to wider registers; long ones, whose sums are made in parts; lengths that leave 13, 14 and 15
+# terms over where 16 are added at once.
 SIZES = {
     "+": [(7, 5), (64, 8)],
-    MATMUL: [(17, 17, 17), (16, 32, 8), (1, 129, 3), (48, 48, 48)],
-    "sum": [(6, 10), (1, 1), (1, 129), (1, 1025)],
-    "mean": [(6, 10), (1, 1), (1, 129), (1, 1025)],
+    MATMUL: [(17, 17, 17), (16, 32, 8), (1, 129, 3), (48, 48, 48), (2, 141, 3), (3, 1038, 2), (1, 4111, 2)],
+    "sum": [(6, 10), (1, 1), (1, 129), (1, 1025), (1, 141), (1, 1038), (1, 40015)],
+    "mean": [(6, 10), (1, 1), (1, 129), (1, 1025), (1, 141), (1, 1038), (1, 40015)],
 }
+# The last terms of a long sum are as much larger as their number is small: rounding could not explain that one is missing.
+LAST, HEAVIER, LONG = 16, 256, 128
 
 
 def sizes(operation):
     """Return the sizes of arrays that ``operation`` is asked for, of which the first is the usual one."""
     return SIZES.get("+" if operation in ARITHMETIC else operation, [()])
+
+
+@dataclasses.dataclass(frozen=True)
+class Pair:
+    """An operation of two operands as a formula of a and b."""
+
+    operation: str
+
+    def __call__(self, ops, params, data):
+        return ARITHMETIC[self.operation](params["a"], params["b"])
+
+
+def pairs(operation, dtype, plan):
+    """Return (formula, params): ``operation`` entry by entry over numbers of all sizes, so that no error hides another."""
+    random = np.random.default_rng([plan.seed, *operation.encode()])
+    half = 500 + 50 * plan.random
+    reach = 0.45 * float(np.log(np.finfo(dtype).max))  # products and quotients stay in the range
+    a, b = (np.exp(random.uniform(-reach, reach, 2 * half)) * random.choice([-1, 1], 2 * half) for _ in range(2))
+    b[:half] = a[:half] * random.uniform(-2, 2, half)  # of sizes alike, which meet in sums
+    return Pair(operation), {name: np.asarray(array, dtype) for name, array in (("a", a), ("b", b))}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,6 +81,7 @@ def sweep(operation, dtype, plan, size=None):
     elif operation == MATMUL:
         rows, inner, columns = size
         x = {"x": random.normal(size=(rows, inner)), "y": random.normal(size=(inner, columns))}
+        x["x"][:, -LAST:] *= HEAVIER if inner > LONG else 1
         data = {"weight": random.normal(size=(rows, columns))}
 
         def formula(ops, params, data):
@@ -65,6 +89,8 @@ def sweep(operation, dtype, plan, size=None):
     else:
         half = 500 + 50 * plan.random
         x = {"x": random.normal(size=size) if size else numbers(operation, dtype, random, half)}
+        if size and size[-1] > LONG:
+            x["x"][:, -LAST:] *= HEAVIER
         shape = () if operation in ("sum", "mean") else x["x"].shape
         data = {"weight": random.uniform(0.5, 1.5, shape)}
 

@@ -15,7 +15,7 @@ from tests.judging import (
     judge_value,
     optimizer_runs,
 )
-from tests.sweeps import One, sizes, sweep
+from tests.sweeps import ARITHMETIC, One, pairs, sizes, sweep
 
 
 def same_bits(a, b):
@@ -91,6 +91,9 @@ def test_operation(subject, operation):
         _, gradient = subject.call("gradients", loss, [params], data)[0]
         derivatives = subject.oracle(loss, data).judge([params], {f"gradient {name}": [gradient[name]] for name in params})
         judgements |= {f"{name} of {what}": judgement for name, judgement in derivatives.items()}
+    if operation in ARITHMETIC:
+        formula, params = pairs(operation, subject.dtype, subject.lab.plan)
+        judgements[f"{operation} alone"] = judge_value(subject, formula, params, {})(subject.deviations)["value"]
     subject.conclude(judgements)
 
 
