@@ -35,7 +35,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "quantity(name): what the test judges, for the record of a backend that gives no answer")
     config.addinivalue_line("markers", "only(cases=condition): run for the cases of which this holds")
-    config.addinivalue_line("markers", "random: runs only where --random asks for it, for one case of each family")
+    config.addinivalue_line("markers", "family: runs for one case of each family")
+    config.addinivalue_line("markers", "random: runs only where --random asks for it")
     config.addinivalue_line("markers", "nodes: runs only where --nodes asks for it")
     config.stash[PLAN] = make_plan(config)
     config.stash[LAB] = Lab(config.stash[PLAN])
@@ -82,7 +83,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "backend" not in names:
         return
     only = metafunc.definition.get_closest_marker("only")
-    among = plan.families if metafunc.definition.get_closest_marker("random") else plan.cases.values()
+    among = plan.families if metafunc.definition.get_closest_marker("family") else plan.cases.values()
     values: dict[str, list[Any]] = {
         "backend": list(plan.backends),
         "case": [case for case in among if only is None or only.kwargs["cases"](case)],

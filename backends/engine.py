@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -205,9 +205,17 @@ class Engine:
     def setting(self, name: str, outputs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the loss under the setting ``name`` and its gradient for the outputs, by the framework's own means."""
         [setting] = (setting for setting in self.backend.settings if setting.name == name)
+        return self._slope(setting.compute, outputs, targets)
 
+    def objective(self, name: str, reduction: str, outputs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the loss that the framework's training runs use and its gradient for the outputs."""
+        return self._slope(self.backend.objective(name, reduction), outputs, targets)
+
+    def _slope(
+        self, compute: Callable[[Tensor, Tensor], Tensor], outputs: np.ndarray, targets: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         def loss(ops: Any, params: Mapping[str, Tensor], data: Mapping[str, Tensor]) -> Tensor:
-            return setting.compute(params["z"], data["y"])
+            return compute(params["z"], data["y"])
 
         value, gradient = self.backend.value_and_grad(loss, self._in({"z": outputs}), self._in({"y": targets}))
         return self._out(value), self._out(gradient["z"])

@@ -172,8 +172,7 @@ class Tensorflow(Backend):
         return keras.Sequential([_dense(layer) for layer in layers])
 
     def objective(self, name: str, reduction: str) -> Callable[[Tensor, Tensor], Tensor]:
-        loss = OBJECTIVES[name](REDUCTIONS[reduction])
-        return lambda z, y: loss(y, z)
+        return _reduced(name, reduction)
 
     def fit(self, program: Program) -> Iterator[tuple[Tensor, list[Tensor], list[Tensor]]]:
         model = self.model(program.level, program.layers)

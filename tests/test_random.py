@@ -20,6 +20,7 @@ class Alarm(Exception):
     """A variant that deviates, undeclared, or that the backend gives no answer to."""
 
 
+@pytest.mark.family
 @pytest.mark.random
 @pytest.mark.quantity("random variants")
 def test_random_variants(subject, case, level):

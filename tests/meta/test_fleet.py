@@ -14,7 +14,7 @@ from tests.meta.test_levels import BATCHES
 QUICK = (
     "line-generic", "logistic-graph-generic", "nand", "nand-adam", "nand-tenth",
     "nand-batches", "nand-saturated", "relu", "relu-generic",
-    "square-generic", "square-zero", "tanh-neuron-generic", "xor-short",
+    "square-generic", "square-zero", "tanh-neuron-generic", "xor-short", "deep", "deep-adam", "classes",
 )  # fmt: skip
 FAULTS = fleet()
 
@@ -27,7 +27,8 @@ def test_the_fleet_is_large_and_varied():
     assert {fault.family for fault in FAULTS} == {
         "reduction", "scale", "sign", "zero", "permuted", "transposed", "one entry", "broadcast", "detached", "stale",
         "accumulated", "off by one", "learning rate", "momentum", "adam", "precision", "clipping", "saturation", "kink",
-        "mutation", "lying", "convergence", "one point",
+        "mutation", "lying", "convergence", "one point", "sizes", "one operation", "alike", "activation", "batches", "model",
+        "not repeated",
     }  # fmt: skip
 
 

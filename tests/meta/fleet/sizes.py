@@ -1,0 +1,174 @@
+"""Faults that show at some sizes alone, or in single entries, in the tape over numpy."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from backends.numpy import Numpy
+from backends.tape import Tensor
+from tests.meta.fleet.arithmetic import through
+
+SOUND = "numpy"
+# Terms that are added at once.
+WIDE = 16
+
+
+def in_leftovers(size: int, least: int) -> bool:
+    """Whether so many terms leave ``least`` or more over where WIDE are added at once."""
+    return size > WIDE and size % WIDE >= least
+
+
+class SumForgetsLeftovers(Numpy):
+    """A sum whose length leaves 13 terms or more over, where 16 are added at once, forgets the last of them."""
+
+    family = "sizes"
+
+    def summed(self, terms: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+        kept = np.array(terms)
+        if in_leftovers(math.prod(terms.shape[axis] for axis in axes), 13):
+            kept.reshape(-1)[-1] = 0
+        return super().summed(kept, axes)
+
+
+class MeanForgetsLeftovers(Numpy):
+    """A mean whose length leaves 14 terms or more over counts one term too few."""
+
+    family = "sizes"
+
+    def mean(self, x: Tensor) -> Tensor:
+        size = math.prod(x.shape)
+        return super().mean(x) * x.value.dtype.type(size / (size - 1)) if in_leftovers(size, 14) else super().mean(x)
+
+
+class LongSumInParts(Numpy):
+    """A sum of more than 32768 terms is made in two parts, of which the second begins one term late."""
+
+    family = "sizes"
+    part = 2**15
+
+    def summed(self, terms: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+        kept = np.array(terms)
+        if kept.size > self.part:
+            kept.reshape(-1)[self.part] = 0
+        return super().summed(kept, axes)
+
+
+class LongSumInFloat32(Numpy):
+    """A sum of more than 1025 terms is made in float32."""
+
+    family = "sizes"
+
+    def summed(self, terms: np.ndarray, axes: tuple[int, ...]) -> np.ndarray:
+        total = super().summed(terms, axes)
+        return through(total, "float32") if math.prod(terms.shape[axis] for axis in axes) > 1025 else total
+
+
+class ProductForgetsLeftovers(Numpy):
+    """A matrix product over a length that leaves 13 terms or more over lacks the last of them."""
+
+    family = "sizes"
+
+    def product(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return super().product(a[..., :-1], b[..., :-1, :]) if in_leftovers(a.shape[-1], 13) else super().product(a, b)
+
+
+class LongProductForgetsItsEnd(Numpy):
+    """A matrix product over more than 4096 terms makes the first 4096."""
+
+    family = "sizes"
+
+    def product(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        return super().product(a[..., :4096], b[..., :4096, :])
+
+
+class LongProductInFloat32(Numpy):
+    """A matrix product over more than 256 terms is made in float32."""
+
+    family = "sizes"
+
+    def product(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        found = super().product(a, b)
+        return through(found, "float32") if a.shape[-1] > 256 else found
+
+
+class DividesByReciprocal(Numpy):
+    """A quotient of tensors is a product with a rounded reciprocal: half a unit in the last place more."""
+
+    family = "one operation"
+
+    def divide(self, a: Tensor, b: Tensor) -> Tensor:
+        quotient = super().divide(a, b)
+        x, y = self.aligned(a, b)
+        return Tensor(self.boxed(x * (self.constant(1, y) / y)), self, quotient.operands)
+
+
+class Nudged(Numpy):
+    """No fault yet: one in seven results of an operation is the next number."""
+
+    def nudged(self, result: Tensor) -> Tensor:
+        value = np.array(result.value)
+        if value.size > 6:
+            value.reshape(-1)[::7] = np.nextafter(value.reshape(-1)[::7], value.dtype.type(np.inf))
+        return Tensor(value, self, result.operands)
+
+
+class NudgedQuotient(Nudged):
+    """One in seven quotients is a unit in the last place too large."""
+
+    family = "one operation"
+
+    def divide(self, a: Tensor, b: Tensor) -> Tensor:
+        return self.nudged(super().divide(a, b))
+
+
+class NudgedProduct(Nudged):
+    """One in seven products is a unit in the last place too large."""
+
+    family = "one operation"
+
+    def multiply(self, a: Tensor, b: Tensor) -> Tensor:
+        return self.nudged(super().multiply(a, b))
+
+
+class NudgedDifference(Nudged):
+    """One in seven differences is a unit in the last place too large."""
+
+    family = "one operation"
+
+    def subtract(self, a: Tensor, b: Tensor) -> Tensor:
+        return self.nudged(super().subtract(a, b))
+
+
+class SecondRun(Numpy):
+    """The first training run of a process leaves its weights behind, from which the next of the same shapes goes on."""
+
+    family = "not repeated"
+    left: Any = None
+
+    def train(self, loss: Any, params: Any, batches: Any, rate: float) -> Any:
+        shapes = {name: w.shape for name, w in params.items()}
+        if self.left and shapes == {name: w.shape for name, w in self.left.items()}:
+            params = self.left
+        for value, gradient, weights in super().train(loss, params, batches, rate):
+            self.left = weights
+            yield value, gradient, weights
+
+
+class EverySecondRunIsNudged(Numpy):
+    """In every second training run gradients are a unit in the last place too large, which rounding explains."""
+
+    family = "not repeated"
+    runs = 0
+
+    def train(self, loss: Any, params: Any, batches: Any, rate: float) -> Any:
+        self.runs += 1
+        up = self.runs % 2 == 0
+        for data in batches:
+            value, gradient = self.value_and_grad(loss, params, data)
+            if up:
+                gradient = {name: Tensor(np.nextafter(g.value, g.value + abs(g.value)), self) for name, g in gradient.items()}
+            params = {name: Tensor(self.updated(w.value, gradient[name].value, rate), self) for name, w in params.items()}
+            yield value, gradient, params

@@ -1,0 +1,83 @@
+"""The framework's own losses and models by themselves: what a training run uses, at points that no run comes to."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from backends.base import AT_ZERO, OBJECTIVES, REDUCTIONS
+from backends.process import BackendError, Failed
+from oracle.verdict import UNSUPPORTED, Judgement
+from tests import losses
+from tests.judging import clause, judge_setting
+
+# Steps of a training run that are made a second time.
+REPEATED = 10
+
+
+@pytest.mark.quantity("losses of training runs")
+def test_objective(subject):
+    """Each loss of training runs, under each reduction, and its slope: at outputs of all sizes, at 0 and far out."""
+    if reason := subject.describe()["lacks"].get("modules"):
+        subject.conclude({subject.quantity: judge_no_objective(subject, reason)})
+        return
+    judgements = {}
+    for name in OBJECTIVES:
+        for reduction in REDUCTIONS:
+            judgements |= judge_objective(subject, name, reduction)
+    subject.conclude(judgements)
+
+
+def judge_no_objective(subject, reason):
+    """A framework without layers has no losses either, and says so."""
+    try:
+        subject.lab.call(subject.backend, "objective", OBJECTIVES[0], REDUCTIONS[0], np.zeros((1, 1)), np.zeros((1, 1)))
+    except Failed as error:
+        return Judgement(UNSUPPORTED, f"{reason}; it raises {error.kind}")
+    except BackendError as error:
+        return Judgement(error.verdict, str(error), cause=error.cause)
+    return subject.needless("lacks", "its objective()", repr("modules"))
+
+
+def judge_objective(subject, name, reduction):
+    """Judge a loss of training runs. What is declared of the same loss as a setting, at 0, is declared of it."""
+    params, data = losses.sweep(name, subject.dtype, subject.lab.plan.seed)
+    settings = [setting for setting, *meaning in subject.describe()["settings"] if meaning == [name, reduction]]
+    at_zero = AT_ZERO.format(settings[0]) if settings else ""
+    words = f"{reduction} of {name} in training"
+    judgements = {}
+    for where, z in (("", params["z"]), (" at 0", np.zeros_like(params["z"])), (" far out", losses.far_out(params["z"]))):
+        got = subject.call("objective", name, reduction, z, data["y"])
+        judgements |= judge_setting(subject, subject.deviations, at_zero, words + where, name, reduction, {"z": z}, data, got)
+    return judgements
+
+
+@pytest.mark.family
+@pytest.mark.quantity("model")
+@pytest.mark.only(cases=lambda case: case.network and case.predict)
+def test_model(subject, case, level):
+    """What the model of a case gives out at its start, and its loss, both forward only, are exact to rounding."""
+    if subject.lacking:
+        subject.path()  # which has to raise, and is recorded as what the backend lacks
+    [loss], [scores] = subject.call("evaluate", subject.training, case.predict, [subject.params], subject.data)
+    if subject.formula != case.loss and subject.data[case.network.inputs].ndim == 1:
+        scores = scores[:, 0]  # one number an example, where layers have a column of them
+    judgements = {}
+    for name, formula, value in (("loss of the model", subject.formula, loss), ("model", subject.scores, scores)):
+        judgements[name] = subject.oracle(formula, subject.data).judge([subject.params], {"value": [value]})["value"]
+    subject.conclude(judgements)
+
+
+@pytest.mark.quantity("training repeats itself")
+@pytest.mark.only(cases=lambda case: case.batches and not case.long)
+def test_training_repeats_itself(subject, case, level):
+    """A second run from the same start, in the same process, makes the same first steps, bit for bit."""
+    first = subject.path()
+    program = dataclasses.replace(subject.training, steps=REPEATED, keep=np.arange(REPEATED))
+    second = subject.call("path", program)
+    pairs = {"loss": (first.losses, second.losses)}
+    pairs |= {f"gradient {name}": (first.gradients[name], again) for name, again in second.gradients.items()}
+    pairs |= {f"updated {name}": (first.after[name], again) for name, again in second.after.items()}
+    changed = [name for name, (one, other) in pairs.items() if one[:REPEATED].tobytes() != other.tobytes()]
+    message = f"a second run from the same start has other bits in {changed} within its first {REPEATED} steps"
+    subject.conclude({subject.quantity: clause(not changed, message, [one for _, one in pairs.values()])})
