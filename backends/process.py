@@ -1,14 +1,18 @@
 """A backend in a process of its own, so that one that crashes or hangs takes nothing with it.
 
 The parent speaks pickles over a pipe: a method of Engine with its arguments, answered by its result or its exception.
-The child is a fresh interpreter, as a fork after a framework has computed hangs. Its prints go to a file that is quoted
-when it dies. It is trusted as much as any package that is imported: a fault cannot pass for an answer, malice could.
+The child is a fresh interpreter, as a fork after a framework has computed hangs. The end of what it prints is quoted when
+it dies. It is trusted as much as any package that is imported: a fault cannot pass for an answer, malice could.
+
+Text that comes from the child is legible from here on: that of a failure once it is in a BackendError, that of an answer
+once ``call`` returns it.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import hashlib
 import math
 import os
 import pickle
@@ -18,9 +22,9 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import traceback
+from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -28,20 +32,20 @@ import cloudpickle
 
 from backends import SETTINGS, load, missing
 from backends.engine import Engine
+from backends.memory import GIB, NEAR, REFUSED, is_refused, limit_memory, memory_is_limited
+from backends.text import MOST, legible
 
 # After so many time-outs, or deaths before the first answer, a backend is not asked again: a run has to end.
 PATIENCE = 3
 # A process that has closed its pipe gets this many seconds to end by itself and leave a status.
 FAREWELL = 2.0
 QUOTED = 500
+# Of a failure's message, the part before the traceback.
+SAID = 1000
+LINE = re.compile(r'File "(.*)", line (\d+)')
 TOKEN = 16  # bytes
 # How a call ended, in the first word of a reply.
 ANSWERED, RAISED, EXHAUSTED = "answered", "raised", "out of memory"
-# What frameworks say when an allocation is refused, those that raise no MemoryError and those that abort.
-REFUSED = re.compile(r"MemoryError|bad_alloc|\bOOM\b|out of memory|(cannot|can't|failed to) allocate", re.IGNORECASE)
-# A death is put beside the limit of memory from this part of it on: a buffer that doubles is refused there.
-NEAR = 0.5
-GIB = 2**30
 
 
 class BackendError(Exception):
@@ -50,7 +54,7 @@ class BackendError(Exception):
     verdict = "failed"
 
     def __init__(self, message: str, cause: str = "") -> None:
-        super().__init__(message)
+        super().__init__(legible(message))
         self.cause = cause
 
 
@@ -59,7 +63,7 @@ class Failed(BackendError):
 
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
-        self.kind = kind
+        self.kind = legible(kind, QUOTED)
 
 
 class Crashed(BackendError):
@@ -80,11 +84,6 @@ class Missing(BackendError):
     verdict = "missing"
 
 
-def memory_is_limited() -> bool:
-    """Whether the platform can refuse a process more memory than it was granted."""
-    return sys.platform == "linux"  # elsewhere RLIMIT_DATA is missing or not heeded
-
-
 class Process:
     """An Engine at the other end of a pipe: ``process.call("gradients", loss, starts, data)``.
 
@@ -100,7 +99,7 @@ class Process:
         self._child: subprocess.Popen[bytes] | None = None
         self._answered = False
         self._strikes: list[BackendError] = []
-        self._last_failure = ""
+        self._traced: set[str] = set()
 
     def call(self, method: str, *arguments: Any, patience: float = 1.0) -> Any:
         """Return what the method of Engine returns, within ``patience`` times the limit. Raises a BackendError."""
@@ -109,8 +108,9 @@ class Process:
             raise type(last)(f"{self.name} is not asked again: {last}", last.cause)
         try:
             request = cloudpickle.dumps((method, arguments))
-        except Exception as error:  # a formula is a user's code and may hold anything
-            raise Failed(*_failure(f"{self.name}: the formula cannot be sent", error)) from error
+        except (Exception, SystemExit) as error:  # a formula is a user's code and may hold anything
+            what = f"{self.name}: the formula cannot be sent"
+            raise self._failed(*_failure(what, error, _text(error))) from None
         self.start()
         outcome, answer = self._exchange(method, request, self.limit * patience)
         if outcome == EXHAUSTED:
@@ -119,11 +119,8 @@ class Process:
             raise self._struck(Crashed(message, self._out_of_memory))
         self._answered = True
         if outcome == RAISED:
-            kind, message = answer
-            # A framework that cannot be imported fails every check: its traceback is worth reading once.
-            known, self._last_failure = message == self._last_failure, message
-            raise Failed(kind, message.splitlines()[0] if known else message)
-        return answer
+            raise self._failed(*answer)
+        return _with_legible_text(answer)
 
     def stop(self) -> None:
         """End the process: let it go home, where frameworks tidy up their files, and kill it if it does not go."""
@@ -141,7 +138,7 @@ class Process:
         if reason := missing(self.name):
             raise Missing(f"backend {self.name!r} was asked for: {reason}")
         self._answered = False
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115, lives as long as the process
+        self._log = Log(QUOTED)
         self._socket, theirs = socket.socketpair()
         self._pipe = Connection(os.dup(self._socket.fileno()))
         command = [sys.executable, "-m", "backends.process", str(theirs.fileno()), self.name]
@@ -149,11 +146,11 @@ class Process:
         with theirs:
             # A session of its own, so that what it starts can be ended with it.
             self._child = subprocess.Popen(
-                command, pass_fds=[theirs.fileno()], env=environment, stdin=subprocess.DEVNULL, stdout=self._log,
-                stderr=self._log, start_new_session=True,
+                command, pass_fds=[theirs.fileno()], env=environment, stdin=subprocess.DEVNULL,
+                stdout=self._log.entrance, stderr=self._log.entrance, start_new_session=True,
             )  # fmt: skip
         if self.memory < math.inf:
-            _limit_memory(self._child.pid, self.memory)
+            limit_memory(self._child.pid, self.memory)
         self._watcher = threading.Thread(target=self._watch, args=[self._child], daemon=True)
         self._watcher.start()
 
@@ -194,12 +191,18 @@ class Process:
             how, cause, words = self._ended()
             if expired.is_set():
                 message = f"{self.name} gave no answer to {method!r} within {limit:g} s{words}"
-                raise self._struck(TimedOut(message, f"{limit:g} s")) from error
+                raise self._struck(TimedOut(message, f"{limit:g} s")) from None
             if garbled:
                 how, cause = f"wrote what is no answer into its pipe ({type(error).__name__}: {error})", "garbled answer"
-            raise self._struck(Crashed(f"{self.name} {how} while computing {method!r}{words}", cause)) from error
+            raise self._struck(Crashed(f"{self.name} {how} while computing {method!r}{words}", cause)) from None
         finally:
             timer.cancel()
+
+    def _failed(self, kind: str, words: str, trace: str, lines: str) -> Failed:
+        """A framework that cannot be imported fails every check: a way through the same lines is worth reading once."""
+        known = lines in self._traced
+        self._traced.add(lines)
+        return Failed(kind, words.splitlines()[0] if known else f"{words}\n{trace}")
 
     def _struck(self, error: BackendError) -> BackendError:
         """Count a time-out, or a death before the first answer, against the backend."""
@@ -236,9 +239,7 @@ class Process:
         self._child = None
         self._pipe.close()
         self._socket.close()
-        with self._log as log:
-            log.seek(max(0, log.seek(0, os.SEEK_END) - QUOTED))
-            words = _printable(log.read().decode(errors="replace").strip())
+        words = self._log.close().decode(errors="backslashreplace").strip()
         if left:
             how, cause = "closed its pipe", "pipe closed"
         elif code < 0:
@@ -261,22 +262,43 @@ def _signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def _printable(text: str) -> str:
-    """Text that cannot move a terminal's cursor."""
-    return "".join(
-        character if character.isprintable() or character in "\n\t" else "\N{REPLACEMENT CHARACTER}" for character in text
-    )
+class Log:
+    """What a process prints: a pipe that a thread empties, so that the process need not wait.
+
+    Its last ``most`` bytes are kept.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._end = secrets.token_bytes(TOKEN)
+        self._kept = b""
+        self._exit, self.entrance = os.pipe()
+        self._thread = threading.Thread(target=self._drain, daemon=True)
+        self._thread.start()
+
+    def _drain(self) -> None:
+        while self._end not in self._kept:
+            self._kept = self._kept[-self._most - TOKEN :] + os.read(self._exit, 2**16)
+
+    def close(self) -> bytes:
+        """Return the end of what has been written by now."""
+        os.write(self.entrance, self._end)  # a pipe has no end as long as somebody, left behind perhaps, holds it open
+        self._thread.join()
+        os.close(self.entrance)
+        os.close(self._exit)
+        return self._kept.partition(self._end)[0][-self._most :]
 
 
-def _limit_memory(process: int, gib: float) -> None:
-    """Limit a process that has just started, from outside: by the time that it could do so it holds all that it imports."""
-    import resource  # not on every platform
-
-    _, most = resource.getrlimit(resource.RLIMIT_DATA)
-    # What is written to counts, and not the address space that is only reserved, of which frameworks take far more.
-    granted = int(min(gib * GIB, sys.maxsize if most == resource.RLIM_INFINITY else most))
-    with contextlib.suppress(ProcessLookupError):  # it has ended already
-        resource.prlimit(process, resource.RLIMIT_DATA, (granted, granted))
+def _with_legible_text(answer: Any) -> Any:
+    """Return ``answer`` with every text in it made legible, but not the keys, which are names that were sent or are known."""
+    if isinstance(answer, str):
+        return legible(answer)
+    if isinstance(answer, dict):
+        return {key: _with_legible_text(value) for key, value in answer.items()}
+    for kind in (list, tuple):
+        if isinstance(answer, kind):
+            return kind(map(_with_legible_text, answer))
+    return answer
 
 
 def _serve(pipe: Connection, name: str) -> None:
@@ -287,7 +309,7 @@ def _serve(pipe: Connection, name: str) -> None:
     broken: tuple[str, Any] = ("", "")
     try:
         engine = Engine(load(name))
-    except Exception as error:  # whatever stops an import is the answer to every call
+    except BaseException as error:  # whatever stops an import, sys.exit() too, is the answer to every call
         broken = _raised(f"backend {name!r} cannot be loaded", error)
     outcome = ANSWERED
     while outcome != EXHAUSTED:  # after which nothing that it says can be trusted
@@ -299,7 +321,7 @@ def _serve(pipe: Connection, name: str) -> None:
             method, arguments = pickle.loads(request[TOKEN:])
             reply = broken if engine is None else (ANSWERED, getattr(engine, method)(*arguments))
             message = cloudpickle.dumps(reply)
-        except Exception as error:  # a framework's own errors are results here
+        except BaseException as error:  # a framework's own errors are results here, and so is its sys.exit()
             reply = _raised(name, error)
             message = pickle.dumps(reply)
         outcome = reply[0]
@@ -307,16 +329,38 @@ def _serve(pipe: Connection, name: str) -> None:
         pipe.send_bytes(message)
 
 
-def _raised(what: str, error: Exception) -> tuple[str, Any]:
+def _raised(what: str, error: BaseException) -> tuple[str, Any]:
     """Return the reply of a backend that raised ``error``."""
-    if isinstance(error, MemoryError) or REFUSED.search(str(error)):
-        return EXHAUSTED, f"{type(error).__name__}: {error}"[:QUOTED]
-    return RAISED, _failure(what, error)
+    text = _text(error)
+    if is_refused(error, legible(text)):
+        return EXHAUSTED, legible(f"{_kind(error)}: {text}", QUOTED)
+    return RAISED, _failure(what, error, text)
 
 
-def _failure(what: str, error: Exception) -> tuple[str, str]:
-    kind = type(error).__name__
-    return kind, f"{what}: {kind}: {error}\n{traceback.format_exc()}"
+def _failure(what: str, error: BaseException, text: str) -> tuple[str, str, str, str]:
+    """Return the type of ``error``, what it says, its traceback, and a digest of the lines that this names."""
+    kind = _kind(error)
+    words = legible(": ".join(filter(None, (what, kind, text))), SAID)
+    trace = _made("its traceback", lambda: "".join(traceback.format_exception(error)))
+    lines = sorted(set(LINE.findall(trace)))
+    return kind, words, legible(trace, MOST - SAID - 1), hashlib.sha256(repr((kind, lines)).encode()).hexdigest()
+
+
+def _text(error: BaseException) -> str:
+    return _made("its text", lambda: str(error)).strip()
+
+
+def _made(what: str, make: Callable[[], str]) -> str:
+    """Return what ``make`` makes of an exception, whose methods may do anything."""
+    try:
+        return str.__str__(make())
+    except BaseException as error:
+        return f"{what} cannot be made: {_kind(error)}"
+
+
+def _kind(error: BaseException) -> str:
+    """The name of the type of ``error``, whatever its metaclass makes of ``__name__``."""
+    return legible(type.__dict__["__name__"].__get__(type(error)), QUOTED)
 
 
 if __name__ == "__main__":

@@ -15,14 +15,13 @@ from typing import Any
 import numpy as np
 
 from backends import LAYERS, SETTINGS, installed
+from backends.text import legible
 from oracle.verdict import Judgement
 from report.document import Record
 from tests.plan import Plan
 
 # A quantity longer than this is stored by the entry that decides its verdict.
 MAX_STORED = 32
-# A message longer than this is cut: tracebacks may quote whole arrays.
-MAX_MESSAGE = 4000
 
 
 def describe_run() -> Record:
@@ -90,7 +89,7 @@ def record(identity: Record, quantity: str, judgement: Judgement, duration: floa
         **identity,
         "quantity": quantity,
         "verdict": judgement.verdict,
-        "message": judgement.message[:MAX_MESSAGE].encode(errors="backslashreplace").decode(),
+        "message": legible(judgement.message),
         "declared": judgement.declared,
         **facts,
         "duration": round(duration, 6),

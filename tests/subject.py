@@ -15,6 +15,7 @@ import pytest
 from backends.base import AUTODIFF, REDUCTIONS, Deviation, Formula
 from backends.engine import Path, Training
 from backends.process import BackendError, Failed
+from backends.text import legible
 from cases import Case
 from oracle.judge import Oracle, Steps, graph, subjects
 from oracle.trace import Node, Probed, ValueOf
@@ -26,6 +27,10 @@ from tests.recording import record
 Arrays = Mapping[str, np.ndarray]
 # What a backend is asked for; not every stage runs in the same mode.
 STAGES = {"gradients": "gradient", "gradients_twice": "gradient", "path": "training"}
+
+# Characters of a judgement that are printed: a shrunk variant is a file of tens of thousands, and what a backend returns in
+# place of a small array has no limit.
+LONGEST = 100_000
 
 
 class Subject:
@@ -276,6 +281,10 @@ class Subject:
                 else judgement
                 for quantity, judgement in judgements.items()
             }
+        judgements = {
+            quantity: dataclasses.replace(judgement, message=legible(judgement.message, LONGEST))
+            for quantity, judgement in judgements.items()
+        }
         self._record_all(judgements, facts)
         by_verdict: dict[str, list[str]] = {}
         for quantity, judgement in judgements.items():
@@ -291,11 +300,12 @@ class Subject:
             lines = [message for messages in by_verdict.values() for message in messages]
             pytest.fail("\n".join([*lines, self._what_next()]), pytrace=False)
         if unsupported and self.level != AUTODIFF:  # in the same words for every program, so that pytest sums them up
-            pytest.skip(f"unsupported: {next(j.message for j in judgements.values() if j.verdict == UNSUPPORTED)}")
+            reason = next(j.message for j in judgements.values() if j.verdict == UNSUPPORTED)
+            pytest.skip(_in_a_line(f"unsupported: {reason}"))
         if unsupported or mild:
-            pytest.skip((unsupported + mild)[0])
+            pytest.skip(_in_a_line((unsupported + mild)[0]))
         if declared:
-            pytest.xfail(declared[0])
+            pytest.xfail(_in_a_line(declared[0]))
 
     def _what_next(self) -> str:
         plan = self.lab.plan
@@ -320,3 +330,8 @@ class Subject:
         duration = time.perf_counter() - self._started
         for quantity, judgement in judgements.items():
             self._publish(record(identity, quantity, judgement, duration / len(judgements)) | dict(facts))
+
+
+def _in_a_line(reason: str) -> str:
+    """The summary of a run has a line for each reason, and no line that only looks like one."""
+    return " ".join(reason.split())

@@ -191,7 +191,8 @@ class AsksTooMuch(Numpy):
         try:
             np.ones(2**40)
         except MemoryError as error:
-            raise RuntimeError("DefaultCPUAllocator: can't allocate memory") from error
+            words = "DefaultCPUAllocator: can't allocate memory: you tried to allocate 8796093022208 bytes"
+            raise RuntimeError(words) from error
 
 
 class GarblesItsPipe(Numpy):
@@ -237,6 +238,49 @@ class LeavesTheSession(Numpy):
         os.setsid()
         time.sleep(30)
         os._exit(0)
+
+
+# What would clear a terminal, name its window, write over a line, and turn the text around.
+HOSTILE = "\x1b[2J\x1b]0;title\x07\r\u202e\ud800\n::error::words\n"
+
+
+class SaysHostileThings(Numpy):
+    """Fails with a text that no terminal should be shown, and a long one."""
+
+    def log(self, x: Tensor) -> Tensor:
+        raise ValueError(HOSTILE + "a" * 10**7 + HOSTILE)
+
+
+class DeclaresHostileThings(Numpy):
+    """Has such a text in whatever it says of itself."""
+
+    version = "1\x1b[2J"
+    lacks: ClassVar = dict.fromkeys(Numpy.lacks, HOSTILE + "a" * 10**6)
+    unsupported: ClassVar = {("float64", "tanh"): HOSTILE}
+    deviations = (Deviation("sigmoid", ("float64",), reason=HOSTILE, size=HOSTILE, link=HOSTILE, absolute=1e6, place=HOSTILE),)
+
+    def tanh(self, x: Tensor) -> Tensor:
+        raise type(f"Long{HOSTILE[:3]}", (Exception,), {})(HOSTILE)
+
+    def function(self, name: str, x: np.ndarray) -> np.ndarray:
+        y = super().function(name, x)
+        return y + y.dtype.type(1e-10) if name == "sigmoid" else y
+
+
+class ReturnsManyNames(Numpy):
+    """Gradients have entries that nobody has asked for."""
+
+    def value_and_grad(self, loss: Any, params: Any, data: Any) -> Any:
+        value, _ = super().value_and_grad(loss, params, data)
+        return value, {str(number): value for number in range(10**4)}
+
+
+class ReturnsLongArrays(Numpy):
+    """Gradients have far more numbers than the parameters."""
+
+    def value_and_grad(self, loss: Any, params: Any, data: Any) -> Any:
+        value, gradient = super().value_and_grad(loss, params, data)
+        return value, dict.fromkeys(gradient, self.tensor(np.ones(10**5)))
 
 
 class MissingLayer(Layered):

@@ -39,9 +39,12 @@ ENDS = {
         f"ran out of memory while computing 'gradients': {OUT_OF_MEMORY}; MemoryError: Unable",
     ),
     "HoardsInC": ("crashed SIGABRT, memory 0.5 GiB", f"GiB of memory, {OUT_OF_MEMORY}"),
-    "AsksTooMuch": ("crashed memory 0.5 GiB", f"{OUT_OF_MEMORY}; RuntimeError: DefaultCPUAllocator: can't allocate memory"),
+    "AsksTooMuch": (
+        "crashed memory 0.5 GiB",
+        f"{OUT_OF_MEMORY}; RuntimeError: DefaultCPUAllocator: can't allocate memory: you",
+    ),
     "GarblesItsPipe": ("crashed garbled answer", "wrote what is no answer into its pipe (OSError: bad message length)"),
-    "LastWords": ("crashed SIGABRT", "its last output was: \N{REPLACEMENT CHARACTER}[2J"),
+    "LastWords": ("crashed SIGABRT", "its last output was: \\x1b[2J\\x00\\xff fatal: no backe"),
     "LeavesOthers": ("crashed SIGABRT", "was ended by SIGABRT while computing"),
     "LeavesTheSession": ("crashed SIGABRT", "was ended by SIGABRT while computing"),
 }
