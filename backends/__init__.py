@@ -9,7 +9,11 @@ import contextlib
 import importlib
 import importlib.metadata
 import importlib.util
+import sys
+import types
 from functools import cache
+
+from packaging.version import InvalidVersion, Version
 
 from backends.base import Backend
 
@@ -22,6 +26,12 @@ LAYERS = {"jax": ("equinox", "optax"), "tensorflow": ("keras",)}
 
 # Packages that hold a part of a framework and have versions of their own.
 PARTS = {"jax": ("jaxlib",)}
+
+# The suite's own tape. It is what numpy, which every process imports, differentiates with here.
+TAPE = "backends.tape"
+
+# What a framework imports by itself where it is installed, without computing with it: TensorFlow Lite and Keras look for JAX.
+BROUGHT = {"tensorflow": ("jax",)}
 
 # Settings that the frameworks read when they are imported. They keep them quiet, on the CPU and on one thread;
 # TensorFlow's oneDNN changes results. A value already in the environment wins; the results file records what holds.
@@ -63,6 +73,44 @@ def installed_version(name: str) -> str:
     """Return the version that the installed distribution of the package ``name`` states. Imports no framework."""
     distributions = _distributions().get(name, [name])
     return importlib.metadata.version(distributions[0])
+
+
+def is_installed(stated: str, installed: str) -> bool:
+    """Whether both are one version. The local part, as of PyTorch's builds (+cpu), counts where both have one."""
+    try:
+        a, b = Version(stated), Version(installed)
+    except InvalidVersion:
+        return stated == installed
+    return a.public == b.public and (None in (a.local, b.local) or a.local == b.local)
+
+
+def engines() -> dict[str, str]:
+    """Map the engines of this process to their installed versions, which are empty where no distribution is installed.
+
+    They are the known frameworks that it has imported; numpy is one where the suite's own tape is imported, which
+    differentiates for it. What one of them only brings along is none, unless other code holds something of it.
+    """
+    found = [name for name in FRAMEWORKS if (TAPE if name == "numpy" else name) in sys.modules]
+    brought = {(name, other) for name in found for other in BROUGHT.get(name, ()) if other in found}
+    for name, other in brought:
+        if not _is_held(other, {name, *LAYERS.get(name, ()), other, *PARTS.get(other, ())}):
+            found.remove(other)
+    return {name: installed(name).get(name, "") for name in found}
+
+
+def _is_held(package: str, insiders: set[str]) -> bool:
+    """Whether a module outside ``insiders`` has imported ``package``, a module of it, or a function or class from it."""
+    # By type and not by isinstance, which wakes up what is imported lazily.
+    modules = {name: module for name, module in list(sys.modules.items()) if issubclass(type(module), types.ModuleType)}
+    theirs = {id(module) for name, module in modules.items() if name.partition(".")[0] == package}
+
+    def is_theirs(value: object) -> bool:
+        if issubclass(type(value), (types.FunctionType, type)):
+            return str(value.__module__).partition(".")[0] == package
+        return id(value) in theirs
+
+    outside = (module for name, module in modules.items() if name.partition(".")[0] not in insiders)
+    return any(is_theirs(value) for module in outside for value in list(vars(module).values()))
 
 
 @cache

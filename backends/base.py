@@ -33,6 +33,9 @@ DTYPES = ("float32", "float64", "float16")
 # optimiser as well, and as a model class of the user's own.
 AUTODIFF = "autodiff"
 LEVELS = (AUTODIFF, "modules", "optimizer", "class")
+# What a backend is asked to compute at the level of autodiff, and how it does.
+STAGES = ("gradient", "training")
+MODES = EAGER, COMPILED = "eager", "compiled"
 OBJECTIVES = ("binary cross-entropy", "softmax cross-entropy", "squared error")
 REDUCTIONS = ("sum", "mean")
 RULES = ("sgd", "adam")
@@ -58,10 +61,15 @@ NUMERIC = {
 FLUSHED = "flushed to zero"
 
 
+def printable(text: str) -> str:
+    """Return ``text`` as one line that no terminal obeys: control and bidi characters, surrogates and the like escaped."""
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+
+
 def place_of(file: str, line: int | None = None) -> str:
     """Return ``file``, from the root of this repository where it lies in it, and the line."""
     path, root = File(file), File(__file__).parents[1]
-    name = str(path.relative_to(root) if path.is_relative_to(root) else path)
+    name = printable(str(path.relative_to(root) if path.is_relative_to(root) else path))
     return name if line is None else f"{name}:{line}"
 
 
@@ -167,16 +175,17 @@ class Setting:
 class Backend(ABC):
     """One framework behind tensor, grad and train step. Also the ``ops`` that a formula receives.
 
-    ``name`` is what reports call it, ``version`` what runs. ``unsupported`` maps (dtype, operation) to the reason why
-    the framework lacks it; it has to raise there. ``lacks`` does the same for levels. ``modes`` says how gradients and
-    training steps are executed. ``adam`` names the convention of the framework's Adam: ``epsilon`` is added to the square
-    root of the corrected second moment, or ``epsilon hat`` to that of the plain one. ``kink`` is the subgradient of relu
-    that the framework takes at 0, in [0, 1]. ``numeric`` says in which numeric modes it computes: what backends/probes.py
-    has to find, by the names of the probes.
+    ``name`` is that of the framework, ``version`` the one of it that runs. ``unsupported`` maps (dtype, operation) to the
+    reason why the framework lacks it; it has to raise there. ``lacks`` does the same for levels. ``modes`` says how gradients
+    and training steps are executed: eager, where Python calls a formula each time, or compiled, where only the first time.
+    ``adam`` names the convention of the framework's Adam: ``epsilon`` is added to the square root of the corrected second
+    moment, or ``epsilon hat`` to that of the plain one. ``kink`` is the subgradient of relu that the framework takes at 0,
+    in [0, 1]. ``numeric`` says in which numeric modes it computes: what backends/probes.py has to find, by the names of the
+    probes. backends/declarations.py refuses what is of another kind.
     """
 
     name: ClassVar[str]
-    modes: ClassVar[Mapping[str, str]] = {"gradient": "eager", "training": "eager"}
+    modes: ClassVar[Mapping[str, str]] = dict.fromkeys(STAGES, EAGER)
     unsupported: ClassVar[Mapping[tuple[str, str], str]] = {}
     lacks: ClassVar[Mapping[str, str]] = dict.fromkeys(LEVELS[1:], "the adapter has autodiff only")
     deviations: ClassVar[tuple[Deviation, ...]] = ()

@@ -1,10 +1,20 @@
-"""What an adapter declares, read for words that mean nothing: they would excuse nothing, or be taken for something else."""
+"""What an adapter declares, read before any test: values of another kind, and words that mean nothing, are faults.
+
+They would excuse nothing, be taken for something else, or end the run when they are written down.
+"""
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
+import reprlib
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
 
+from backends import FRAMEWORKS
 from backends.base import (
     ALL_OPERATIONS,
     AT_ZERO,
@@ -13,6 +23,7 @@ from backends.base import (
     FUNCTIONS,
     HYPERPARAMETERS,
     LEVELS,
+    MODES,
     NUMERIC,
     OBJECTIVES,
     OPTIMIZER_DTYPE,
@@ -20,49 +31,255 @@ from backends.base import (
     REDUCTIONS,
     RULES,
     SCALARS_KEEP_DTYPE,
+    STAGES,
     Backend,
     Deviation,
+    Setting,
     place_of,
+    printable,
 )
 
 OF_OPTIMIZERS = (HYPERPARAMETERS, OPTIMIZER_DTYPE)
+# No honest declaration comes near; without an end to them, one adapter could fill the results file of all.
+MOST_CHARACTERS = 1000
+MOST_ENTRIES = 1000
+MOST_SIZE = 1e308
+# Of a fault, which lists the words that are known.
+MOST_WORDS = 2000
+
+_short = reprlib.Repr()
+_short.maxstring = _short.maxother = 80
+
+
+def shown(value: object) -> str:
+    """Return the repr of ``value``, cut short, and its type in one printable line, whatever its repr does."""
+    try:
+        words = f"{_short.repr(value)} ({type(value).__name__})"
+    except Exception:
+        words = object.__repr__(value)
+    return printable(words[:200])
 
 
 def place(backend: Backend, attribute: str) -> str:
     """Return the file of the class that gives ``backend`` its ``attribute``."""
-    owner = next(kind for kind in type(backend).__mro__ if attribute in vars(kind))
-    return place_of(getattr(sys.modules.get(owner.__module__), "__file__", None) or owner.__module__)
+    kinds = type(backend).__mro__
+    owner = next((kind for kind in kinds if attribute in vars(kind)), kinds[0])
+    try:
+        if attribute in vars(backend):
+            owner = kinds[0]
+        name = place_of(getattr(sys.modules.get(owner.__module__), "__file__", None) or owner.__module__)
+    except Exception:  # an adapter may call its module and its file what it likes
+        name = object.__repr__(owner)
+    return printable(name[:MOST_CHARACTERS])
 
 
-def faults(backend: Backend) -> list[str]:
-    """Return a sentence for every word of the declarations of ``backend`` that means nothing, with the words that do."""
-    settings = [setting.name for setting in backend.settings]
-    found = [
-        f"{place(backend, name)}: {name} names {_words(unknown)}; known: {_words(known)}"
-        for name, words, known in (
-            ("adam", [backend.adam], CONVENTIONS),
-            ("lacks", backend.lacks, LEVELS[1:]),
-            ("unsupported", [dtype for dtype, _ in backend.unsupported], DTYPES),
-            ("unsupported", [operation for _, operation in backend.unsupported], ALL_OPERATIONS),
-            ("settings", [setting.objective for setting in backend.settings], OBJECTIVES),
-            ("settings", [setting.promises for setting in backend.settings], REDUCTIONS),
-        )
-        if (unknown := [word for word in words if word not in known])
-    ]
-    if unstated := set(NUMERIC) ^ set(backend.numeric):
-        found.append(
-            f"{place(backend, 'numeric')}: numeric has to state {_words(NUMERIC)}; missing or unknown: {_words(unstated)}"
-        )
-    if not 0 <= backend.kink <= 1:
-        found.append(f"{place(backend, 'kink')}: kink is a subgradient of relu at 0, from 0 to 1, got {backend.kink!r}")
-    if len(set(settings)) < len(settings):
-        found.append(f"{place(backend, 'settings')}: two settings have the same name, of {_words(settings)}")
-    for deviation in backend.deviations:
-        found += [
-            f"{deviation.place}: the Deviation of {deviation.subject!r} {fault}"
-            for fault in _faults(deviation, settings, "optimizer" in backend.lacks)
-        ]
+# Kinds. A reader returns a plain value of its kind, which any file can hold, or raises.
+
+
+class _Wrong(Exception):
+    """A value that is not of its kind; ``where`` it lies inside the declaration."""
+
+    def __init__(self, got: object, expected: str, where: str = "") -> None:
+        super().__init__(f"{where}: got {shown(got)}; expected {expected}")
+        self.got = got
+        self.expected = expected
+        self.where = where
+
+    def inside(self, where: str) -> _Wrong:
+        return _Wrong(self.got, self.expected, where + self.where)
+
+
+Reader = Callable[[Any], Any]
+
+
+def _text(value: Any) -> str:
+    # By type and not by isinstance, which asks the value.
+    if not issubclass(type(value), str):
+        raise _Wrong(value, "a str")
+    text = str.__str__(value)
+    if len(text) > MOST_CHARACTERS or not text.isprintable():
+        raise _Wrong(value, f"one line of at most {MOST_CHARACTERS} printable characters")
+    return text
+
+
+def _said(value: Any) -> str:
+    text = _text(value)
+    if not text.strip():
+        raise _Wrong(value, "a str that says something")
+    return text
+
+
+def _flag(value: Any) -> bool:
+    if type(value) is not bool:
+        raise _Wrong(value, "a bool")
+    return value
+
+
+def _number(most: float) -> Reader:
+    def read(value: Any) -> float:
+        for kind in (float, int):
+            if issubclass(type(value), kind) and type(value) is not bool and 0 <= (plain := kind.__pos__(value)) <= most:
+                return float(plain)
+        raise _Wrong(value, f"a Python number from 0 to {most:g}")
+
+    return read
+
+
+def _function(value: Any) -> Callable[..., Any]:
+    if not callable(value):
+        raise _Wrong(value, "a function")
+    return value
+
+
+def _pair(value: Any) -> tuple[str, str]:
+    if not issubclass(type(value), tuple) or tuple.__len__(value) != 2:
+        raise _Wrong(value, "a pair of str, dtype and operation")
+    dtype, operation = _tuple(_text)(value)
+    return dtype, operation
+
+
+def _tuple(reader: Reader) -> Reader:
+    def read(value: Any) -> tuple[Any, ...]:
+        if not issubclass(type(value), (tuple, list)):
+            raise _Wrong(value, "a tuple")
+        return tuple(_inside(f"[{index}]", reader, entry) for index, entry in enumerate(_few(value, value)))
+
+    return read
+
+
+def _mapping(key: Reader, reader: Reader) -> Reader:
+    def read(value: Any) -> dict[Any, Any]:
+        if not issubclass(type(value), Mapping):
+            raise _Wrong(value, "a dict")
+        entries = _few(value.items(), value)
+        return {_inside(", a key", key, k): _inside(f"[{_short.repr(k)}]", reader, v) for k, v in entries}
+
+    return read
+
+
+def _object(kind: type) -> Reader:
+    readers = {field.name: BY_TYPE[str(field.type)] for field in dataclasses.fields(kind)}
+
+    def read(value: Any) -> Any:
+        if not issubclass(type(value), kind):
+            raise _Wrong(value, f"a {kind.__name__}")
+        return kind(**{name: _inside(f".{name}", reader, getattr(value, name)) for name, reader in readers.items()})
+
+    return read
+
+
+def _few(entries: Iterable[Any], value: Any) -> list[Any]:
+    found = list(itertools.islice(entries, MOST_ENTRIES + 1))
+    if len(found) > MOST_ENTRIES:
+        raise _Wrong(value, f"at most {MOST_ENTRIES} entries")
     return found
+
+
+def _inside(where: str, reader: Reader, value: Any) -> Any:
+    try:
+        return reader(value)
+    except _Wrong as wrong:
+        raise wrong.inside(where) from None
+
+
+# The fields of a Deviation and a Setting, by their annotations.
+BY_TYPE: dict[str, Reader] = {
+    "str": _text,
+    "tuple[str, ...]": _tuple(_text),
+    "float": _number(MOST_SIZE),
+    "bool": _flag,
+    "Callable[[Tensor, Tensor], Tensor]": _function,
+}
+
+
+# What the contract has an adapter declare, but for deviations, each of which knows its line.
+KINDS: dict[str, Reader] = {
+    "name": _said,
+    "version": _said,
+    "modes": _mapping(_text, _text),
+    "unsupported": _mapping(_pair, _said),
+    "lacks": _mapping(_text, _said),
+    "settings": _tuple(_object(Setting)),
+    "adam": _text,
+    "kink": _number(1),
+    "numeric": _mapping(_text, _text),
+}
+
+
+def read(backend: Backend) -> tuple[SimpleNamespace, list[str]]:
+    """Return what ``backend`` declares, in plain values, and a sentence for every fault in it, with what is expected.
+
+    What cannot be read is left at the contract's own value, or left out. Words are read where every value is of its kind.
+    """
+    faults: list[str] = []
+
+    def taken(at: str, what: str, made: Callable[[], Any], otherwise: Any) -> Any:
+        try:
+            return made()
+        except _Wrong as wrong:
+            faults.append(f"{at}: {what}{wrong}")
+        except Exception as error:  # properties and containers are the adapter's own code
+            faults.append(f"{at}: {what}: reading it raises {shown(error)}")
+        return otherwise
+
+    def given(name: str, reader: Reader, otherwise: Any) -> Any:
+        return taken(place(backend, name), name, lambda: reader(getattr(backend, name)), otherwise)
+
+    declared = {name: given(name, reader, vars(Backend).get(name, "")) for name, reader in KINDS.items()}
+    deviations = [
+        taken(_line(entry) or place(backend, "deviations"), f"deviations[{index}]", partial(_object(Deviation), entry), None)
+        for index, entry in enumerate(given("deviations", _tuple(lambda entry: entry), ()))
+    ]
+    found = SimpleNamespace(**declared, deviations=[deviation for deviation in deviations if deviation is not None])
+    return found, [printable(fault[:MOST_WORDS]) for fault in faults or _meaningless(backend, found)]
+
+
+def _line(deviation: Any) -> str:
+    """Where ``deviation`` says that it is declared, as far as it can be read."""
+    try:
+        return _text(deviation.place)
+    except Exception:
+        return ""
+
+
+def belied(backend: Backend, name: str, engines: Iterable[str]) -> list[str]:
+    """Return a fault where ``name`` is that of a known framework and not among ``engines``, which the process has imported.
+
+    What imports none of them may be called numpy: every process imports it.
+    """
+    if name not in FRAMEWORKS or name in engines or (name == "numpy" and not [*engines]):
+        return []
+    found = _words(engines) or "none of the known frameworks"
+    return [f"{place(backend, 'name')}: name is {name!r}, and what the adapter has imported is {found}; name what computes"]
+
+
+# Words.
+
+
+def _meaningless(backend: Backend, declared: SimpleNamespace) -> Iterator[str]:
+    """Yield a sentence for every word of what is ``declared`` that means nothing, with the words that do."""
+    settings = [setting.name for setting in declared.settings]
+    for name, words, known in (
+        ("modes", declared.modes.values(), MODES),
+        ("adam", [declared.adam], CONVENTIONS),
+        ("lacks", declared.lacks, LEVELS[1:]),
+        ("unsupported", [dtype for dtype, _ in declared.unsupported], DTYPES),
+        ("unsupported", [operation for _, operation in declared.unsupported], ALL_OPERATIONS),
+        ("settings", [setting.objective for setting in declared.settings], OBJECTIVES),
+        ("settings", [setting.promises for setting in declared.settings], REDUCTIONS),
+    ):
+        if unknown := [word for word in words if word not in known]:
+            yield f"{place(backend, name)}: {name} names {_words(unknown)}; known: {_words(known)}"
+    for name, stated, wanted in (("modes", declared.modes, STAGES), ("numeric", declared.numeric, NUMERIC)):
+        if unstated := sorted({*wanted} ^ {*stated}):
+            yield f"{place(backend, name)}: {name} has to state {_words(wanted)}; missing or unknown: {_words(unstated)}"
+    if len(set(settings)) < len(settings):
+        yield f"{place(backend, 'settings')}: two settings have the same name, of {_words(settings)}"
+    if not all(settings):
+        yield f"{place(backend, 'settings')}: a setting has no name"
+    for deviation in declared.deviations:
+        for fault in _faults(deviation, settings, "optimizer" in declared.lacks):
+            yield f"{deviation.place or place(backend, 'deviations')}: the Deviation of {deviation.subject!r} {fault}"
 
 
 def _faults(deviation: Deviation, settings: list[str], without_optimizers: bool) -> Iterator[str]:
@@ -93,6 +310,9 @@ def _faults(deviation: Deviation, settings: list[str], without_optimizers: bool)
     ):
         if unknown := [word for word in words if word not in meant]:
             yield f"has {name} {_words(unknown)}; known: {_words(meant)}"
+    for name in ("reason", "size", "link"):
+        if not getattr(deviation, name).strip():
+            yield f"has no {name}"
     if not deviation.dtypes:
         yield f"has no dtypes; known: {_words(DTYPES)}"
     if {bool(deviation.through), bool(deviation.what)} == {True, False} or (deviation.through and not deviation.of):

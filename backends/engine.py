@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from backends.base import AUTODIFF, Backend, Formula, Layer, Optimizer, Program, Tensor, Tensors
+from backends.base import AUTODIFF, STAGES, Backend, Formula, Layer, Optimizer, Program, Tensor, Tensors
 
 ALIGNMENT = 64  # bytes: a line of the cache, and the widest vector
 
@@ -56,6 +56,22 @@ class Path:
     after: dict[str, np.ndarray]
 
 
+class _Counted:
+    """A formula that counts its calls."""
+
+    def __init__(self, formula: Formula) -> None:
+        self.formula = formula
+        self.calls = 0
+
+    def __call__(self, ops: Any, params: Mapping[str, Tensor], data: Mapping[str, Tensor]) -> Tensor:
+        self.calls += 1
+        return self.formula(ops, params, data)
+
+    def since_last(self) -> int:
+        calls, self.calls = self.calls, 0
+        return calls
+
+
 class Engine:
     """A backend with numpy arrays on both sides. Every verdict rests on these calls."""
 
@@ -63,28 +79,34 @@ class Engine:
         self.backend = backend
 
     def describe(self) -> dict[str, Any]:
-        """Return what the report says of this backend: name, version, declarations, and numeric modes as probed.
+        """Return what the report says of this backend: its declarations, as plain values, its engines and its numeric modes.
 
-        ``faults`` are the words of its declarations that mean nothing, ``places`` the files of those that are no Deviation.
+        ``engine`` is the framework as the adapter calls it, ``measured`` what it really imports (backends.engines), ``places``
+        the files of declarations that are no Deviation, and ``faults`` the sentences on those that cannot be.
         """
-        from backends.declarations import faults, place
+        from backends import engines
+        from backends.declarations import belied, place, read
         from backends.probes import probe
 
+        declared, faults = read(self.backend)
+        probed = probe(self.backend)
+        measured = engines()  # by now: an adapter may import its framework when it first needs it
         return {
-            "name": self.backend.name,
-            "engine": self.backend.name,  # which stays, whatever the adapter is called
-            "version": str(self.backend.version),
-            "modes": {stage: self.backend.modes[stage] for stage in ("gradient", "training")},
-            "unsupported": [[*key, reason] for key, reason in self.backend.unsupported.items()],
-            "lacks": dict(self.backend.lacks),
-            "settings": [[setting.name, setting.objective, setting.promises] for setting in self.backend.settings],
-            "adam": self.backend.adam,
-            "kink": self.backend.kink,
-            "numeric": dict(self.backend.numeric),
-            "deviations": [dataclasses.asdict(deviation) for deviation in self.backend.deviations],
-            "probed": probe(self.backend),
-            "places": {name: place(self.backend, name) for name in ("unsupported", "lacks")},
-            "faults": faults(self.backend),
+            "name": declared.name,
+            "engine": declared.name,  # which stays, whatever the adapter is called
+            "version": declared.version,
+            "measured": measured,
+            "modes": declared.modes,
+            "unsupported": [[*key, reason] for key, reason in declared.unsupported.items()],
+            "lacks": declared.lacks,
+            "settings": [[setting.name, setting.objective, setting.promises] for setting in declared.settings],
+            "adam": declared.adam,
+            "kink": declared.kink,
+            "numeric": declared.numeric,
+            "deviations": [dataclasses.asdict(deviation) for deviation in declared.deviations],
+            "probed": probed,
+            "places": {name: place(self.backend, name) for name in ("unsupported", "lacks", "modes", "version")},
+            "faults": faults or belied(self.backend, declared.name, measured),
         }
 
     def apply(self, formula: Formula, params: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -116,6 +138,26 @@ class Engine:
         after = {f"params[{key!r}]": self._out(tensor) for key, tensor in params_in.items()}
         after |= {f"data[{key!r}]": self._out(tensor) for key, tensor in data_in.items()}
         return results, after
+
+    def calls(
+        self, loss: Formula, points: list[Mapping[str, np.ndarray]], data: Mapping[str, np.ndarray], rate: float
+    ) -> tuple[dict[str, list[int]], list[str]]:
+        """Return how often Python calls ``loss`` for a gradient at each of ``points``, and in each of as many training steps.
+
+        The second result are the engines that are imported after that.
+        """
+        from backends import engines
+
+        counted = _Counted(loss)
+        gradients = []
+        for point in points:
+            self.backend.value_and_grad(counted, self._in(point), self._in(data))
+            gradients.append(counted.since_last())
+        run = self.backend.train(counted, self._in(points[0]), [self._in(data)] * len(points), rate)
+        steps = [counted.since_last() for _ in run]
+        if len(steps) != len(points):
+            raise ValueError(f"{self.backend.name}: training ended after {len(steps)} of {len(points)} steps")
+        return dict(zip(STAGES, (gradients, steps), strict=True)), list(engines())
 
     def follows(self, array: np.ndarray) -> bool:
         """Whether a tensor made from ``array`` changes when the array does."""

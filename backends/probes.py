@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from backends.base import FLUSHED, NUMERIC, Backend
+from backends.base import FLUSHED, NUMERIC, Backend, printable
 
 
 def probe(backend: Backend) -> dict[str, str]:
@@ -17,7 +17,7 @@ def _answer(name: str, backend: Backend) -> str:
     try:
         return {"matmul": _matmul_bits, "subnormals": _subnormals}[what](backend, np.dtype(dtype))
     except Exception as error:  # a backend need not have float64, or matrices
-        return f"raises {type(error).__name__}"
+        return f"raises {printable(type(error).__name__)}"
 
 
 def _matmul_bits(backend: Backend, dtype: np.dtype) -> str:

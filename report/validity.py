@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -32,10 +33,10 @@ Cells = dict[tuple[str, str], dict[str, list[Record]]]
 def claims(records: Sequence[Record], asked: Iterable[str] = (), lost: Sequence[str] = ()) -> list[str]:
     """Say which backends agree on how many programs, why not on the others, and what became of every cell.
 
-    ``asked`` are the backends that the run was asked for, ``lost`` says what of it is missing. No agreement is claimed between
-    fewer than two engines, nor where a backend is missing or was not judged at all, or a part of the run is lost. A program
-    (case, level and dtype) is agreed on if every backend that has its level conforms in every check, loss and gradient among
-    them and the same in all, keeps the contract in that dtype, and computes in its stated numeric modes.
+    ``asked`` are the backends that the run was asked for, ``lost`` says what of it is missing. No agreement is claimed without
+    two backends that share no engine, nor where a backend is missing or was not judged at all, or a part of the run is lost.
+    A program (case, level and dtype) is agreed on if every backend that has its level conforms in every check, loss and
+    gradient among them and the same in all, keeps the contract in that dtype, and computes in its stated numeric modes.
     """
     checks = [check for check in records if check["kind"] == "check"]
     cells: Cells = {}
@@ -47,6 +48,7 @@ def claims(records: Sequence[Record], asked: Iterable[str] = (), lost: Sequence[
     else:
         lines = [_agreement(records, checks, cells, asked)] if checks else []
     lines += [f"{backend} {dtype}: {words}" for (backend, dtype), words in other_modes(records).items() if words]
+    lines += _only_stated(records)
     return [*lines, _cells(cells)] if cells else lines
 
 
@@ -62,26 +64,50 @@ def other_modes(records: Sequence[Record]) -> dict[tuple[str, str], str]:
     return found
 
 
+def engines(records: Iterable[Record]) -> dict[str, set[str]]:
+    """Map each backend to its engines: the known frameworks that it has imported or, without any, the name that it states."""
+    found: dict[str, set[str]] = {}
+    for backend in of_kind(list(records), "backend"):
+        found.setdefault(backend["name"], set()).update(backend.get("measured") or [backend["engine"]])
+    return found
+
+
+def _only_stated(records: Sequence[Record]) -> list[str]:
+    stated = [backend for backend in of_kind(list(records), "backend") if backend.get("measured") == {}]
+    return [
+        f"{backend['name']}: its engine, {backend['engine']} {backend['version']}, is stated and not measured: it has imported "
+        "none of the known frameworks"
+        for backend in stated
+    ]
+
+
 def _agreement(records: Sequence[Record], checks: Sequence[Record], cells: Cells, asked: Iterable[str]) -> str:
-    engines = {backend["name"]: backend["engine"] for backend in of_kind(list(records), "backend")}
+    known = engines(records)
+
+    def are_two(backends: Iterable[str]) -> bool:
+        return any(known.get(a, {a}).isdisjoint(known.get(b, {b})) for a, b in itertools.combinations(backends, 2))
+
     ran = sorted({check["backend"] for check in checks if _numeric(check) and check["verdict"] in ("conforms", "deviates")})
     absent = sorted({check["backend"] for check in checks if check["verdict"] == "missing"} | {*asked} - {*ran})
     if absent:
         return f"no agreement is claimed: asked for and missing or not judged: {', '.join(absent)}"
-    if (count := len({engines.get(backend, backend) for backend in ran})) < 2:
-        return f"no agreement is claimed: {count} engine{'' if count == 1 else 's'} ran"
+    if not ran:
+        return "no agreement is claimed: 0 engines ran"
+    if not are_two(ran):
+        shared = "; ".join(f"{backend} computes with {', '.join(sorted(known.get(backend, {backend})))}" for backend in ran)
+        return f"no agreement is claimed: 1 engine ran: {shared}"
     modes = other_modes(records)
     broken = {(check["backend"], check["dtype"]) for check in checks if check["case"] == "contract" and is_red(check)}
     found: Counter[str] = Counter()
     for (_, dtype), cell in cells.items():
         # Whoever lacks the level takes no part.
         parts = {name: here for name, here in cell.items() if {verdict(check) for check in here} != {"unsupported"}}
-        if len({engines.get(name, name) for name in parts}) < 2:
+        if not are_two(parts):
             continue
         reasons = {BY_VERDICT.get(verdict(check), NO_ANSWER) for here in parts.values() for check in here}
         reasons |= {CONTRACT for name in parts if (name, dtype) in broken}
         # A backend without a record of itself, as in a part of a results file, has none to be held to.
-        reasons |= {OTHER_MODE for name in parts if name in engines and modes.get((name, dtype), "not probed")}
+        reasons |= {OTHER_MODE for name in parts if name in known and modes.get((name, dtype), "not probed")}
         reasons |= {"" if _alike(parts.values()) else NOT_ALIKE}
         found[next((reason for reason in REASONS if reason in reasons), "")] += 1
     agreed = found.pop("", 0)

@@ -93,7 +93,7 @@ class Subject:
         if method == "path":
             run = arguments[0] if arguments else self.training
             arguments = (run.loss, run.params, run.seen(0))
-        elif method not in ("apply", "gradients", "gradients_twice"):
+        elif method not in ("apply", "gradients", "gradients_twice", "calls"):
             return None
         formula, points, data = arguments[:3]
         reasons = {operation: why for dtype, operation, why in self.describe()["unsupported"] if dtype == self.dtype}

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from backends.base import CONVENTIONS, FUNCTIONS, SCALARS_KEEP_DTYPE
+from backends import is_installed
+from backends.base import COMPILED, CONVENTIONS, EAGER, FUNCTIONS, SCALARS_KEEP_DTYPE
 from oracle.verdict import DEVIATES, UNINFORMATIVE, Judgement
 from tests.judging import (
     clause,
@@ -165,3 +166,38 @@ def test_optimizer(subject):
     told_apart = wrong.verdict == DEVIATES and not wrong.declared
     judgements["convention of adam"] = clause(told_apart, f"its Adam adds {other} as well as what is declared")
     subject.conclude(judgements)
+
+
+@pytest.mark.quantity("version")
+def test_version(subject):
+    """The version that the adapter states is that of the framework which it has imported."""
+    description = subject.describe()
+    engine, stated, place = (description[name] for name in ("engine", "version", "places"))
+    measured = {name: version for name, version in description["measured"].items() if version}
+    measured = {engine: measured[engine]} if engine in measured else measured
+    off = f"states version {stated} in {place['version']}; installed: {measured}"
+    judgement = clause(any(is_installed(stated, version) for version in measured.values()), off)
+    unknown = Judgement(UNINFORMATIVE, f"version {stated} of {engine} is only stated: no known framework is installed for it")
+    subject.conclude({"version": judgement if measured else unknown})
+
+
+@pytest.mark.quantity("modes")
+def test_modes(subject):
+    """A formula is called by each of several equal computations where they are eager, by the first where they are compiled."""
+    points = [{"w": np.array([factor, -factor / 2], subject.dtype)} for factor in (1, 2, 3)]
+
+    def loss(ops, params, data):
+        return ops.sum(params["w"] * data["x"])
+
+    calls, engines = subject.call("calls", loss, points, {"x": np.array([0.5, 4], subject.dtype)}, 0.125)
+    description = subject.describe()
+    judgements = {}
+    for stage, (first, *others) in calls.items():
+        found = EAGER if all(others) else COMPILED if not any(others) else "neither eager nor compiled"
+        stated, place = description["modes"][stage], description["places"]["modes"]
+        message = f"calls the formula {[first, *others]} times, which is {found}; modes states {stated!r} in {place}"
+        judgements[f"{stage} mode"] = clause(first > 0 and found == stated, message)
+    # The suite itself brings its tape, with what it sends.
+    late = {*engines} - {*description["measured"], "numpy"}
+    message = f"has imported {sorted(late)} only to compute: import frameworks at the top of the adapter's file"
+    subject.conclude(judgements | {"engine": clause(not late, message)})

@@ -33,7 +33,7 @@ WHOSE = {"backend": "numpy", "level": "autodiff", "dtype": "float64", "case": "x
 BACKEND, CASE, PLAIN, FULL, CLASSIFIER, OTHER = range(6)
 RECORDS = [
     {
-        "kind": "backend", "name": "numpy", "engine": "numpy", "version": "2.0",
+        "kind": "backend", "name": "numpy", "engine": "numpy", "version": "2.0", "measured": {"numpy": "2.0.1"},
         "modes": {"gradient": "eager", "training": "eager"},
         "unsupported": [["float16", "exp", "a reason"]], "lacks": {"class": "a reason"},
         "settings": [["a loss", "squared error", "sum"]], "adam": "epsilon", "kink": 0.0, "places": {"lacks": "a.py"},
@@ -326,8 +326,8 @@ def test_a_backend_that_is_described_twice_is_shown_twice(tmp_path):
     """Descriptions that contradict each other are shown as they stand."""
     document = DOCUMENT | {"records": [*RECORDS, RECORDS[BACKEND] | {"version": "3.0"}]}
     page = page_of(tmp_path, json.dumps(document).encode())
-    assert "| numpy | 2.0 | eager |" in page
-    assert "| numpy | 3.0 | eager |" in page
+    assert "| numpy | numpy 2.0.1 | 2.0 | eager |" in page
+    assert "| numpy | numpy 2.0.1 | 3.0 | eager |" in page
 
 
 STRINGS = [path for path in places(DOCUMENT) if isinstance(at(DOCUMENT, path), str)]
