@@ -11,6 +11,7 @@ import importlib.metadata
 import importlib.util
 import sys
 import types
+from collections.abc import Mapping
 from functools import cache
 
 from packaging.version import InvalidVersion, Version
@@ -84,33 +85,33 @@ def is_installed(stated: str, installed: str) -> bool:
     return a.public == b.public and (None in (a.local, b.local) or a.local == b.local)
 
 
-def engines() -> dict[str, str]:
-    """Map the engines of this process to their installed versions, which are empty where no distribution is installed.
+def engines(modules: Mapping[str, object] = sys.modules) -> dict[str, str]:
+    """Map the engines among ``modules`` to their installed versions, which are empty where no distribution is installed.
 
-    They are the known frameworks that it has imported; numpy is one where the suite's own tape is imported, which
-    differentiates for it. What one of them only brings along is none, unless other code holds something of it.
+    They are the known frameworks; but numpy, which every process imports, is one where the suite's own tape is, which
+    differentiates for it, and what another framework only brings along is none, unless other code holds something of it.
     """
-    found = [name for name in FRAMEWORKS if (TAPE if name == "numpy" else name) in sys.modules]
+    found = [name for name in FRAMEWORKS if (TAPE if name == "numpy" else name) in modules]
     brought = {(name, other) for name in found for other in BROUGHT.get(name, ()) if other in found}
     for name, other in brought:
-        if not _is_held(other, {name, *LAYERS.get(name, ()), other, *PARTS.get(other, ())}):
+        if not _is_held(other, {name, *LAYERS.get(name, ()), other, *PARTS.get(other, ())}, modules):
             found.remove(other)
     return {name: installed(name).get(name, "") for name in found}
 
 
-def _is_held(package: str, insiders: set[str]) -> bool:
+def _is_held(package: str, insiders: set[str], modules: Mapping[str, object]) -> bool:
     """Whether a module outside ``insiders`` has imported ``package``, a module of it, or a function or class from it."""
-    # By type and not by isinstance, which wakes up what is imported lazily.
-    modules = {name: module for name, module in list(sys.modules.items()) if issubclass(type(module), types.ModuleType)}
-    theirs = {id(module) for name, module in modules.items() if name.partition(".")[0] == package}
+    theirs = {id(module) for name, module in list(modules.items()) if name.partition(".")[0] == package}
 
     def is_theirs(value: object) -> bool:
+        # By type and not by isinstance, which wakes up what is imported lazily.
         if issubclass(type(value), (types.FunctionType, type)):
             return str(value.__module__).partition(".")[0] == package
         return id(value) in theirs
 
-    outside = (module for name, module in modules.items() if name.partition(".")[0] not in insiders)
-    return any(is_theirs(value) for module in outside for value in list(vars(module).values()))
+    outside = [module for name, module in list(modules.items()) if name.partition(".")[0] not in insiders]
+    spaces = [vars(module) for module in outside if issubclass(type(module), types.ModuleType)]
+    return any(is_theirs(value) for space in spaces for value in list(space.values()))
 
 
 @cache

@@ -225,7 +225,8 @@ def read(backend: Backend) -> tuple[SimpleNamespace, list[str]]:
     def given(name: str, reader: Reader, otherwise: Any) -> Any:
         return taken(place(backend, name), name, lambda: reader(getattr(backend, name)), otherwise)
 
-    declared = {name: given(name, reader, vars(Backend).get(name, "")) for name, reader in KINDS.items()}
+    own = vars(Backend) | {"name": "", "version": ""}
+    declared = {name: given(name, reader, own[name]) for name, reader in KINDS.items()}
     deviations = [
         taken(_line(entry) or place(backend, "deviations"), f"deviations[{index}]", partial(_object(Deviation), entry), None)
         for index, entry in enumerate(given("deviations", _tuple(lambda entry: entry), ()))

@@ -175,8 +175,9 @@ def test_version(subject):
     engine, stated, place = (description[name] for name in ("engine", "version", "places"))
     measured = {name: version for name, version in description["measured"].items() if version}
     measured = {engine: measured[engine]} if engine in measured else measured
-    off = f"states version {stated} in {place['version']}; installed: {measured}"
-    judgement = clause(any(is_installed(stated, version) for version in measured.values()), off)
+    installed = ", ".join(f"{name} {version}" for name, version in measured.items())
+    message = f"states version {stated} in {place['version']}; installed is {installed}"
+    judgement = clause(any(is_installed(stated, version) for version in measured.values()), message)
     unknown = Judgement(UNINFORMATIVE, f"version {stated} of {engine} is only stated: no known framework is installed for it")
     subject.conclude({"version": judgement if measured else unknown})
 
@@ -195,9 +196,11 @@ def test_modes(subject):
     for stage, (first, *others) in calls.items():
         found = EAGER if all(others) else COMPILED if not any(others) else "neither eager nor compiled"
         stated, place = description["modes"][stage], description["places"]["modes"]
-        message = f"calls the formula {[first, *others]} times, which is {found}; modes states {stated!r} in {place}"
+        message = (
+            f"calls the formula {[first, *others]} times, which is {found}; modes states {stated!r} for the {stage} in {place}"
+        )
         judgements[f"{stage} mode"] = clause(first > 0 and found == stated, message)
     # The suite itself brings its tape, with what it sends.
     late = {*engines} - {*description["measured"], "numpy"}
-    message = f"has imported {sorted(late)} only to compute: import frameworks at the top of the adapter's file"
+    message = f"has imported {', '.join(sorted(late))} only to compute: import it at the top of the adapter's file"
     subject.conclude(judgements | {"engine": clause(not late, message)})

@@ -69,14 +69,6 @@ class Short(Numpy):
         return itertools.islice(super().train(*arguments), 5)
 
 
-class NoVersion(Numpy):
-    """Cannot say which version it is."""
-
-    @property
-    def version(self) -> str:
-        raise LookupError("no version")
-
-
 class Raises(Numpy):
     """Has no logarithm."""
 

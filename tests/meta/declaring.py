@@ -97,6 +97,27 @@ class Unknown(Numpy):
     deviations = (Deviation("tangent", ("float64",), **NONE, absolute=2),)
 
 
+class OtherKinds(Numpy):
+    """Declares values that no results file can hold, or that the report refuses."""
+
+    kink = np.float32(0)
+    lacks: ClassVar = dict.fromkeys(Numpy.lacks)
+
+
+class MovesTheCursor(Numpy):
+    """Declares what a terminal would obey."""
+
+    name = "\x1b[2Jnumpy"
+
+
+class Unreadable(Numpy):
+    """Cannot say which version it is."""
+
+    @property
+    def version(self) -> str:
+        raise LookupError("no version")
+
+
 class Counted(Numpy):
     """Writes down that it was made."""
 

@@ -2,15 +2,23 @@
 
 import dataclasses
 import inspect
+import itertools
+import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
 from backends import declarations
-from backends.base import HYPERPARAMETERS, OPTIMIZER_DTYPE, Deviation, Setting
+from backends.base import HYPERPARAMETERS, OPTIMIZER_DTYPE, Backend, Deviation, Setting
+from backends.engine import Engine
 from backends.numpy import Numpy
 from tests.meta import declaring
+from tests.meta.conftest import ROOT
 from tests.meta.declaring import NONE
 
 DECLARING = "tests.meta.declaring:"
@@ -91,9 +99,22 @@ def declared(**fields):
     return {"deviations": (Deviation(**{"subject": "tanh", "dtypes": ("float64",), **NONE} | fields),)}
 
 
+def adapter(attributes):
+    """Return an adapter that declares ``attributes``."""
+    kind = type("Adapter", (Numpy,), {"__module__": __name__})
+    for name, value in attributes.items():  # and not at once, as ABC asks each whether it is abstract
+        setattr(kind, name, value)
+    return kind()
+
+
+def faults_of(attributes):
+    return declarations.read(adapter(attributes))[1]
+
+
 SQUARES = Setting("squares", "squared error", "sum", max)
 RATE = {"subject": HYPERPARAMETERS, "through": "float32", "what": ("rate",), "of": ("sgd",)}
 LEVELS = {"lacks": {}}
+STEPS = {"gradient": "eager", "training": "eager"}
 
 
 @pytest.mark.parametrize(
@@ -125,33 +146,289 @@ LEVELS = {"lacks": {}}
             "has some of 'through', 'what' and 'of', which mean nothing without each other",
         ),
         (declared(subject=OPTIMIZER_DTYPE, widens=True, what=("rate",)) | LEVELS, "mean nothing without each other"),
+        ({"modes": {"gradient": "lazy", "training": "eager"}}, "modes names 'lazy'; known: 'eager', 'compiled'"),
+        ({"modes": {"gradient": "eager"}}, "modes has to state 'gradient', 'training'; missing or unknown: 'training'"),
+        ({"modes": STEPS | {"step": "eager"}}, "modes has to state 'gradient', 'training'; missing or unknown: 'step'"),
+        ({"numeric": {}}, "numeric has to state 'float32 matmul', 'float64 matmul', "),
+        ({"settings": (Setting("", "squared error", "sum", max),)}, "a setting has no name"),
+        (declared(reason=" ", absolute=1), "the Deviation of 'tanh' has no reason"),
         (declared(**RATE), "is one of optimisers, and the level 'optimizer' is declared to be lacking"),
     ],
 )
 def test_words_that_mean_nothing_are_faults(attributes, words):
     """Each is said with its file, and with the words that mean something."""
-    [fault] = declarations.faults(type("Adapter", (Numpy,), attributes | {"__module__": __name__})())
+    [fault] = faults_of(attributes)
     assert re.match(r"tests/meta/test_declarations\.py(:\d+)?: ", fault)
     assert words in fault
+
+
+@pytest.mark.parametrize(
+    ("attributes", "words"),
+    [
+        ({"kink": np.float32(0)}, r"kink: got .*0\.0.* \(float32\); expected a Python number from 0 to 1"),
+        ({"kink": np.array(0.0)}, r"kink: got array\(0\.\) \(ndarray\); expected a Python number from 0 to 1"),
+        ({"kink": True}, r"kink: got True \(bool\); expected a Python number"),
+        ({"kink": np.nan}, r"kink: got nan \(float\); expected a Python number"),
+        ({"kink": 2}, r"kink: got 2 \(int\); expected a Python number from 0 to 1"),
+        ({"name": b"numpy"}, r"name: got b'numpy' \(bytes\); expected a str"),
+        ({"name": " "}, r"name: got ' ' \(str\); expected a str that says something"),
+        ({"version": (1, 2)}, r"version: got \(1, 2\) \(tuple\); expected a str"),
+        ({"version": property(lambda self: 1 // 0)}, "version: reading it raises ZeroDivisionError"),
+        ({"modes": None}, r"modes: got None \(NoneType\); expected a dict"),
+        ({"modes": STEPS | {"gradient": 1}}, r"modes\['gradient'\]: got 1 \(int\); expected a str"),
+        ({"modes": {1: "eager"}}, r"modes, a key: got 1 \(int\); expected a str"),
+        ({"lacks": {"class": None}}, r"lacks\['class'\]: got None \(NoneType\); expected a str"),
+        ({"lacks": {"class": ""}}, r"lacks\['class'\]: got '' \(str\); expected a str that says something"),
+        ({"unsupported": {"exp": "none"}}, r"unsupported, a key: got 'exp' \(str\); expected a pair of str"),
+        ({"unsupported": {("float64", "exp"): {1}}}, r"unsupported\[\('float64', 'exp'\)\]: got \{1\} \(set\); expected a str"),
+        ({"settings": None}, r"settings: got None \(NoneType\); expected a tuple"),
+        ({"settings": ("squares",)}, r"settings\[0\]: got 'squares' \(str\); expected a Setting"),
+        (
+            {"settings": (Setting("a", "squared error", "sum", None),)},
+            r"settings\[0\]\.compute: got None .*; expected a function",
+        ),
+        ({"adam": ["epsilon"]}, r"adam: got \['epsilon'\] \(list\); expected a str"),
+        ({"numeric": {"float32 matmul": 24}}, r"numeric\['float32 matmul'\]: got 24 \(int\); expected a str"),
+        ({"deviations": 3}, r"deviations: got 3 \(int\); expected a tuple"),
+        ({"deviations": ("tanh",)}, r"deviations\[0\]: got 'tanh' \(str\); expected a Deviation"),
+        (declared(dtypes="float64", absolute=1), r"deviations\[0\]\.dtypes: got 'float64' \(str\); expected a tuple"),
+        (declared(dtypes=(np.float64,), absolute=1), r"deviations\[0\]\.dtypes\[0\]: got .*float64.*; expected a str"),
+        (declared(subject=np.zeros(2), absolute=1), r"deviations\[0\]\.subject: got array\(\[0\., 0\.\]\)"),
+        (declared(absolute=np.inf), r"deviations\[0\]\.absolute: got inf \(float\); expected a Python number from 0"),
+        (declared(absolute=-1), r"deviations\[0\]\.absolute: got -1 \(int\)"),
+        (declared(absolute=10**400), r"deviations\[0\]\.absolute: got 1000+\.\.\.0+ \(int\)"),
+        (declared(subject="@", widens=1), r"deviations\[0\]\.widens: got 1 \(int\); expected a bool"),
+        (declared(reason={"a"}, absolute=1), r"deviations\[0\]\.reason: got {'a'} \(set\); expected a str"),
+    ],
+)
+def test_values_of_another_kind_are_faults(attributes, words):
+    """One sentence says where, which one, what stands there and what is expected."""
+    [fault] = faults_of(attributes)
+    assert re.search(words, fault), fault
+    line = r":\d+" if "deviations[0]." in fault else ""  # a Deviation knows its line
+    assert re.match(rf"tests/meta/test_declarations\.py{line}: ", fault)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("x" * 1001, "'xxx"),
+        ("two\nlines", r"'two\nlines'"),
+        ("\x1b[2Jcleared", r"'\x1b[2Jcleared'"),
+        ("\ud800", r"'\ud800'"),
+        ("\u202eesrever", r"'\u202eesrever'"),
+    ],
+    ids=["long", "lines", "escape", "surrogate", "bidi"],
+)
+def test_text_is_one_printable_line(value, words):
+    """What no file could hold, no table could show, or a terminal would obey is refused, and quoted in what it may print."""
+    for attributes in ({"name": value}, {"lacks": {"class": value}}, declared(reason=value, absolute=1)):
+        [fault] = faults_of(attributes)
+        assert f"got {words}" in fault
+        assert "; expected one line of at most 1000 printable characters" in fault
+        assert fault.isprintable()
+    assert faults_of(declared(reason="x" * 1000, absolute=1)) == []
+
+
+def test_every_declaration_has_a_kind():
+    """Nothing that the contract has an adapter declare is taken as it comes."""
+    declared = {*Backend.__annotations__, *(name for name, value in vars(Backend).items() if isinstance(value, property))}
+    assert {*declarations.KINDS, "deviations"} == declared
+
+
+def raising(*_):
+    raise LookupError("\x1b[2J")
+
+
+class Raises:
+    """Whose every use raises."""
+
+    __repr__ = __str__ = __hash__ = __eq__ = __iter__ = __len__ = __bool__ = __float__ = __getattribute__ = raising
+
+
+class Screams(Raises):
+    """Whose repr is long and moves the cursor."""
+
+    def __repr__(self):
+        return "\x1b[2J\ud800" * 10**6
+
+
+class Pretends:
+    """Calls itself a str, as far as isinstance asks it."""
+
+    __class__ = str
+
+
+class Text(str):
+    """A str that says something else each time it is used."""
+
+    __slots__ = ()
+    __str__ = __repr__ = __eq__ = __hash__ = __len__ = __iter__ = isprintable = strip = raising
+
+
+class Number(float):
+    """A float that compares with nothing."""
+
+    __repr__ = __eq__ = __le__ = __ge__ = __pos__ = __float__ = __hash__ = raising
+
+
+class Endless(dict):
+    """A dict that has no end."""
+
+    def items(self):
+        return ((str(number), "none") for number in itertools.count())
+
+
+class Uneven(dict):
+    """A dict whose items are no pairs."""
+
+    def items(self):
+        return [(1, 2, 3), 4]
+
+
+class NoMapping(dict):
+    """A dict that cannot be read."""
+
+    items = keys = __iter__ = __len__ = __getitem__ = raising
+
+
+class EndlessTuple(tuple):
+    """A tuple that has no end."""
+
+    __slots__ = ()
+
+    def __iter__(self):
+        return itertools.repeat("float64")
+
+
+class Metaclass(type):
+    """A class without a name."""
+
+    __name__ = property(raising)
+    __subclasscheck__ = __instancecheck__ = raising
+
+
+NAMELESS = Metaclass("Nameless", (), {})()
+SELF = []
+SELF.append(SELF)
+VALUES = (
+    None, True, 3, -1, 0.5, -0.0, 10**400, 10**5000, np.nan, np.inf, 1j, b"x", "", " ", "x", "x" * 10**6, "\x1b[2J", "\ud800",
+    "a\nb", np.float32(0), np.float64(0.5), np.array(0.0), np.zeros(2), np.str_("epsilon"), np.bool_(1), {1}, [], (), {}, SELF,
+    object(), int, max, Raises(), Screams(), Pretends(), Text("epsilon"), Number(0.5), NAMELESS, iter("ab"), range(9),
+    Endless(), Uneven(a="b"), NoMapping(a="b"), EndlessTuple("ab"), property(raising),
+)  # fmt: skip
+SCHEMA = json.loads((ROOT / "report" / "results.schema.json").read_text())
+ATTRIBUTES = (*declarations.KINDS, "deviations")
+BACKEND = Draft202012Validator({"$ref": "#/$defs/backend", "$defs": SCHEMA["$defs"]})
+
+
+def check_description(attributes):
+    """Describe an adapter that declares ``attributes``: faults that can be printed, or what a results file may hold."""
+    description = Engine(adapter(attributes)).describe()
+    faults = description.pop("faults")
+    assert all(type(fault) is str and fault.isprintable() and len(fault) <= 2000 * 10 for fault in faults)
+    text = json.dumps({"kind": "backend"} | description, allow_nan=False)
+    text.encode("ascii")
+    if not faults:
+        BACKEND.validate(json.loads(text))
+    assert not foreign(description)
+    return faults
+
+
+def foreign(value):
+    """Return the types in a description that are not Python's own: to unpickle them would import an adapter's module."""
+    if type(value) in (dict, list, tuple):
+        parts = [*value.items()] if type(value) is dict else value
+        return set().union(*map(foreign, parts)) if parts else set()
+    return {type(value)} - {str, int, float, bool}
+
+
+@pytest.mark.parametrize("name", ATTRIBUTES)
+def test_no_declaration_stops_a_description(name):
+    """Whatever an adapter declares, alone or inside what is expected, there is a fault or what a results file may hold."""
+    found = [check_description({name: value}) for value in VALUES]
+    assert sum(map(bool, found)) > len(VALUES) / 2
+
+
+WRAPPED = {
+    "modes": lambda value: {"gradient": value, "training": "eager"},
+    "lacks": lambda value: {"class": value},
+    "unsupported": lambda value: {("float64", "exp"): value},
+    "numeric": lambda value: Numpy.numeric | {"float32 matmul": value},
+    "settings": lambda value: [value],
+    "deviations": lambda value: [value],
+}
+
+
+@pytest.mark.parametrize("name", WRAPPED)
+def test_no_entry_stops_a_description(name):
+    """So it is with what lies inside a declaration."""
+    for value in VALUES:
+        check_description({name: WRAPPED[name](value)})
+
+
+@pytest.mark.parametrize("kind", [Deviation, Setting])
+def test_no_field_stops_a_description(kind):
+    """So it is with every field of a Deviation and a Setting, also where an array makes == ambiguous."""
+    sound = SQUARES if kind is Setting else declared(absolute=1)["deviations"][0]
+    attribute = "settings" if kind is Setting else "deviations"
+    for field in dataclasses.fields(kind):
+        for value in VALUES:
+            check_description({attribute: (dataclasses.replace(sound, **{field.name: value}),) * 2})
+
+
+WORDS = ("class", "modules", "exp", "float64", "gradient", "eager", "sum", ("float64", "exp"))
+LEAVES = st.integers(0, len(VALUES) - 1).map(lambda index: VALUES[index]) | st.sampled_from(WORDS)
+NESTED = st.recursive(
+    LEAVES,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.lists(inner, max_size=3).map(tuple)
+        | st.dictionaries(st.sampled_from(["class", "gradient", "training", 3, ("float64", "exp")]), inner, max_size=3)
+        | st.builds(Deviation, *[inner] * 5, absolute=inner, widens=inner, what=inner, place=inner)
+        | st.builds(Setting, *[inner] * 4)
+    ),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=200, derandomize=True, database=None, deadline=None)
+@given(st.dictionaries(st.sampled_from(ATTRIBUTES), NESTED, min_size=1, max_size=3))
+def test_nothing_stops_a_description(attributes):
+    """So it is with any of these, nested in any way."""
+    check_description(attributes)
 
 
 def test_words_that_mean_something_are_none():
     """No fault is found in declarations that can be tested."""
     for name, *_ in STALE:
-        assert declarations.faults(getattr(declaring, name)()) == []
+        assert declarations.read(getattr(declaring, name)())[1] == []
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["plain", "xdist"])
-def test_an_unknown_word_stops_the_run(suite, tmp_path, workers):
-    """Exit status 4 before any test, whatever the other backends do; results of before are kept."""
+def test_a_fault_stops_the_run(suite, tmp_path, workers):
+    """An unknown word or a value of another kind, in sentences and with status 4, before any test, whatever the others do.
+
+    Results of before are kept.
+    """
     kept = tmp_path / "kept.json"
     kept.write_text("kept")
-    names = ("declaring:Unknown", "dies_at_import:Any", "broken_import:Any", "declaring:Speechless", "adapters:Sound")
+    faulty = [f"declaring:{name}" for name in ("Unknown", "OtherKinds", "MovesTheCursor", "Unreadable", "Speechless")]
+    names = (*faulty, "dies_at_import:Any", "broken_import:Any", "adapters:Sound")
     options = [option for name in names for option in ("--backend", f"tests.meta.{name}")]
     outcome = suite(*options, "--case", "line", "--time-limit", "6", f"--results={kept}", *workers)
     assert outcome.status == 4, outcome.text
     line = place("Unknown", 'Deviation("tangent"')
     assert f"ERROR: backend '{DECLARING}Unknown': {line}: the Deviation of 'tangent' names nothing; known: " in outcome.text
+    for name, words in (
+        ("OtherKinds", "lacks['modules']: got None (NoneType); expected a str"),
+        ("OtherKinds", "kink: got "),
+        ("MovesTheCursor", r"name: got '\x1b[2Jnumpy' (str); expected one line of at most 1000 printable characters"),
+        ("Unreadable", "version: reading it raises LookupError('no version') (LookupError)"),
+    ):
+        assert f"backend '{DECLARING}{name}': {FILE}: {words}" in outcome.text
+    assert "\x1b[2J" not in outcome.text
+    assert "INTERNALERROR" not in outcome.text
     assert kept.read_text() == "kept"
     assert " passed" not in outcome.text
     assert " failed" not in outcome.text

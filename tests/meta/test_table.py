@@ -59,9 +59,11 @@ def judged(backend, verdict="conforms", **more):
     ]
 
 
-def described(backend, engine="", **probed):
+def described(backend, engine="", measured=None, **probed):
     stated = {"float64 matmul": "53 bits", "float32 matmul": "24 bits"}
-    return {"kind": "backend", "name": backend, "engine": engine or backend, "numeric": stated, "probed": stated | probed}
+    facts = {} if measured is None else {"measured": dict.fromkeys(measured, "1.0")}
+    facts |= {"engine": engine or backend, "version": "2.0", "numeric": stated, "probed": stated | probed}
+    return {"kind": "backend", "name": backend, **facts}
 
 
 def test_agreement_is_claimed_only_where_all_conform():
@@ -82,7 +84,9 @@ def test_agreement_is_claimed_only_where_all_conform():
     assert counts(checks) == {"conforms": 10, "deviates": 2, "unsupported": 1}
 
 
-A, B = judged("a"), judged("b")
+A, B, C = judged("a"), judged("b"), judged("c")
+# Two of three that share an engine.
+SHARED = (("a", ["x"]), ("b", ["y"]), ("c", ["y"]))
 COARSE = described("b", **{"float64 matmul": "24 bits"})
 
 
@@ -93,7 +97,34 @@ COARSE = described("b", **{"float64 matmul": "24 bits"})
         ([*A, check("b", "crashed")], "no agreement is claimed: 1 engine ran"),
         ([*A, *B, check("c", "missing")], "no agreement is claimed: asked for and missing or not judged: c"),
         ([*A, *judged("b", "uninformative")], "no agreement is claimed: 1 engine ran"),
-        ([*A, *B, described("a", "numpy"), described("b", "numpy")], "no agreement is claimed: 1 engine ran"),
+        (
+            [*A, *B, described("a", "numpy"), described("b", "numpy")],
+            "no agreement is claimed: 1 engine ran: a computes with numpy; b computes with numpy",
+        ),
+        ([*A, *B, described("a", "x", ["numpy"]), described("b", "y", ["numpy"])], "no agreement is claimed: 1 engine ran: a"),
+        (
+            [*A, *B, described("a", "x", ["torch"]), described("b", "y", ["jax", "torch"])],
+            "no agreement is claimed: 1 engine ran: a computes with torch; b computes with jax, torch",
+        ),
+        # Each shares one with each other, and none is shared by all.
+        (
+            [*A, *B, *C, *(described(n, n, e) for n, e in (("a", ["x", "y"]), ("b", ["y", "z"]), ("c", ["z", "x"])))],
+            "no agreement is claimed: 1 engine ran",
+        ),
+        (
+            [*A, *B, *C, *(described(n, n, e) for n, e in (("a", ["x"]), ("b", ["x", "y"]), ("c", ["y"])))],
+            "agreement of all 3 backends (a, b, c), as far as they have the level, on 1 of 1 programs",
+        ),
+        (
+            [*A, *judged("b", case="nand"), *judged("c", case="nand"), *(described(n, n, e) for n, e in SHARED)],
+            "no agreement, as far as they have the level, on 0 of 0 programs",
+        ),
+        ([*A, *B, described("a", "x", []), described("b", "x", ["x"])], "no agreement is claimed: 1 engine ran"),
+        ([*A, *B, described("a", "x", []), described("b", "y", [])], "on 1 of 1 programs"),
+        (
+            [*A, *B, described("a", "x", []), described("b", "y", ["y"])],
+            "a: its engine, x 2.0, is stated and not measured: it has imported none of the known frameworks",
+        ),
         ([check("a"), check("b")], "no agreement is claimed: 0 engines ran"),
         ([*A, *B, check("b", "uninformative")], "no agreement, as far as they have the level, on 0 of 1 programs"),
         ([*A, *B, check("b", "uninformative")], ", 1 without a verdict in some check"),

@@ -330,6 +330,16 @@ def test_a_backend_that_is_described_twice_is_shown_twice(tmp_path):
     assert "| numpy | numpy 2.0.1 | 3.0 | eager |" in page
 
 
+@pytest.mark.parametrize("measured", [{}, None], ids=["nothing is measured", "it was not measured"])
+def test_what_is_only_stated_is_called_so(tmp_path, measured):
+    """An engine that is none of the known frameworks, and one in a file of before, have a name and a version as stated."""
+    found = RECORDS[BACKEND] | ({} if measured is None else {"measured": measured})
+    if measured is None:
+        del found["measured"]
+    document = put(DOCUMENT, ("records", BACKEND), found)
+    assert "| numpy | stated: numpy | stated: 2.0 | eager |" in page_of(tmp_path, json.dumps(document).encode())
+
+
 STRINGS = [path for path in places(DOCUMENT) if isinstance(at(DOCUMENT, path), str)]
 HOSTILE = (
     "\x1b[31m\x00\x07\u202e\u2066\u200b\ud800\r\n\n# h | `c` <b> &lt; ~~s~~ {{ 7 * 7 }} {% raw %} __import__('os') \x85\u2028$"
