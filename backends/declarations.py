@@ -47,17 +47,24 @@ MOST_SIZE = 1e308
 # Of a fault, which lists the words that are known.
 MOST_WORDS = 2000
 
+_name = vars(type)["__name__"].__get__  # whatever a class calls itself
 _short = reprlib.Repr()
 _short.maxstring = _short.maxother = 80
 
 
 def shown(value: object) -> str:
-    """Return the repr of ``value``, cut short, and its type in one printable line, whatever its repr does."""
+    """Return the repr of ``value``, cut short, in one printable line, whatever its repr does."""
     try:
-        words = f"{_short.repr(value)} ({type(value).__name__})"
+        words = _short.repr(value)
     except Exception:
         words = object.__repr__(value)
     return printable(words[:200])
+
+
+def modules(backend: Backend) -> list[str]:
+    """Return the modules of the classes that make up ``backend``, the contract aside."""
+    names = [vars(kind)["__module__"] for kind in type(backend).__mro__ if kind not in Backend.__mro__]
+    return list(dict.fromkeys(printable(name[:MOST_CHARACTERS]) if type(name) is str else shown(name) for name in names))
 
 
 def place(backend: Backend, attribute: str) -> str:
@@ -80,7 +87,7 @@ class _Wrong(Exception):
     """A value that is not of its kind; ``where`` it lies inside the declaration."""
 
     def __init__(self, got: object, expected: str, where: str = "") -> None:
-        super().__init__(f"{where}: got {shown(got)}; expected {expected}")
+        super().__init__(f"{where}: got {shown(got)} ({shown(_name(type(got)))[1:-1]}); expected {expected}")
         self.got = got
         self.expected = expected
         self.where = where

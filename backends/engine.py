@@ -81,11 +81,12 @@ class Engine:
     def describe(self) -> dict[str, Any]:
         """Return what the report says of this backend: its declarations, as plain values, its engines and its numeric modes.
 
-        ``engine`` is the framework as the adapter calls it, ``measured`` what it really imports (backends.engines), ``places``
-        the files of declarations that are no Deviation, and ``faults`` the sentences on those that cannot be.
+        ``engine`` is the framework as the adapter calls it, ``measured`` what it really imports (backends.engines), ``modules``
+        are those of its classes, ``places`` the files of declarations that are no Deviation, and ``faults`` the sentences on
+        those that cannot be.
         """
         from backends import engines
-        from backends.declarations import belied, place, read
+        from backends.declarations import belied, modules, place, read
         from backends.probes import probe
 
         declared, faults = read(self.backend)
@@ -96,6 +97,7 @@ class Engine:
             "engine": declared.name,  # which stays, whatever the adapter is called
             "version": declared.version,
             "measured": measured,
+            "modules": modules(self.backend),
             "modes": declared.modes,
             "unsupported": [[*key, reason] for key, reason in declared.unsupported.items()],
             "lacks": declared.lacks,

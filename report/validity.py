@@ -65,10 +65,14 @@ def other_modes(records: Sequence[Record]) -> dict[tuple[str, str], str]:
 
 
 def engines(records: Iterable[Record]) -> dict[str, set[str]]:
-    """Map each backend to its engines: the known frameworks that it has imported or, without any, the name that it states."""
+    """Map each backend to its engines: the known frameworks that it has imported.
+
+    Without any, its engine is its own: what stands for it is the name that it states, and the modules that it is made of.
+    """
     found: dict[str, set[str]] = {}
     for backend in of_kind(list(records), "backend"):
-        found.setdefault(backend["name"], set()).update(backend.get("measured") or [backend["engine"]])
+        own = [backend["engine"], *backend.get("modules", ())]
+        found.setdefault(backend["name"], set()).update(backend.get("measured") or own)
     return found
 
 

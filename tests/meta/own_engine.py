@@ -123,6 +123,13 @@ class Own(Backend):
             yield value, gradient, params
 
 
+class Renamed(Own):
+    """Claims to be another engine."""
+
+    name = "another"
+    version = "0.2"
+
+
 class CalledTorch(Own):
     """Claims to be a framework that it does not use."""
 

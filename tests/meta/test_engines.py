@@ -155,6 +155,7 @@ def test_a_sound_adapter_tells_no_lie(lies):
             [LYING + "Renamed", "numpy"],
             f"no agreement is claimed: 1 engine ran: numpy computes with numpy; {LYING}Renamed computes with numpy",
         ),
+        ([OWN + "Own", OWN + "Renamed"], "no agreement is claimed: 1 engine ran: "),
         ([OWN + "Own", "numpy"], f"agreement of all 2 backends (numpy, {OWN}Own), as far as they have the level, on 2 of 2"),
     ],
 )
@@ -170,4 +171,4 @@ def test_agreement_needs_two_engines(suite, tmp_path, names, words):
     stated = f"{OWN}Own: its engine, own 0.1, is stated and not measured: it has imported none of the known frameworks"
     assert (stated in outcome.text) is (OWN + "Own" in names)
     assert ("| stated: own | stated: 0.1 | eager | eager |" in text) is (OWN + "Own" in names)
-    assert f"| numpy | numpy {np.__version__} | {np.__version__} | eager | eager |" in text
+    assert (f"| numpy | numpy {np.__version__} | {np.__version__} | eager | eager |" in text) is ("numpy" in names)

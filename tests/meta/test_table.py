@@ -59,9 +59,9 @@ def judged(backend, verdict="conforms", **more):
     ]
 
 
-def described(backend, engine="", measured=None, **probed):
+def described(backend, engine="", measured=None, modules=(), **probed):
     stated = {"float64 matmul": "53 bits", "float32 matmul": "24 bits"}
-    facts = {} if measured is None else {"measured": dict.fromkeys(measured, "1.0")}
+    facts = {} if measured is None else {"measured": dict.fromkeys(measured, "1.0"), "modules": modules}
     facts |= {"engine": engine or backend, "version": "2.0", "numeric": stated, "probed": stated | probed}
     return {"kind": "backend", "name": backend, **facts}
 
@@ -120,7 +120,12 @@ COARSE = described("b", **{"float64 matmul": "24 bits"})
             "no agreement, as far as they have the level, on 0 of 0 programs",
         ),
         ([*A, *B, described("a", "x", []), described("b", "x", ["x"])], "no agreement is claimed: 1 engine ran"),
-        ([*A, *B, described("a", "x", []), described("b", "y", [])], "on 1 of 1 programs"),
+        ([*A, *B, described("a", "x", [], ["m"]), described("b", "y", [], ["n"])], "on 1 of 1 programs"),
+        (
+            [*A, *B, described("a", "x", [], ["m"]), described("b", "y", [], ["n", "m"])],
+            "no agreement is claimed: 1 engine ran: a computes with m, x; b computes with m, n, y",
+        ),
+        ([*A, *B, described("a", "x", ["torch"], ["m"]), described("b", "y", ["jax"], ["m"])], "on 1 of 1 programs"),
         (
             [*A, *B, described("a", "x", []), described("b", "y", ["y"])],
             "a: its engine, x 2.0, is stated and not measured: it has imported none of the known frameworks",

@@ -34,6 +34,7 @@ BACKEND, CASE, PLAIN, FULL, CLASSIFIER, OTHER = range(6)
 RECORDS = [
     {
         "kind": "backend", "name": "numpy", "engine": "numpy", "version": "2.0", "measured": {"numpy": "2.0.1"},
+        "modules": ["backends.numpy"],
         "modes": {"gradient": "eager", "training": "eager"},
         "unsupported": [["float16", "exp", "a reason"]], "lacks": {"class": "a reason"},
         "settings": [["a loss", "squared error", "sum"]], "adam": "epsilon", "kink": 0.0, "places": {"lacks": "a.py"},
