@@ -17,6 +17,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from backends.text import printable
+
 Tensor = Any
 Tensors = dict[str, Tensor]
 Model = Any  # of the framework, called with a batch of inputs
@@ -59,11 +61,6 @@ NUMERIC = {
     "float64 subnormals": "kept",
 }
 FLUSHED = "flushed to zero"
-
-
-def printable(text: str) -> str:
-    """Return ``text`` as one line that no terminal obeys: control and bidi characters, surrogates and the like escaped."""
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
 
 
 def place_of(file: str, line: int | None = None) -> str:

@@ -36,8 +36,8 @@ from backends.base import (
     Deviation,
     Setting,
     place_of,
-    printable,
 )
+from backends.text import printable
 
 OF_OPTIMIZERS = (HYPERPARAMETERS, OPTIMIZER_DTYPE)
 # No honest declaration comes near; without an end to them, one adapter could fill the results file of all.

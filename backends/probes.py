@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from backends.base import FLUSHED, NUMERIC, Backend, printable
+from backends.base import FLUSHED, NUMERIC, Backend
+from backends.text import printable
 
 
 def probe(backend: Backend) -> dict[str, str]:

@@ -24,10 +24,15 @@ def legible(text: str, most: int = MOST) -> str:
     return f"{_escaped(text[:first])}{LEFT_OUT.format(end - first)}{_escaped(text[end:])}"
 
 
-def _escaped(text: str) -> str:
-    """Control and bidi characters, surrogates and the like escaped."""
+def printable(text: str) -> str:
+    """Return ``text`` as one line."""
+    return _escaped(text, kept="")
+
+
+def _escaped(text: str, kept: str = "\n\t") -> str:
+    """Control and bidi characters, surrogates and the like escaped, but those that are kept."""
     return "".join(
-        character if character.isprintable() or character in "\n\t" else character.encode("unicode_escape").decode()
+        character if character.isprintable() or character in kept else character.encode("unicode_escape").decode()
         for character in text
     )
 
