@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from backends.base import OPTIMIZER_DTYPE, SCALARS_KEEP_DTYPE, Backend, Deviation, Formula, Program, Tensor, Tensors
+from backends.base import OPTIMIZER_DTYPE, SCALARS_KEEP_DTYPE, Backend, Deviation, Formula, Program, Tensor, Tensors, Words
 from backends.legacy import removed_names
 
 with removed_names():
@@ -16,6 +16,14 @@ with removed_names():
     import autograd.numpy as anp
     from autograd.misc import optimizers
     from autograd.scipy.special import expit
+
+OPTIMIZERS = Words(
+    "rule",
+    {
+        "sgd": lambda *run, rate: optimizers.sgd(*run, rate, mass=0.0),
+        "adam": lambda *run, rate, beta1, beta2, epsilon: optimizers.adam(*run, rate, b1=beta1, b2=beta2, eps=epsilon),
+    },
+)
 
 # The rule of numpy's value-based casting, replaced in numpy 2 (NEP 50).
 _PROMOTES = Deviation(
@@ -91,13 +99,15 @@ class Autograd(Backend):
             yield value, gradient, params
 
     def fit(self, program: Program) -> Iterator[tuple[Tensor, Tensors, Tensors]]:
-        if program.level in self.lacks:
-            return super().fit(program)
-        return self.optimize(program)
+        match program.level:
+            case "optimizer":
+                return self._optimize(program)
+            case _:
+                return super().fit(program)  # which raises
 
-    def optimize(self, program: Program) -> Iterator[tuple[Tensor, Tensors, Tensors]]:
+    def _optimize(self, program: Program) -> Iterator[tuple[Tensor, Tensors, Tensors]]:
         """The optimisers run by themselves and tell a callback; a step is known when the next one begins."""
-        batches, rule = list(program.data), program.optimizer
+        batches = list(program.data)
         losses: list[Tensor] = []
         told: list[tuple[Tensors, Tensors]] = []
 
@@ -109,10 +119,6 @@ class Autograd(Backend):
         def callback(params: Tensors, step: int, g: Tensors) -> None:
             told.append((params, g))
 
-        if rule.name == "adam":
-            hyper = {"b1": rule.beta1, "b2": rule.beta2, "eps": rule.epsilon}
-            end = optimizers.adam(gradient, program.params, callback, len(batches), rule.rate, **hyper)
-        else:
-            end = optimizers.sgd(gradient, program.params, callback, len(batches), rule.rate, mass=0.0)
+        end = program.optimizer.passed_to(OPTIMIZERS, gradient, program.params, callback, len(batches))
         ends = [params for params, _ in told[1:]] + [end]
         yield from ((value, g, after) for value, (_, g), after in zip(losses, told, ends, strict=True))

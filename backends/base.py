@@ -13,7 +13,7 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path as File
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -23,6 +23,27 @@ Tensor = Any
 Tensors = dict[str, Tensor]
 Model = Any  # of the framework, called with a batch of inputs
 Formula = Callable[[Any, Mapping[str, Tensor], Mapping[str, Tensor]], Tensor]
+Meaning = TypeVar("Meaning")
+
+
+def unknown(kind: str, word: str, known: Iterable[str]) -> ValueError:
+    """Return the error of a ``word`` that is not among those ``known`` of its ``kind``."""
+    return ValueError(f"unknown {kind} {word!r}; known: {', '.join(filter(None, known))}")
+
+
+class Words(dict[str, Meaning]):
+    """What the words of one kind mean to an adapter: ``Words("activation", {"tanh": torch.nn.Tanh})``.
+
+    To look up another word raises ValueError, which names it and those that are known.
+    """
+
+    def __init__(self, kind: str, meanings: Mapping[str, Meaning]) -> None:
+        super().__init__(meanings)
+        self.kind = kind
+
+    def __missing__(self, word: str) -> Meaning:
+        raise unknown(self.kind, word, self)
+
 
 # The named operations. An adapter defines every one, and each is measured against the truth on its own.
 FUNCTIONS = ("exp", "log", "tanh", "sigmoid")
@@ -40,7 +61,11 @@ STAGES = ("gradient", "training")
 MODES = EAGER, COMPILED = "eager", "compiled"
 OBJECTIVES = ("binary cross-entropy", "softmax cross-entropy", "squared error")
 REDUCTIONS = ("sum", "mean")
-RULES = ("sgd", "adam")
+# Update rules, each with its hyperparameters.
+RULES = Words("rule", {"sgd": ("rate",), "adam": ("rate", "beta1", "beta2", "epsilon")})
+# Whether a level leaves the step to the framework's optimiser. By hand, it is that of one of BY_HAND.
+NATIVE = Words("level", {"modules": False, "optimizer": True, "class": True})
+BY_HAND = ("sgd",)
 # Where Adam adds epsilon: to the square root of the corrected second moment, or of the plain one.
 CONVENTIONS = ("epsilon", "epsilon hat")
 # Clauses of the contract that a deviation may name, next to the named operations.
@@ -112,12 +137,17 @@ class Deviation:
 class Layer:
     """A dense layer at its start: activation(x @ kernel + bias). Shapes: kernel (inputs, units), bias (units,).
 
-    ``activation`` is ``sigmoid``, ``tanh``, ``relu`` or empty.
+    ``activation`` is ``sigmoid``, ``tanh``, ``relu`` or empty, the dtype of both arrays is one of DTYPES.
     """
 
     kernel: np.ndarray
     bias: np.ndarray
     activation: str
+
+    def __post_init__(self) -> None:
+        for array in (self.kernel, self.bias):
+            if array.dtype.name not in DTYPES:
+                raise unknown("dtype of a layer:", array.dtype.name, DTYPES)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,6 +163,27 @@ class Optimizer:
     beta1: float = 0.9
     beta2: float = 0.999
     epsilon: float = 1e-8
+
+    @property
+    def hyperparameters(self) -> dict[str, float]:
+        """The hyperparameters of this rule. Raises ValueError where another one is set, which nobody would heed."""
+        names = RULES[self.name]
+        for field in dataclasses.fields(self)[1:]:
+            if field.name not in names and getattr(self, field.name) != field.default:
+                raise unknown(f"hyperparameter of {self.name}:", field.name, names)
+        return {name: getattr(self, name) for name in names}
+
+    def passed_to(self, makers: Mapping[str, Any], *arguments: Any) -> Any:
+        """Return what ``makers[name]`` makes of ``arguments`` and of the hyperparameters, which it takes by keyword alone.
+
+        Raises ValueError for a rule that is not among ``makers``, and for a hyperparameter that its maker does not take.
+        """
+        make = makers[self.name]
+        taken = [each.name for each in inspect.signature(make).parameters.values() if each.kind is each.KEYWORD_ONLY]
+        for name in self.hyperparameters:
+            if name not in taken:
+                raise unknown(f"hyperparameter of {self.name}:", name, taken)
+        return make(*arguments, **self.hyperparameters)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -154,6 +205,17 @@ class Program:
     loss: Formula
     params: Tensors
     data: Iterable[Tensors]
+
+    @property
+    def native(self) -> bool:
+        """Whether the framework's own optimiser makes the steps, which are written by hand otherwise.
+
+        Raises ValueError for an unknown level, and for a rule that is not written by hand.
+        """
+        native = NATIVE[self.level]
+        if not native and self.optimizer.name not in BY_HAND:
+            raise unknown("rule by hand", self.optimizer.name, BY_HAND)
+        return native
 
 
 @dataclasses.dataclass(frozen=True)
@@ -179,6 +241,9 @@ class Backend(ABC):
     moment, or ``epsilon hat`` to that of the plain one. ``kink`` is the subgradient of relu that the framework takes at 0,
     in [0, 1]. ``numeric`` says in which numeric modes it computes: what backends/probes.py has to find, by the names of the
     probes. backends/declarations.py refuses what is of another kind.
+
+    A word that the adapter does not know raises, whichever method it is given to: nothing is computed in its place. Words
+    are best looked up in tables that see to it (Words).
     """
 
     name: ClassVar[str]
@@ -247,11 +312,11 @@ class Backend(ABC):
 
     def model(self, level: str, layers: Sequence[Layer]) -> Model:
         """Return the framework's own model of ``layers``, their start loaded, as ``level`` writes it."""
-        raise NotImplementedError(f"{self.name} has no level {level!r}")
+        raise NotImplementedError(f"{self.name} has no layers, asked for a model at the level {level!r}")
 
     def objective(self, name: str, reduction: str) -> Callable[[Tensor, Tensor], Tensor]:
         """Return the framework's own loss of outputs and targets, one of OBJECTIVES reduced by one of REDUCTIONS."""
-        raise NotImplementedError(f"{self.name} has no losses")
+        raise NotImplementedError(f"{self.name} has no losses, asked for the {reduction!r} of {name!r}")
 
     def fit(self, program: Program) -> Iterator[tuple[Tensor, Any, Any]]:
         """Prepare the program in the framework's own terms, then make one step for each of its batches.
@@ -259,4 +324,5 @@ class Backend(ABC):
         Yields, after the step, the loss and gradient before it and the parameters after it: kernel and bias of each layer
         in turn, in their shapes as ``Layer`` has them, or, where ``program.params`` were trained, under their names.
         """
-        raise NotImplementedError(f"{self.name} has no level {program.level!r}")
+        known = ", ".join(level for level in LEVELS if level not in self.lacks)
+        raise NotImplementedError(f"{self.name} has no level {program.level!r}; known: {known}")

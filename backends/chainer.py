@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from backends.base import Backend, Deviation, Formula, Layer, Model, Program, Setting, Tensor, Tensors
+from backends.base import Backend, Deviation, Formula, Layer, Model, Program, Setting, Tensor, Tensors, Words
 from backends.legacy import removed_names
 
 with removed_names():
@@ -16,8 +16,17 @@ with removed_names():
     import chainer.functions as F
     import chainer.links as L
 
-ACTIVATIONS = {"sigmoid": F.sigmoid, "tanh": F.tanh, "relu": F.relu, "": F.identity}
-REDUCTIONS = {"sum": F.sum, "mean": F.mean}
+ACTIVATIONS = Words("activation", {"sigmoid": F.sigmoid, "tanh": F.tanh, "relu": F.relu, "": F.identity})
+REDUCTIONS = Words("reduction", {"sum": F.sum, "mean": F.mean})
+OPTIMIZERS = Words(
+    "rule",
+    {
+        "sgd": lambda *, rate: chainer.optimizers.SGD(lr=rate),
+        "adam": lambda *, rate, beta1, beta2, epsilon: chainer.optimizers.Adam(
+            alpha=rate, beta1=beta1, beta2=beta2, eps=epsilon
+        ),
+    },
+)
 
 
 def _binary(z: Tensor, y: Tensor, **options: object) -> Tensor:
@@ -32,7 +41,7 @@ def _squared(z: Tensor, y: Tensor, **options: object) -> Tensor:
     return F.squared_error(z, y)
 
 
-OBJECTIVES = {"binary cross-entropy": _binary, "softmax cross-entropy": _softmax, "squared error": _squared}
+OBJECTIVES = Words("objective", {"binary cross-entropy": _binary, "softmax cross-entropy": _softmax, "squared error": _squared})
 
 
 def _linear(layer: Layer) -> Tensor:
@@ -40,19 +49,24 @@ def _linear(layer: Layer) -> Tensor:
         return L.Linear(*layer.kernel.shape, initialW=layer.kernel.T, initial_bias=layer.bias)
 
 
-class Net(chainer.Chain):
+def _sequential(layers: Sequence[Layer]) -> chainer.Sequential:
+    return chainer.Sequential(*(part for layer in layers for part in (_linear(layer), ACTIVATIONS[layer.activation])))
+
+
+class Net(chainer.ChainList):
     """A model class as a user of Chainer writes it."""
 
     def __init__(self, layers: Sequence[Layer]) -> None:
-        super().__init__()
-        with self.init_scope():
-            self.linears = chainer.ChainList(*map(_linear, layers))
+        super().__init__(*map(_linear, layers))
         self.activations = [ACTIVATIONS[layer.activation] for layer in layers]
 
     def forward(self, x: Tensor) -> Tensor:
-        for linear, activation in zip(self.linears, self.activations, strict=True):
+        for linear, activation in zip(self, self.activations, strict=True):
             x = activation(linear(x))
         return x
+
+
+MODELS = Words("level", {"modules": _sequential, "optimizer": _sequential, "class": Net})
 
 
 def _sigmoid(dtypes: tuple[str, ...], size: str, absolute: float) -> Deviation:
@@ -133,32 +147,28 @@ class Chainer(Backend):
             yield value, {name: w.grad_var for name, w in weights.items()}, weights
 
     def model(self, level: str, layers: Sequence[Layer]) -> Model:
-        if level == "class":
-            return Net(layers)
-        return chainer.Sequential(*(part for layer in layers for part in (_linear(layer), ACTIVATIONS[layer.activation])))
+        return MODELS[level](layers)
 
     def objective(self, name: str, reduction: str) -> Callable[[Tensor, Tensor], Tensor]:
         """Chainer's own reduction is the mean, whatever ``normalize`` says: see the deviations above."""
-        return lambda z, y: REDUCTIONS[reduction](OBJECTIVES[name](z, y, reduce="no"))
+        loss, reduced = OBJECTIVES[name], REDUCTIONS[reduction]
+        return lambda z, y: reduced(loss(z, y, reduce="no"))
 
     def fit(self, program: Program) -> Iterator[tuple[Tensor, list[Tensor], list[Tensor]]]:
         model = self.model(program.level, program.layers)
-        links = [link for link in model.links() if isinstance(link, L.Linear)]
+        # In the order of the layers. Sequential.links() of four layers gives the first, the last, the third and the second.
+        links = [link for link in model if isinstance(link, L.Linear)]
         params = [p for link in links for p in (link.W, link.b)]
         objective = self.objective(program.objective, program.reduction)
-        rule = program.optimizer
-        if rule.name == "adam":
-            optimizer = chainer.optimizers.Adam(alpha=rule.rate, beta1=rule.beta1, beta2=rule.beta2, eps=rule.epsilon)
-        else:
-            optimizer = chainer.optimizers.SGD(lr=rule.rate)
+        optimizer = program.optimizer.passed_to(OPTIMIZERS)
         optimizer.setup(model)
         for x, y in program.batches:
             model.cleargrads()
             value = objective(model(x), y)
             value.backward()
-            if program.level == "modules":
-                for p in params:
-                    p.array -= rule.rate * p.grad
-            else:
+            if program.native:
                 optimizer.update()
+            else:
+                for p in params:
+                    p.array -= program.optimizer.rate * p.grad
             yield value, [F.transpose(p.grad_var) for p in params], [F.transpose(p) for p in params]

@@ -12,15 +12,25 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from backends.base import FLUSHED, NUMERIC, Backend, Formula, Layer, Model, Program, Setting, Tensor, Tensors
+from backends.base import FLUSHED, NUMERIC, Backend, Formula, Layer, Model, Program, Setting, Tensor, Tensors, Words
 
-ACTIVATIONS = {"sigmoid": jax.nn.sigmoid, "tanh": jnp.tanh, "relu": jax.nn.relu, "": lambda x: x}
-OBJECTIVES = {
-    "binary cross-entropy": optax.sigmoid_binary_cross_entropy,
-    "softmax cross-entropy": optax.softmax_cross_entropy,
-    "squared error": optax.squared_error,
-}
-REDUCTIONS = {"sum": jnp.sum, "mean": jnp.mean}
+ACTIVATIONS = Words("activation", {"sigmoid": jax.nn.sigmoid, "tanh": jnp.tanh, "relu": jax.nn.relu, "": lambda x: x})
+OBJECTIVES = Words(
+    "objective",
+    {
+        "binary cross-entropy": optax.sigmoid_binary_cross_entropy,
+        "softmax cross-entropy": optax.softmax_cross_entropy,
+        "squared error": optax.squared_error,
+    },
+)
+REDUCTIONS = Words("reduction", {"sum": jnp.sum, "mean": jnp.mean})
+OPTIMIZERS = Words(
+    "rule",
+    {
+        "sgd": lambda *, rate: optax.sgd(rate),
+        "adam": lambda *, rate, beta1, beta2, epsilon: optax.adam(rate, beta1, beta2, epsilon),
+    },
+)
 
 
 def _linear(layer: Layer) -> eqx.nn.Linear:
@@ -31,6 +41,11 @@ def _linear(layer: Layer) -> eqx.nn.Linear:
 
 def _reduced(loss: Callable[[Tensor, Tensor], Tensor], reduction: Callable[[Tensor], Tensor], z: Tensor, y: Tensor) -> Tensor:
     return reduction(loss(z, y))
+
+
+def _sequential(layers: Sequence[Layer]) -> eqx.nn.Sequential:
+    parts = [part for layer in layers for part in (_linear(layer), eqx.nn.Lambda(ACTIVATIONS[layer.activation]))]
+    return eqx.nn.Sequential(parts)
 
 
 class Net(eqx.Module):
@@ -47,6 +62,9 @@ class Net(eqx.Module):
         for linear, activation in zip(self.linears, self.activations, strict=True):
             x = activation(linear(x))
         return x
+
+
+MODELS = Words("level", {"modules": _sequential, "optimizer": _sequential, "class": Net})
 
 
 def _linears(tree: eqx.Module) -> list[Tensor]:
@@ -105,31 +123,24 @@ class Jax(Backend):
             yield value, gradient, params
 
     def model(self, level: str, layers: Sequence[Layer]) -> Model:
-        return jax.vmap(self.module(level, layers))
-
-    def module(self, level: str, layers: Sequence[Layer]) -> eqx.Module:
-        if level == "class":
-            return Net(layers)
-        parts = [part for layer in layers for part in (_linear(layer), eqx.nn.Lambda(ACTIVATIONS[layer.activation]))]
-        return eqx.nn.Sequential(parts)
+        return jax.vmap(MODELS[level](layers))
 
     def objective(self, name: str, reduction: str) -> Callable[[Tensor, Tensor], Tensor]:
         return partial(_reduced, OBJECTIVES[name], REDUCTIONS[reduction])
 
     def fit(self, program: Program) -> Iterator[tuple[Tensor, list[Tensor], list[Tensor]]]:
-        model = self.module(program.level, program.layers)
-        objective, rule = self.objective(program.objective, program.reduction), program.optimizer
-        adam = rule.name == "adam"
-        optimizer = optax.adam(rule.rate, rule.beta1, rule.beta2, rule.epsilon) if adam else optax.sgd(rule.rate)
+        model = MODELS[program.level](program.layers)
+        objective = self.objective(program.objective, program.reduction)
+        optimizer = program.optimizer.passed_to(OPTIMIZERS)
         state = optimizer.init(eqx.filter(model, eqx.is_array))
 
         @eqx.filter_jit
         def step(model: eqx.Module, state: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, eqx.Module, eqx.Module, Tensor]:
             value, gradient = eqx.filter_value_and_grad(lambda model: objective(jax.vmap(model)(x), y))(model)
-            if program.level == "modules":
-                updates = jax.tree_util.tree_map(lambda g: -rule.rate * g, gradient)
-            else:
+            if program.native:
                 updates, state = optimizer.update(gradient, state)
+            else:
+                updates = jax.tree_util.tree_map(lambda g: -program.optimizer.rate * g, gradient)
             return value, gradient, eqx.apply_updates(model, updates), state
 
         for x, y in program.batches:

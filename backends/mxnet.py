@@ -22,6 +22,7 @@ from backends.base import (
     Setting,
     Tensor,
     Tensors,
+    Words,
 )
 from backends.legacy import removed_names
 
@@ -34,25 +35,47 @@ RELEASE = tuple(map(int, mxnet.__version__.split(".")[:2]))
 if RELEASE < (1, 7):  # where arrays have no @ yet
     np.ndarray.__matmul__ = np.dot
 
+ACTIVATIONS = Words("activation", {"sigmoid": "sigmoid", "tanh": "tanh", "relu": "relu", "": None})
 # One loss an example. L2Loss is half the squared error unless it is weighted by 2.
-OBJECTIVES = {
-    "binary cross-entropy": gluon.loss.SigmoidBinaryCrossEntropyLoss(),
-    "softmax cross-entropy": gluon.loss.SoftmaxCrossEntropyLoss(sparse_label=False),
-    "squared error": gluon.loss.L2Loss(weight=2.0),
-}
+OBJECTIVES = Words(
+    "objective",
+    {
+        "binary cross-entropy": gluon.loss.SigmoidBinaryCrossEntropyLoss(),
+        "softmax cross-entropy": gluon.loss.SoftmaxCrossEntropyLoss(sparse_label=False),
+        "squared error": gluon.loss.L2Loss(weight=2.0),
+    },
+)
+REDUCTIONS = Words("reduction", {"sum": np.sum, "mean": np.mean})
+# What a Trainer is told: the name of the optimiser and its options.
+OPTIMIZERS = Words(
+    "rule",
+    {
+        "sgd": lambda *, rate: ("sgd", {"learning_rate": rate}),
+        "adam": lambda *, rate, beta1, beta2, epsilon: (
+            "adam",
+            {"learning_rate": rate, "beta1": beta1, "beta2": beta2, "epsilon": epsilon},
+        ),
+    },
+)
 
 
-def _reduced(loss: Callable[[Tensor, Tensor], Tensor], reduction: str, z: Tensor, y: Tensor) -> Tensor:
-    return getattr(loss(z, y), reduction)()
+def _reduced(loss: Callable[[Tensor, Tensor], Tensor], to: Callable[[Tensor], Tensor], z: Tensor, y: Tensor) -> Tensor:
+    return to(loss(z, y))
 
 
 def _dense(layer: Layer) -> Tensor:
     inputs, units = layer.kernel.shape
-    dense = gluon.nn.Dense(units, activation=layer.activation or None, in_units=inputs, dtype=layer.kernel.dtype.name)
+    dense = gluon.nn.Dense(units, ACTIVATIONS[layer.activation], in_units=inputs, dtype=layer.kernel.dtype.name)
     dense.initialize(mxnet.init.Zero())  # the default one raises in float64
     dense.weight.set_data(np.array(layer.kernel.T, dtype=layer.kernel.dtype))
     dense.bias.set_data(np.array(layer.bias, dtype=layer.bias.dtype))
     return dense
+
+
+def _sequential(layers: Sequence[Layer]) -> gluon.nn.Sequential:
+    model = gluon.nn.Sequential()
+    model.add(*map(_dense, layers))
+    return model
 
 
 class Net(gluon.Block):
@@ -68,6 +91,9 @@ class Net(gluon.Block):
         for name in self.names:
             x = getattr(self, name)(x)
         return x
+
+
+MODELS = Words("level", {"modules": _sequential, "optimizer": _sequential, "class": Net})
 
 
 def _half(reduction: str) -> Deviation:
@@ -134,13 +160,13 @@ class Mxnet(Backend):
         _no_slope("mean"),
     )
     settings = tuple(
-        Setting(f"{words}.{reduction}()", objective, reduction, partial(_reduced, loss, reduction))
+        Setting(f"{words}.{reduction}()", objective, reduction, partial(_reduced, loss, to))
         for words, objective, loss in (
             ("SigmoidBinaryCrossEntropyLoss()", "binary cross-entropy", OBJECTIVES["binary cross-entropy"]),
             ("SoftmaxCrossEntropyLoss(sparse_label=False)", "softmax cross-entropy", OBJECTIVES["softmax cross-entropy"]),
             ("L2Loss()", "squared error", gluon.loss.L2Loss()),
         )
-        for reduction in ("sum", "mean")
+        for reduction, to in REDUCTIONS.items()
     )
     unsupported: ClassVar = {("float16", MATMUL): "the CPU build multiplies matrices in float32 and float64 only"}
 
@@ -188,30 +214,23 @@ class Mxnet(Backend):
             yield value, {name: w.grad for name, w in weights.items()}, weights
 
     def model(self, level: str, layers: Sequence[Layer]) -> Model:
-        if level == "class":
-            return Net(layers)
-        model = gluon.nn.Sequential()
-        model.add(*map(_dense, layers))
-        return model
+        return MODELS[level](layers)
 
     def objective(self, name: str, reduction: str) -> Callable[[Tensor, Tensor], Tensor]:
-        return partial(_reduced, OBJECTIVES[name], reduction)
+        return partial(_reduced, OBJECTIVES[name], REDUCTIONS[reduction])
 
     def fit(self, program: Program) -> Iterator[tuple[Tensor, list[Tensor], list[Tensor]]]:
         model = self.model(program.level, program.layers)
         params = list(model.collect_params().values())  # weight and bias of each layer, in order
-        objective, rule = self.objective(program.objective, program.reduction), program.optimizer
-        options = {"learning_rate": rule.rate}
-        if rule.name == "adam":
-            options |= {"beta1": rule.beta1, "beta2": rule.beta2, "epsilon": rule.epsilon}
-        trainer = gluon.Trainer(params, rule.name, options, kvstore=None)
+        objective = self.objective(program.objective, program.reduction)
+        trainer = gluon.Trainer(params, *program.optimizer.passed_to(OPTIMIZERS), kvstore=None)
         for x, y in program.batches:
             with autograd.record():
                 value = objective(model(x), y)
             value.backward()
-            if program.level == "modules":
-                for p in params:
-                    p.set_data(p.data() - rule.rate * p.grad())
-            else:
+            if program.native:
                 trainer.step(1)  # not the batch's size: the loss is reduced already
+            else:
+                for p in params:
+                    p.set_data(p.data() - program.optimizer.rate * p.grad())
             yield value, [p.grad().T for p in params], [p.data().T for p in params]

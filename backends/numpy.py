@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
 
+from backends.base import Words
 from backends.tape import TapeBackend, Tensor
+
+
+def _sigmoid(x: np.ndarray) -> np.ndarray:
+    one = x.dtype.type(1)
+    return one / (one + np.exp(-x))
+
+
+FUNCTIONS: Words[Callable[[np.ndarray], np.ndarray]] = Words(
+    "function", {"exp": np.exp, "log": np.log, "tanh": np.tanh, "sigmoid": _sigmoid}
+)
 
 
 class Numpy(TapeBackend):
@@ -35,10 +47,7 @@ class Numpy(TapeBackend):
 
     def function(self, name: str, x: np.ndarray) -> np.ndarray:
         with np.errstate(all="ignore"):
-            if name == "sigmoid":
-                one = self.constant(1, x)
-                return one / (one + np.exp(-x))
-            return getattr(np, name)(x)
+            return FUNCTIONS[name](x)
 
     def logistic_loss(self, z: np.ndarray, y: np.ndarray) -> np.ndarray:
         """max(z, 0) - y z + log1p(exp(-|z|)): nothing overflows, and the loss of a sure and right logit keeps its digits."""

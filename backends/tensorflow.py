@@ -22,15 +22,31 @@ from backends.base import (
     Setting,
     Tensor,
     Tensors,
+    Words,
 )
 
-OBJECTIVES = {
-    "binary cross-entropy": lambda reduction: keras.losses.BinaryCrossentropy(from_logits=True, reduction=reduction),
-    "softmax cross-entropy": lambda reduction: keras.losses.CategoricalCrossentropy(from_logits=True, reduction=reduction),
-    "squared error": lambda reduction: keras.losses.MeanSquaredError(reduction=reduction),
-}
+ACTIVATIONS = Words("activation", {"sigmoid": "sigmoid", "tanh": "tanh", "relu": "relu", "": None})
+OBJECTIVES = Words(
+    "objective",
+    {
+        "binary cross-entropy": lambda reduction: keras.losses.BinaryCrossentropy(from_logits=True, reduction=reduction),
+        "softmax cross-entropy": lambda reduction: keras.losses.CategoricalCrossentropy(from_logits=True, reduction=reduction),
+        "squared error": lambda reduction: keras.losses.MeanSquaredError(reduction=reduction),
+    },
+)
 OF_PROBABILITIES = "BinaryCrossentropy() of probabilities"
-REDUCTIONS = {"sum": "sum", "mean": "sum_over_batch_size"}
+REDUCTIONS = Words("reduction", {"sum": "sum", "mean": "sum_over_batch_size"})
+OPTIMIZERS = Words(
+    "rule",
+    {
+        "sgd": lambda *, rate: keras.optimizers.SGD(rate),
+        "adam": lambda *, rate, beta1, beta2, epsilon: keras.optimizers.Adam(rate, beta1, beta2, epsilon),
+    },
+)
+
+
+def _sequential(layers: Sequence[Layer]) -> keras.Sequential:
+    return keras.Sequential([_dense(layer) for layer in layers])
 
 
 class Net(keras.Model):
@@ -46,8 +62,11 @@ class Net(keras.Model):
         return x
 
 
+MODELS = Words("level", {"modules": _sequential, "optimizer": _sequential, "class": Net})
+
+
 def _dense(layer: Layer) -> keras.layers.Dense:
-    dense = keras.layers.Dense(layer.kernel.shape[1], activation=layer.activation or None)
+    dense = keras.layers.Dense(layer.kernel.shape[1], activation=ACTIVATIONS[layer.activation])
     dense.build((None, layer.kernel.shape[0]))
     dense.set_weights([layer.kernel, layer.bias])
     return dense
@@ -63,9 +82,11 @@ def _use(dtype: str) -> None:
 
 
 def _reduced(objective: str, reduction: str) -> Callable[[Tensor, Tensor], Tensor]:
+    loss, to = OBJECTIVES[objective], REDUCTIONS[reduction]
+
     def compute(z: Tensor, y: Tensor) -> Tensor:
         _use(z.dtype.name)
-        return OBJECTIVES[objective](REDUCTIONS[reduction])(y, z)
+        return loss(to)(y, z)
 
     return compute
 
@@ -167,20 +188,15 @@ class Tensorflow(Backend):
 
     def model(self, level: str, layers: Sequence[Layer]) -> Model:
         _use(layers[0].kernel.dtype.name)
-        if level == "class":
-            return Net(layers)
-        return keras.Sequential([_dense(layer) for layer in layers])
+        return MODELS[level](layers)
 
     def objective(self, name: str, reduction: str) -> Callable[[Tensor, Tensor], Tensor]:
         return _reduced(name, reduction)
 
     def fit(self, program: Program) -> Iterator[tuple[Tensor, list[Tensor], list[Tensor]]]:
         model = self.model(program.level, program.layers)
-        objective, rule = self.objective(program.objective, program.reduction), program.optimizer
-        if rule.name == "adam":
-            optimizer = keras.optimizers.Adam(rule.rate, rule.beta1, rule.beta2, rule.epsilon)
-        else:
-            optimizer = keras.optimizers.SGD(rule.rate)
+        objective = self.objective(program.objective, program.reduction)
+        optimizer, native = program.optimizer.passed_to(OPTIMIZERS), program.native
 
         @tf.function
         def step(x: Tensor, y: Tensor) -> tuple[Tensor, list[Tensor]]:
@@ -188,11 +204,11 @@ class Tensorflow(Backend):
                 value = objective(model(x), y)
             weights = model.trainable_variables
             gradient = tape.gradient(value, weights)
-            if program.level == "modules":
-                for w, g in zip(weights, gradient):  # noqa: B905, AutoGraph of TensorFlow 2.12 knows no strict zip
-                    w.assign_sub(rule.rate * g)
+            if native:
+                optimizer.apply_gradients(zip(gradient, weights))  # noqa: B905, AutoGraph of TensorFlow 2.12 knows no strict zip
             else:
-                optimizer.apply_gradients(zip(gradient, weights))  # noqa: B905
+                for w, g in zip(weights, gradient):  # noqa: B905
+                    w.assign_sub(program.optimizer.rate * g)
             return value, gradient
 
         for x, y in program.batches:

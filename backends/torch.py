@@ -8,15 +8,29 @@ from typing import ClassVar
 import numpy as np
 import torch
 
-from backends.base import Backend, Deviation, Formula, Layer, Model, Program, Setting, Tensor, Tensors
+from backends.base import Backend, Deviation, Formula, Layer, Model, Program, Setting, Tensor, Tensors, Words
 
-ACTIVATIONS = {"sigmoid": torch.nn.Sigmoid, "tanh": torch.nn.Tanh, "relu": torch.nn.ReLU, "": torch.nn.Identity}
-OBJECTIVES = {
-    "binary cross-entropy": torch.nn.BCEWithLogitsLoss,
-    "softmax cross-entropy": torch.nn.CrossEntropyLoss,
-    "squared error": torch.nn.MSELoss,
-}
-
+ACTIVATIONS = Words(
+    "activation", {"sigmoid": torch.nn.Sigmoid, "tanh": torch.nn.Tanh, "relu": torch.nn.ReLU, "": torch.nn.Identity}
+)
+OBJECTIVES = Words(
+    "objective",
+    {
+        "binary cross-entropy": torch.nn.BCEWithLogitsLoss,
+        "softmax cross-entropy": torch.nn.CrossEntropyLoss,
+        "squared error": torch.nn.MSELoss,
+    },
+)
+REDUCTIONS = Words("reduction", {"sum": "sum", "mean": "mean"})
+OPTIMIZERS = Words(
+    "rule",
+    {
+        "sgd": lambda params, *, rate: torch.optim.SGD(params, lr=rate),
+        "adam": lambda params, *, rate, beta1, beta2, epsilon: torch.optim.Adam(
+            params, lr=rate, betas=(beta1, beta2), eps=epsilon
+        ),
+    },
+)
 
 _NO_LOG1P = Deviation(
     "binary cross-entropy",
@@ -35,6 +49,10 @@ def _linear(layer: Layer) -> torch.nn.Linear:
     return linear
 
 
+def _sequential(layers: Sequence[Layer]) -> torch.nn.Sequential:
+    return torch.nn.Sequential(*(part for layer in layers for part in (_linear(layer), ACTIVATIONS[layer.activation]())))
+
+
 class Net(torch.nn.Module):
     """A model class as a user of PyTorch writes it."""
 
@@ -49,6 +67,9 @@ class Net(torch.nn.Module):
         return x
 
 
+MODELS = Words("level", {"modules": _sequential, "optimizer": _sequential, "class": Net})
+
+
 class Torch(Backend):
     name = "torch"
     lacks: ClassVar = {}
@@ -56,7 +77,7 @@ class Torch(Backend):
     settings = tuple(
         Setting(f"{loss.__name__}(reduction={reduction!r})", objective, reduction, loss(reduction=reduction))
         for objective, loss in OBJECTIVES.items()
-        for reduction in ("sum", "mean")
+        for reduction in REDUCTIONS
     )
 
     exp = staticmethod(torch.exp)
@@ -101,34 +122,26 @@ class Torch(Backend):
             yield value, {name: w.grad for name, w in weights.items()}, weights
 
     def model(self, level: str, layers: Sequence[Layer]) -> Model:
-        if level == "class":
-            return Net(layers)
-        parts = [part for layer in layers for part in (_linear(layer), ACTIVATIONS[layer.activation]())]
-        return torch.nn.Sequential(*parts)
+        return MODELS[level](layers)
 
     def objective(self, name: str, reduction: str) -> Callable[[Tensor, Tensor], Tensor]:
-        return OBJECTIVES[name](reduction=reduction)
+        return OBJECTIVES[name](reduction=REDUCTIONS[reduction])
 
     def fit(self, program: Program) -> Iterator[tuple[Tensor, list[Tensor], list[Tensor]]]:
         model = self.model(program.level, program.layers)
         linears = [part for part in model.modules() if isinstance(part, torch.nn.Linear)]
         objective = self.objective(program.objective, program.reduction)
-        rate = program.optimizer.rate
-        if program.optimizer.name == "adam":
-            betas = program.optimizer.beta1, program.optimizer.beta2
-            optimizer = torch.optim.Adam(model.parameters(), lr=rate, betas=betas, eps=program.optimizer.epsilon)
-        else:
-            optimizer = torch.optim.SGD(model.parameters(), lr=rate)
+        optimizer = program.optimizer.passed_to(OPTIMIZERS, model.parameters())
         for x, y in program.batches:
             optimizer.zero_grad()
             value = objective(model(x), y)
             value.backward()
-            if program.level == "modules":
+            if program.native:
+                optimizer.step()
+            else:
                 with torch.no_grad():
                     for p in model.parameters():
-                        p -= rate * p.grad
-            else:
-                optimizer.step()
+                        p -= program.optimizer.rate * p.grad
             yield (
                 value,
                 [g for linear in linears for g in (linear.weight.grad.T, linear.bias.grad)],

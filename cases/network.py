@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 ACTIVATIONS = ("sigmoid", "tanh", "relu")
-OBJECTIVES = ("binary cross-entropy", "softmax cross-entropy", "squared error")
 REDUCTIONS = ("sum", "mean")
 Arrays = Mapping[str, np.ndarray]
+
+
+def _squared_error(ops: Any, outputs: Any, targets: Any) -> Any:
+    residual = outputs - targets
+    return residual * residual
+
+
+# Of each example. The entropies are terms that only the exact backends and numpy know.
+_LOSSES = {
+    "binary cross-entropy": lambda ops, outputs, targets: ops.binary_cross_entropy(outputs, targets),
+    "softmax cross-entropy": lambda ops, outputs, targets: ops.softmax_cross_entropy(outputs, targets),
+    "squared error": _squared_error,
+}
+OBJECTIVES = tuple(_LOSSES)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,13 +58,13 @@ class Network:
         """Return what keeps ``params`` and ``data`` from fitting the layers, or nothing."""
         if not isinstance(self.layers, tuple) or not all(isinstance(layer, Dense) for layer in self.layers) or not self.layers:
             return f"the layers of its network are a tuple of Dense, got {self.layers!r}"
-        for what, value, known in (
-            ("objective", self.objective, OBJECTIVES),
-            ("reduction", self.reduction, REDUCTIONS),
-            *(("activation", layer.activation, ("", *ACTIVATIONS)) for layer in self.layers),
-        ):
-            if value not in known:
-                return f"its network has the {what} {value!r}; known: {', '.join(filter(None, known))}"
+        try:
+            _known("objective", self.objective, OBJECTIVES)
+            _known("reduction", self.reduction, REDUCTIONS)
+            for layer in self.layers:
+                _known("activation", layer.activation, ("", *ACTIVATIONS))
+        except ValueError as error:
+            return f"its network has an {error}"
         names = [name for layer in self.layers for name in (layer.weight, layer.bias) if name]
         if sorted(names) != sorted(params):
             return f"its layers are made of the parameters {sorted(names)}, it has {sorted(params)}"
@@ -119,26 +132,31 @@ class Network:
         return (inputs if self.layers[0].bias else inputs[:, :-1]), _matrix(data[self.targets])
 
     def outputs(self, ops: Any, params: Mapping[str, Any], data: Mapping[str, Any]) -> Any:
-        """The layers as a formula."""
+        """The layers as a formula. Raises ValueError for an unknown activation."""
         x = data[self.inputs]
         for layer in self.layers:
             weight = params[layer.weight]
             x = x @ weight if weight.shape else x * weight
             x = x + params[layer.bias] if layer.bias else x
-            x = getattr(ops, layer.activation)(x) if layer.activation else x
+            x = getattr(ops, _known("activation", layer.activation, ACTIVATIONS))(x) if layer.activation else x
         return x
 
     def loss(self, ops: Any, params: Mapping[str, Any], data: Mapping[str, Any]) -> Any:
-        """The objective of the layers as a formula, in terms that only the exact backends and numpy know."""
+        """The objective of the layers as a formula."""
         return objective(ops, self.objective, self.reduction, self.outputs(ops, params, data), data[self.targets])
 
 
 def objective(ops: Any, name: str, reduction: str, outputs: Any, targets: Any) -> Any:
-    """The sum or mean of an objective over the examples."""
-    if name == "squared error":
-        residual = outputs - targets
-        return getattr(ops, reduction)(residual * residual)
-    return getattr(ops, reduction)(getattr(ops, name.replace("-", "_").replace(" ", "_"))(outputs, targets))
+    """The sum or mean of an objective over the examples. Raises ValueError for an unknown word."""
+    losses = _LOSSES[_known("objective", name, OBJECTIVES)](ops, outputs, targets)
+    return getattr(ops, _known("reduction", reduction, REDUCTIONS))(losses)
+
+
+def _known(kind: str, word: str, words: Collection[str]) -> str:
+    """Return ``word`` if it is one of ``words``. Raises ValueError if not."""
+    if word not in words:
+        raise ValueError(f"unknown {kind} {word!r}; known: {', '.join(filter(None, words))}")
+    return word
 
 
 def _matrix(array: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from backends.base import Optimizer
+from backends.base import Optimizer, Words
 from backends.exact import Exact, balls
 from backends.tape import Array
 
@@ -28,26 +28,23 @@ class Rule(Protocol):
 class Sgd:
     """w - rate g."""
 
-    def __init__(self, numbers: Exact, optimizer: Optimizer) -> None:
+    def __init__(self, numbers: Exact, *, rate: float) -> None:
         self.numbers = numbers
-        self.rate = optimizer.rate
+        self.rate = rate
 
     def updated(self, name: str, w: Array, g: Array) -> Array:
         return self.numbers.updated(w, g, self.rate)
 
 
 class Adam:
-    """m = b1 m + (1 - b1) g, v = b2 v + (1 - b2) g^2, and w - rate m' / (sqrt(v') + epsilon) with corrected m', v'.
+    """m = b1 m + (1 - b1) g, v = b2 v + (1 - b2) g^2, and w - rate m' / (sqrt(v') + epsilon) with corrected m', v'."""
 
-    With the convention ``epsilon hat``, w - rate sqrt(1 - b2^t) / (1 - b1^t) m / (sqrt(v) + epsilon).
-    """
-
-    def __init__(self, numbers: Exact, optimizer: Optimizer, convention: str) -> None:
+    def __init__(self, numbers: Exact, *, rate: float, beta1: float, beta2: float, epsilon: float) -> None:
         self.numbers = numbers
-        self.convention = convention
-        self.rate, self.beta1, self.beta2, self.epsilon = (
-            numbers.parameter(getattr(optimizer, name), name) for name in ("rate", "beta1", "beta2", "epsilon")
-        )
+        self.rate = numbers.parameter(rate, "rate")
+        self.beta1 = numbers.parameter(beta1, "beta1")
+        self.beta2 = numbers.parameter(beta2, "beta2")
+        self.epsilon = numbers.parameter(epsilon, "epsilon")
         self.moments: dict[str, tuple[int, Array, Array]] = {}
 
     def updated(self, name: str, w: Array, g: Array) -> Array:
@@ -80,16 +77,31 @@ class Adam:
         power: Array = self.numbers.passed(beta, "powers") ** step
         return power + self.numbers.slack(power, accuracy)
 
+    def _corrections(self, step: int) -> tuple[Array, Array]:
+        """1 - b1^t and 1 - b2^t."""
+        return self._one_less(self._power(self.beta1, step)), self._one_less(self._power(self.beta2, step))
+
     def _change(self, m: Array, v: Array, step: int) -> Array:
         numbers = self.numbers
-        one, two = (self._one_less(self._power(beta, step)) for beta in (self.beta1, self.beta2))
-        if self.convention == "epsilon hat":
-            rate = numbers.round(self.rate * numbers.round(numbers.root(two) / one))
-            return numbers.round(numbers.round(rate * m) / numbers.round(numbers.root(v) + self.epsilon))
+        one, two = self._corrections(step)
         denominator = numbers.round(numbers.root(numbers.round(v / two)) + self.epsilon)
         return numbers.round(self.rate * numbers.round(numbers.round(m / one) / denominator))
 
 
+class AdamHat(Adam):
+    """The convention ``epsilon hat``: w - rate sqrt(1 - b2^t) / (1 - b1^t) m / (sqrt(v) + epsilon)."""
+
+    def _change(self, m: Array, v: Array, step: int) -> Array:
+        numbers = self.numbers
+        one, two = self._corrections(step)
+        rate = numbers.round(self.rate * numbers.round(numbers.root(two) / one))
+        return numbers.round(numbers.round(rate * m) / numbers.round(numbers.root(v) + self.epsilon))
+
+
+ADAMS = Words("convention of Adam", {"epsilon": Adam, "epsilon hat": AdamHat})
+
+
 def rule(numbers: Exact, optimizer: Optimizer, convention: str) -> Rule:
-    """Return the rule of ``optimizer``; ``convention`` says which Adam."""
-    return Adam(numbers, optimizer, convention) if optimizer.name == "adam" else Sgd(numbers, optimizer)
+    """Return the rule of ``optimizer``; ``convention`` says which Adam. Raises ValueError for a word that it does not know."""
+    made: Rule = optimizer.passed_to(Words("rule", {"sgd": Sgd, "adam": ADAMS[convention]}), numbers)
+    return made

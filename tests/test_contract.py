@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from backends import is_installed
-from backends.base import COMPILED, CONVENTIONS, EAGER, FUNCTIONS, SCALARS_KEEP_DTYPE
+from backends.base import COMPILED, CONVENTIONS, EAGER, FUNCTIONS, LEVELS, SCALARS_KEEP_DTYPE, Optimizer
+from backends.engine import Training
+from cases import Dense, Network
 from oracle.verdict import DEVIATES, UNINFORMATIVE, Judgement
 from tests.judging import (
     clause,
@@ -204,3 +206,26 @@ def test_modes(subject):
     late = {*engines} - {*description["measured"], "numpy"}
     message = f"has imported {', '.join(sorted(late))} only to compute: import it at the top of the adapter's file"
     subject.conclude(judgements | {"engine": clause(not late, message)})
+
+
+@pytest.mark.quantity("parameters in place")
+def test_parameters_in_place(subject):
+    """At every level, parameters that no step has changed come back as they were given, each in the place of its layer."""
+    network = Network(tuple(Dense(f"w{n}", f"b{n}", "tanh") for n in range(4)), "squared error", "sum")
+    rows = np.arange(1, 25, dtype=subject.dtype).reshape(4, 6) / 8  # layers of the same shapes, and no number twice
+    params = {f"w{n}": row[:4].reshape(2, 2) for n, row in enumerate(rows)} | {f"b{n}": row[4:] for n, row in enumerate(rows)}
+    data = {"X": np.eye(2, dtype=subject.dtype), "y": np.zeros((2, 2), subject.dtype)}
+    standing = Optimizer("sgd", 0.0)
+    judgements = {}
+    for level in LEVELS:
+        if level not in subject.describe()["lacks"]:
+            run = Training(network.loss, params, data, standing, 1, np.arange(1), level, network=network)
+            after = {name: array[0] for name, array in subject.call("path", run).after.items()}
+            wrong = {name: array.tolist() for name, array in after.items() if not np.array_equal(array, params[name])}
+            given = {name: params[name].tolist() for name in wrong}
+            message = f"after a step at the rate 0: got {wrong}, expected {given}, as given; "
+            message += (
+                "look at the order in which the adapter reads the parameters of the model, before the framework is blamed"
+            )
+            judgements[f"parameters in place: {level}"] = clause(not wrong, message)
+    subject.conclude(judgements)

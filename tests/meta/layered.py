@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 
-from backends.base import OBJECTIVES, REDUCTIONS, Program, Setting
+from backends.base import LEVELS, OBJECTIVES, REDUCTIONS, Optimizer, Program, Setting, Words
 from backends.numpy import Numpy
 from backends.tape import Tensor
 from cases.network import objective
+
+ACTIVATIONS = Words(
+    "activation",
+    {
+        "sigmoid": lambda ops, x: ops.sigmoid(x),
+        "tanh": lambda ops, x: ops.tanh(x),
+        "relu": lambda ops, x: ops.relu(x),
+        "": lambda ops, x: x,
+    },
+)
+# Makes the changes of all parameters from their gradients and the number of the step.
+Step = Callable[[list[np.ndarray], int], list[np.ndarray]]
 
 
 class Layered(Numpy):
@@ -26,31 +39,46 @@ class Layered(Numpy):
 
     def forward(self, layers: Any, leaves: list[Tensor], x: Tensor) -> Tensor:
         for layer, kernel, bias in zip(layers, leaves[::2], leaves[1::2], strict=True):
-            x = x @ kernel + bias
-            x = getattr(self, layer.activation)(x) if layer.activation else x
+            x = ACTIVATIONS[layer.activation](self, x @ kernel + bias)
         return x
 
+    def written(self, level: str) -> Any:
+        """The layers as ``level`` writes them, which is everywhere the same."""
+        return Words("level", dict.fromkeys(LEVELS[1:], self.forward))[level]
+
     def model(self, level: str, layers: Any) -> Any:
-        return lambda x: self.forward(layers, [self.tensor(part) for layer in layers for part in (layer.kernel, layer.bias)], x)
+        forward = self.written(level)
+        return lambda x: forward(layers, [self.tensor(part) for layer in layers for part in (layer.kernel, layer.bias)], x)
 
     def fit(self, program: Program) -> Any:
+        forward, by_hand = self.written(program.level), self.by_sgd(rate=program.optimizer.rate)
+        optimizer = program.optimizer.passed_to(Words("rule", {"sgd": self.by_sgd, "adam": self.by_adam}))
+        changes = optimizer if program.native else by_hand
         weights = [part for layer in program.layers for part in (layer.kernel, layer.bias)]
-        moments: list[Any] = [(np.zeros_like(w), np.zeros_like(w)) for w in weights]
         for step, (x, y) in enumerate(program.batches, start=1):
             leaves = [Tensor(np.asarray(w), self, leaf=True) for w in weights]
-            value = self.reduced(program, self.forward(program.layers, leaves, x), y)
+            value = self.reduced(program, forward(program.layers, leaves, x), y)
             adjoints = self.adjoints(value)
             gradient = [adjoints[id(leaf)] for leaf in leaves]
-            if program.optimizer.name == "adam":
-                moments = [self.moments(program.optimizer, *mv, g) for mv, g in zip(moments, gradient, strict=True)]
-                changes = [self.change(program.optimizer, m, v, step) for m, v in moments]
-            else:
-                changes = [np.asarray(program.optimizer.rate, g.dtype) * g for g in gradient]
-            weights = [(w - change).astype(w.dtype) for w, change in zip(weights, changes, strict=True)]
+            weights = [(w - change).astype(w.dtype) for w, change in zip(weights, changes(gradient, step), strict=True)]
             yield value, [Tensor(g, self) for g in gradient], [Tensor(w, self) for w in weights]
 
     def reduced(self, program: Program, z: Tensor, y: Tensor) -> Tensor:
         return self.objective(program.objective, program.reduction)(z, y)
+
+    def by_sgd(self, *, rate: float) -> Step:
+        return lambda gradient, step: [np.asarray(rate, g.dtype) * g for g in gradient]
+
+    def by_adam(self, *, rate: float, beta1: float, beta2: float, epsilon: float) -> Step:
+        rule = Optimizer("adam", rate, beta1, beta2, epsilon)
+        held: dict[int, Any] = {}
+
+        def changes(gradient: list[np.ndarray], step: int) -> list[np.ndarray]:
+            for index, g in enumerate(gradient):
+                held[index] = self.moments(rule, *held.get(index, (np.zeros_like(g), np.zeros_like(g))), g)
+            return [self.change(rule, *held[index], step) for index in range(len(gradient))]
+
+        return changes
 
     def moments(self, rule: Any, m: Any, v: Any, g: Any) -> Any:
         return rule.beta1 * m + (1 - rule.beta1) * g, rule.beta2 * v + (1 - rule.beta2) * g * g

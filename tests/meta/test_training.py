@@ -11,9 +11,9 @@ from backends.base import HYPERPARAMETERS, LEVELS, PARTS, Deviation, Optimizer
 from backends.engine import Training
 from backends.exact import Exact, balls
 from backends.numpy import Numpy
+from oracle import rules
 from oracle.judge import Oracle, Steps
 from oracle.precision import rounding
-from oracle.rules import Adam
 from oracle.run import exact_run
 from oracle.verdict import CONFORMS, DEVIATES, UNINFORMATIVE
 from tests.test_classification import compare, counted
@@ -35,7 +35,7 @@ def test_adam_is_the_published_rule(convention):
     numbers = Exact(300)
     gradients = np.random.default_rng(1).normal(size=20)
     with numbers.precision():
-        rule = Adam(numbers, RULE, convention)
+        rule = rules.rule(numbers, RULE, convention)
         [*after] = rule.updated("w", balls(np.zeros((20, 1))), balls(gradients[:, np.newaxis]))[:, 0]
         b1, b2, rate, epsilon = (arb(x) for x in (RULE.beta1, RULE.beta2, RULE.rate, RULE.epsilon))
         for t, got in enumerate(after, start=1):
@@ -180,7 +180,7 @@ def bounding(beta, dtype="float64"):
     """Return the numbers that bound ``dtype``, and Adam with one beta for both moments over them."""
     numbers = Exact(128, rounding(dtype))
     with numbers.precision():
-        return numbers, Adam(numbers, Optimizer("adam", 0.1, beta, beta), "epsilon")
+        return numbers, rules.rule(numbers, Optimizer("adam", 0.1, beta, beta), "epsilon")
 
 
 @pytest.mark.parametrize(("mean", "new"), [(9, -1), (0, 1), (1, 0), (-3, 5)], ids=str)

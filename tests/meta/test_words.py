@@ -1,0 +1,268 @@
+"""A word that nobody knows raises wherever it enters, and is never taken for another one."""
+
+import dataclasses
+from functools import partial
+
+import numpy as np
+import pytest
+
+import backends
+from backends import base
+from backends.base import BY_HAND, CONVENTIONS, DTYPES, LEVELS, OBJECTIVES, REDUCTIONS, RULES, Layer, Optimizer, Program, Words
+from backends.exact import Exact, balls
+from backends.numpy import Numpy
+from backends.process import Failed, Process
+from cases.network import ACTIVATIONS, Dense, Network, objective
+from oracle.rules import rule
+
+LAYERED = "tests.meta.layered:Layered"
+SGD = Optimizer("sgd", 0.5)
+NATIVE = LEVELS[1:]
+
+
+@dataclasses.dataclass(frozen=True)
+class Heavy(Optimizer):
+    """A rule with one hyperparameter more."""
+
+    momentum: float = 0.9
+
+
+def dense(activation=""):
+    return [Layer(np.ones((2, 2)), np.ones(2), activation)]
+
+
+def model(ops, level="modules", activation=""):
+    ops.model(level, dense(activation))(ops.tensor(np.ones((2, 2))))
+
+
+def loss(ops, name="squared error", reduction="sum"):
+    ops.objective(name, reduction)(ops.tensor(np.ones((2, 1))), ops.tensor(np.zeros((2, 1))))
+
+
+def half_square(ops, params, data):
+    return ops.sum(params["w"] * params["w"]) * 0.5
+
+
+def fit(ops, level="optimizer", optimizer=SGD, activation="", name="softmax cross-entropy", reduction="sum"):
+    batch = ops.tensor(np.ones((2, 2))), ops.tensor(np.eye(2))
+    params = {"w": ops.tensor(np.ones(2))}
+    next(ops.fit(Program(level, optimizer, dense(activation), name, reduction, [batch], half_square, params, [{}])))
+
+
+def fit_heavy(ops, name, level):
+    """Ask for a rule that has come to have a momentum, which the adapter does not pass on."""
+    usual = RULES[name]
+    try:
+        RULES[name] = (*usual, "momentum")
+        fit(ops, level, Heavy(name, 0.5))
+    finally:
+        RULES[name] = usual
+
+
+# What is asked of every adapter that has a level: the word that is unknown, and those that are known. Many a framework has
+# something of the name.
+RULE_QUESTIONS = {
+    f"{words} at {level}": (partial(question, level=level), word, known)
+    for level in NATIVE
+    for words, question, word, known in (
+        ("momentum", partial(fit, optimizer=Optimizer("momentum", 0.5)), "momentum", RULES),
+        ("nag", partial(fit, optimizer=Optimizer("nag", 0.5)), "nag", RULES),
+        ("beta1 of sgd", partial(fit, optimizer=Optimizer("sgd", 0.5, beta1=0.5)), "beta1", RULES["sgd"]),
+        ("momentum of sgd", partial(fit_heavy, name="sgd"), "momentum", RULES["sgd"]),
+    )
+} | {
+    f"momentum of adam at {level}": (partial(fit_heavy, level=level, name="adam"), "momentum", RULES["adam"])
+    for level in ("optimizer", "class")
+}
+# And what is asked of those that have layers.
+QUESTIONS = (
+    RULE_QUESTIONS
+    | {
+        "model at no level": (partial(model, level="nowhere"), "nowhere", NATIVE),
+        "fit at no level": (partial(fit, level="nowhere"), "nowhere", NATIVE),
+        "adam by hand": (partial(fit, level="modules", optimizer=Optimizer("adam", 0.5)), "adam", BY_HAND),
+        "objective": (partial(loss, name="hinge"), "hinge", OBJECTIVES),
+        "reduction": (partial(loss, reduction="max"), "max", REDUCTIONS),
+        "no reduction": (partial(loss, reduction="none"), "none", REDUCTIONS),
+    }
+    | {
+        f"{words} at {level}": (partial(question, level=level), word, known)
+        for level in NATIVE
+        for words, question, word, known in (
+            ("activation of a model", partial(model, activation="softsign"), "softsign", ACTIVATIONS),
+            ("activation", partial(fit, activation="softsign"), "softsign", ACTIVATIONS),
+            ("objective", partial(fit, name="hinge"), "hinge", OBJECTIVES),
+            ("reduction", partial(fit, reduction="max"), "max", REDUCTIONS),
+        )
+    }
+)
+WITHOUT_LAYERS = ("numpy", "autograd")
+WITH_LAYERS = (*(name for name in backends.FRAMEWORKS if name not in WITHOUT_LAYERS), LAYERED)
+
+
+@pytest.fixture(scope="module")
+def process():
+    """Return a function that gives the process of an adapter, one for all questions."""
+    processes = {}
+
+    def of(name):
+        if reason := backends.missing(name):
+            pytest.skip(f"{name}: {reason}")
+        return processes.setdefault(name, Process(name, 300.0))
+
+    yield of
+    for each in processes.values():
+        each.stop()
+
+
+def refusal(process, question):
+    """Return the type and the first line of the error with which an adapter refuses ``question``."""
+
+    def asked(ops, params, data):
+        question(ops)
+        return ops.tensor(np.zeros(()))
+
+    with pytest.raises(Failed) as error:
+        process.call("apply", asked, {}, {})
+    return error.value.kind, str(error.value).splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [(name, words) for name in WITH_LAYERS for words in QUESTIONS]
+    + [("autograd", words) for words in RULE_QUESTIONS if words.endswith("optimizer")],
+)
+def test_an_adapter_refuses_a_word_that_it_does_not_know(process, name, words):
+    """Whatever it is given to, the error names the word and those that are known."""
+    question, word, known = QUESTIONS[words]
+    kind, message = refusal(process(name), question)
+    named, _, listed = message.partition("; known: ")
+    assert (kind, repr(word) in named, listed.split(", ")) == ("ValueError", True, list(known))
+
+
+@pytest.mark.parametrize("words", ["model at no level", "fit at no level", "objective", "reduction", "activation at modules"])
+@pytest.mark.parametrize("name", WITHOUT_LAYERS)
+def test_an_adapter_without_layers_refuses_all_of_them(process, name, words):
+    """What a framework lacks altogether is an error too, which says what it lacks."""
+    question, word, _ = QUESTIONS[words]
+    kind, message = refusal(process(name), question)
+    lacking = "level 'modules'; known: autodiff" if words == "activation at modules" else repr(word)
+    assert (kind, f": {name} has no " in message, lacking in message) == ("NotImplementedError", True, True)
+
+
+@pytest.mark.parametrize("dtype", ["int32", "bool", "complex64", "longdouble", "uint16"])
+@pytest.mark.parametrize("name", backends.FRAMEWORKS)
+def test_no_adapter_takes_a_dtype_for_another(process, name, dtype):
+    """A tensor has the dtype of its array, or there is none."""
+    array = np.ones(2, dtype)
+    try:
+        got = process(name).call("apply", lambda ops, params, data: params["x"], {"x": array}, {})
+    except Failed:
+        return
+    assert got.dtype == array.dtype
+
+
+def test_layers_of_another_dtype_are_refused():
+    """Frameworks make layers of whole numbers without a word."""
+    for kernel, bias in ((np.ones((2, 2), "int32"), np.ones(2)), (np.ones((2, 2)), np.ones(2, "int32"))):
+        with pytest.raises(ValueError, match=f"unknown dtype of a layer: 'int32'; known: {', '.join(DTYPES)}"):
+            Layer(kernel, bias, "")
+
+
+@pytest.mark.parametrize("name", ["sinh", "zeros_like", "softplus"])
+def test_numpy_knows_the_functions_of_the_contract(name):
+    """What numpy has beside them is not taken for one of them."""
+    with pytest.raises(ValueError, match=f"unknown function '{name}'; known: exp, log, tanh, sigmoid"):
+        Numpy().function(name, np.ones(2))
+
+
+def test_the_exact_backend_refuses_functions_that_it_does_not_know():
+    """There is no other function in its place."""
+    with pytest.raises((KeyError, ValueError), match="'sinh'"):
+        Exact().function("sinh", balls(np.ones(2)))
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "convention", "words"),
+    [
+        (Optimizer("momentum", 0.5), "epsilon", "unknown rule 'momentum'; known: sgd, adam"),
+        (SGD, "epsilon tilde", "unknown convention of Adam 'epsilon tilde'; known: epsilon, epsilon hat"),
+        (Optimizer("adam", 0.5), "", "unknown convention of Adam ''; known: epsilon, epsilon hat"),
+        (Optimizer("sgd", 0.5, epsilon=0.1), "epsilon", "unknown hyperparameter of sgd: 'epsilon'; known: rate"),
+        (Heavy("adam", 0.5, momentum=0.8), "epsilon", "hyperparameter of adam: 'momentum'; known: rate, beta1, beta2, epsilon"),
+    ],
+)
+def test_the_oracle_knows_published_rules_alone(optimizer, convention, words):
+    """A rule, a convention or a hyperparameter that it does not know is an error, and not gradient descent."""
+    with pytest.raises(ValueError, match=words):
+        rule(Exact(), optimizer, convention)
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_the_oracle_heeds_every_hyperparameter(monkeypatch, name):
+    """A rule that has come to have one more is an error until the oracle knows what it means."""
+    monkeypatch.setitem(base.RULES, name, (*RULES[name], "momentum"))
+    with pytest.raises(ValueError, match=f"unknown hyperparameter of {name}: 'momentum'; known: rate"):
+        rule(Exact(), Heavy(name, 0.5), "epsilon")
+
+
+@pytest.mark.parametrize("convention", CONVENTIONS)
+def test_conventions_are_those_of_the_contract(convention):
+    """All that an adapter may declare, the oracle knows."""
+    numbers = Exact()
+    with numbers.precision():
+        assert rule(numbers, Optimizer("adam", 0.5), convention)
+
+
+@pytest.mark.parametrize(
+    ("name", "reduction", "words"),
+    [
+        ("exp", "sum", "unknown objective 'exp'; known: binary cross-entropy, softmax cross-entropy, squared error"),
+        ("squared error", "exp", "unknown reduction 'exp'; known: sum, mean"),
+    ],
+)
+def test_a_formula_takes_no_operation_for_an_objective(name, reduction, words):
+    """Names of operations are no names of objectives or reductions."""
+    ops = Numpy()
+    with pytest.raises(ValueError, match=words):
+        objective(ops, name, reduction, ops.tensor(np.ones((2, 1))), ops.tensor(np.ones((2, 1))))
+
+
+def test_a_formula_takes_no_operation_for_an_activation():
+    """Exp is an operation and no activation."""
+    ops = Numpy()
+    network = Network((Dense("w", activation="exp"),), "squared error", "sum")
+    with pytest.raises(ValueError, match="unknown activation 'exp'; known: sigmoid, tanh, relu"):
+        network.loss(
+            ops, {"w": ops.tensor(np.ones((2, 1)))}, {"X": ops.tensor(np.ones((3, 2))), "y": ops.tensor(np.ones((3, 1)))}
+        )
+
+
+def test_a_table_of_words_is_a_mapping():
+    """Words that are known are looked up and listed as in any other."""
+    table = Words("colour", {"red": 1, "": 2})
+    assert (table["red"], table[""], list(table), table.get("blue"), "blue" in table) == (1, 2, ["red", ""], None, False)
+    with pytest.raises(ValueError, match=r"^unknown colour 'blue'; known: red$"):
+        table["blue"]
+
+
+MOMENTUM = """
+from cases import nand
+
+MOMENTUM = nand.NAND.but("momentum")
+object.__setattr__(MOMENTUM, "optimizer", "momentum")  # past what a case checks by itself
+"""
+
+
+def test_a_rule_that_nobody_knows_is_never_green(suite, tmp_path):
+    """A case with such an optimizer has failed in every framework that has optimisers, and in no other word than that."""
+    file = tmp_path / "momentum.py"
+    file.write_text(MOMENTUM)
+    options = ("--cases", str(file), "--case", "momentum", "--dtype", "float64", "-k", "every_step or goal")
+    run = suite("--backend", "all", "--backend", LAYERED, *options)
+    assert run.status == 1
+    found = {name: run.verdicts(backend=name) for name in (*backends.FRAMEWORKS, LAYERED)}
+    lacking = {"numpy": {"unsupported"}, "autograd": {"failed", "unsupported"}}  # the level class
+    assert found == {name: {"missing"} if backends.missing(name) else lacking.get(name, {"failed"}) for name in found}
+    failed = run.checks(verdict="failed")
+    assert all("unknown rule 'momentum'; known: sgd, adam" in check["message"] for check in failed)
