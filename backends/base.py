@@ -72,12 +72,15 @@ CONVENTIONS = ("epsilon", "epsilon hat")
 SCALARS_KEEP_DTYPE = "scalars keep the dtype"
 HYPERPARAMETERS = "hyperparameters keep the dtype"
 OPTIMIZER_DTYPE = "optimizers keep the dtype"
+TRAINING_DTYPE = "training keeps the dtype"
 # What a deviation of an optimiser may be about: hyperparameters of a rule, the powers of the betas, or the weights.
 PARTS = ("rate", "beta1", "beta2", "epsilon", "powers", "weights")
+# And one of a step by hand: weights that go on in a wider dtype than they are shown in.
+MASTER_WEIGHTS = {"what": ("weights",), "of": BY_HAND}
 AT_ZERO = "{} at 0"
 # What a binary cross-entropy may be at a logit of exactly 0, after its reduction: the slope -y for 1/2 - y.
 NO_SLOPE = "without the slope of log(1 + exp(z))"
-CLAUSES = (SCALARS_KEEP_DTYPE, HYPERPARAMETERS, OPTIMIZER_DTYPE)
+CLAUSES = (SCALARS_KEEP_DTYPE, HYPERPARAMETERS, OPTIMIZER_DTYPE, TRAINING_DTYPE)
 # Numeric modes as IEEE 754 has them: nothing narrower than asked for, and subnormal numbers.
 NUMERIC = {
     "float32 matmul": "24 bits",
@@ -115,8 +118,9 @@ class Deviation:
     where it shows, ``size`` what was measured, ``link`` where upstream says so. ``absolute`` is, where an error does not
     shrink with its value, the size of that error in units roundoff, to a factor of two; ``widens`` says that results come
     in a wider dtype; ``through`` is a narrower dtype that ``what`` the optimisers ``of`` keep, some of PARTS, passes
-    through; ``instead`` is what a loss setting computes in place of what it promises. Checks of what uses the subject, and
-    that this explains, are reported as this deviation. ``place`` is where it is declared, as file:line.
+    through, or what training by hand keeps (MASTER_WEIGHTS); ``instead`` is what a loss setting computes in place of what it
+    promises. Checks of what uses the subject, and that this explains, are reported as this deviation. ``place`` is where it
+    is declared, as file:line.
     """
 
     subject: str

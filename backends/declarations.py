@@ -23,6 +23,7 @@ from backends.base import (
     FUNCTIONS,
     HYPERPARAMETERS,
     LEVELS,
+    MASTER_WEIGHTS,
     MODES,
     NUMERIC,
     OBJECTIVES,
@@ -32,6 +33,7 @@ from backends.base import (
     RULES,
     SCALARS_KEEP_DTYPE,
     STAGES,
+    TRAINING_DTYPE,
     Backend,
     Deviation,
     Setting,
@@ -295,7 +297,7 @@ def _faults(deviation: Deviation, settings: list[str], without_optimizers: bool)
     subjects = {
         "absolute": (*FUNCTIONS, *OBJECTIVES),
         "widens": (*ALL_OPERATIONS, SCALARS_KEEP_DTYPE, OPTIMIZER_DTYPE),
-        "through": OF_OPTIMIZERS,
+        "through": (*OF_OPTIMIZERS, TRAINING_DTYPE),
         "instead": (*settings, *map(AT_ZERO.format, settings)),
     }
     known = tuple(dict.fromkeys(subject for named in subjects.values() for subject in named))
@@ -310,11 +312,12 @@ def _faults(deviation: Deviation, settings: list[str], without_optimizers: bool)
             yield f"has {field!r}, which is no matter of its subject; those of which it is: {_words(subjects[field])}"
     if deviation.subject in OF_OPTIMIZERS and without_optimizers:
         yield "is one of optimisers, and the level 'optimizer' is declared to be lacking"
+    by_hand = deviation.subject == TRAINING_DTYPE
     for name, words, meant in (
         ("dtypes", deviation.dtypes, DTYPES),
         ("through", filter(None, [deviation.through]), ("float32", "float16")),
-        ("what", deviation.what, PARTS),
-        ("of", deviation.of, RULES),
+        ("what", deviation.what, MASTER_WEIGHTS["what"] if by_hand else PARTS),
+        ("of", deviation.of, MASTER_WEIGHTS["of"] if by_hand else RULES),
     ):
         if unknown := [word for word in words if word not in meant]:
             yield f"has {name} {_words(unknown)}; known: {_words(meant)}"

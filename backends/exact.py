@@ -49,6 +49,16 @@ class Rounding:
     argument: bool = True
 
 
+def written(value: Any) -> tuple[list[int | float], tuple[int, ...]]:
+    """Return the numbers of a number or array in a formula, flat, and its shape. Raises TypeError for what is neither."""
+    array = np.asarray(value)
+    found = array.ravel().tolist()
+    for number in found:
+        if not isinstance(number, int | float):
+            raise TypeError(f"a number in a formula is an int or a float, got {number!r}")
+    return found, array.shape
+
+
 def _filled(values: list[Any], shape: tuple[int, ...]) -> np.ndarray:
     # np.array would look for sequences inside the balls, at a microsecond each.
     return np.fromiter(values, dtype=object, count=len(values)).reshape(shape)
@@ -153,6 +163,7 @@ class Exact(TapeBackend):
             self._underflow = arb(0, rounding.tiny)
             self._largest = arb(rounding.largest)
             self._large = rounding.largest / 2
+            self._bits = 1 - math.frexp(rounding.unit)[1]
 
     @staticmethod
     def _near_one(radius: arb) -> np.ndarray:
@@ -189,6 +200,22 @@ class Exact(TapeBackend):
 
     def constant(self, value: Any, like: np.ndarray) -> np.ndarray:
         return _filled([arb(value)], (1,))
+
+    def lift(self, value: Any, like: np.ndarray) -> np.ndarray:
+        """A number of the formula is rounded once by whoever computes in a dtype that does not hold it; the truth keeps it."""
+        numbers, shape = written(value)
+        exact = _filled(list(map(arb, numbers)), (1, *shape))
+        if self.rounding is None:
+            return exact
+        pairs = zip(exact.ravel(), self.round(exact).ravel(), strict=True)
+        return _filled([x if self._holds(x) else rounded for x, rounded in pairs], exact.shape)
+
+    def _holds(self, x: arb) -> bool:
+        """Whether the precision has ``x`` itself, and as a normal number: others may be flushed to zero."""
+        assert self.rounding is not None
+        if x == 0 or not x.is_finite():
+            return True
+        return self.rounding.tiny <= abs(x) <= self.rounding.largest and x.man_exp()[0].bit_length() <= self._bits
 
     def function(self, name: str, x: np.ndarray) -> np.ndarray:
         if self.rounding is None:

@@ -103,9 +103,9 @@ def shuffled(examples: int, epochs: int, seed: int) -> np.ndarray:
 class Case:
     """One program: ``loss(ops, params, data)`` at a fixed start, and optionally a training run.
 
-    The formula uses ``+ - * / @`` and the named operations of ``ops``. Numbers written in a formula must
-    be exact in every precision (1, 0.5); all others belong in ``data``, which is rounded once, to the
-    dtype of the run. Arrays are copied, made float64 and read-only.
+    The formula uses ``+ - * / @`` and the named operations of ``ops``. A number in it is taken as it is
+    written, and a dtype that does not hold it is granted one rounding of it; ``data`` is rounded before
+    anyone sees it, to the dtype of the run. Arrays are copied, made float64 and read-only.
 
     ``predict`` is the model inside the loss where the two differ; ``goal(loss, prediction, data)`` says
     what having converged means and ``reaches_goal`` whether this start gets there in ``steps`` updates of

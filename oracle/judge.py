@@ -18,6 +18,7 @@ from backends.base import (
     OPERATIONS,
     OPTIMIZER_DTYPE,
     SCALARS_KEEP_DTYPE,
+    TRAINING_DTYPE,
     Deviation,
     Formula,
     Optimizer,
@@ -26,6 +27,7 @@ from backends.engine import Training
 from backends.exact import Exact
 from backends.numpy import Numpy
 from backends.tape import Array, Tensor
+from oracle.form import form
 from oracle.precision import rounding
 from oracle.rules import Rule, rule
 from oracle.trace import Node, trace
@@ -100,7 +102,7 @@ class Oracle:
         ``row`` is what messages call a point where there are several.
         """
         shapes = self._shapes(points[0], results)
-        forms = {quantity: _form(arrays, shapes[quantity], self.dtype) for quantity, arrays in results.items()}
+        forms = {quantity: form(arrays, shapes[quantity], self.dtype) for quantity, arrays in results.items()}
         bits = {quantity: digest(arrays) for quantity, arrays in results.items()}
         judgements = {
             quantity: Judgement(DEVIATES, malformed, rows=len(points))
@@ -155,7 +157,8 @@ class Oracle:
                 return dataclasses.replace(judgement, declared=names)
             if wider.verdict == UNINFORMATIVE:
                 message = (
-                    f"outside its bound, and beside the declared deviation of {names} {wider.message}: {judgement.message}"
+                    f"outside its bound; granted the declared deviation of {names}, there is no verdict "
+                    f"({wider.message}): {judgement.message}"
                 )
                 return dataclasses.replace(judgement, verdict=UNINFORMATIVE, message=message)
         return judgement
@@ -224,7 +227,7 @@ class Oracle:
     def _shapes(self, point: Point, results: Results) -> dict[str, tuple[int, ...]]:
         shapes: dict[str, tuple[int, ...]] = {"value": ()}
         if list(results) == ["value"]:
-            shapes["value"] = _evaluated(Numpy(), self.formula, point, self._seen(0)).shape
+            shapes["value"] = evaluated(Numpy(), self.formula, point, self._seen(0)).shape
         for name, array in point.items():
             shapes[f"gradient {name}"] = shapes[f"updated {name}"] = array.shape
         return shapes
@@ -232,7 +235,8 @@ class Oracle:
     def _relevant(self, point: Point) -> list[Deviation]:
         """Return the declared deviations of what the formula uses."""
         used = subjects(self.formula, point, self._seen(0)) if self.deviations else set()
-        used |= {HYPERPARAMETERS, OPTIMIZER_DTYPE} if self.steps and self.steps.native else set()
+        if self.steps:
+            used |= {HYPERPARAMETERS, OPTIMIZER_DTYPE} if self.steps.native else {TRAINING_DTYPE}
         if self.steps and "binary cross-entropy" in used:  # a loss by itself is told from what it is instead
             used |= {d.subject for d in self.deviations if d.instead.endswith(NO_SLOPE)}
         rule = self.steps.optimizer.name if self.steps else ""
@@ -242,17 +246,18 @@ class Oracle:
 def subjects(formula: Formula, point: Point, data: Point) -> set[str]:
     """Return what ``formula`` uses that a backend can lack or declare: operations, and numbers meeting scalar tensors."""
     seen = _Subjects()
-    _evaluated(seen, formula, point, data)
+    evaluated(seen, formula, point, data)
     return seen.used
 
 
 def graph(formula: Formula, point: Point, data: Point) -> list[Node]:
     """Return the nodes of ``formula`` in the order of computation, with numpy's values."""
-    nodes: list[Node] = _evaluated(Numpy(), partial(trace, formula), point, data)[1]
+    nodes: list[Node] = evaluated(Numpy(), partial(trace, formula), point, data)[1]
     return nodes
 
 
-def _evaluated(ops: Numpy, formula: Formula, point: Point, data: Point) -> Any:
+def evaluated(ops: Numpy, formula: Formula, point: Point, data: Point) -> Any:
+    """Return what ``formula`` gives in the numbers of ``ops``."""
     inside = ({name: ops.tensor(array) for name, array in arrays.items()} for arrays in (point, data))
     with np.errstate(all="ignore"):
         return formula(ops, *inside)
@@ -281,18 +286,6 @@ class _Subjects(Numpy):
     def matmul(self, a: Tensor, b: Tensor) -> Tensor:
         self.used.add(MATMUL)
         return super().matmul(a, b)
-
-
-def _form(arrays: Sequence[np.ndarray], shape: tuple[int, ...], dtype: str) -> tuple[str, str]:
-    """Return what is wrong with the shape or dtype of results, and whether the dtype is merely wider than asked for."""
-    for array in arrays:
-        if array.shape != shape:
-            return f"got shape {array.shape}, expected {shape}", ""
-    for array in arrays:
-        if array.dtype.name != dtype:
-            message = f"got dtype {array.dtype.name}, expected {dtype}"
-            return ("", message) if np.can_cast(dtype, array.dtype) else (message, "")
-    return "", ""
 
 
 def _flat(tensor: Tensor, points: int) -> list[list[arb]]:

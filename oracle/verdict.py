@@ -27,13 +27,14 @@ FAILED = "failed"
 class Judgement:
     """A verdict on one quantity, with the entry that decides it.
 
-    ``got``, ``truth`` and ``bound`` are the numbers of one row: the whole quantity at a point or, of a training run, at
-    the step where most of the bound is used, ``entry`` its worst entry. Over the judged ``entries``, ``used`` is the
-    largest fraction error / bound and ``used_median`` the median. ``blind`` entries have a bound that admits a wrong
-    value of that entry alone; ``error_ulp`` is the worst error, in units in the last place, of the others. Of ``rows``
-    points judged, ``uninformative`` gave no verdict. ``declared`` is the subject of the stated deviation that explains
-    a ``deviates``, ``first`` the first row that does, ``cause`` the signal, status or limit that ended a backend. ``bits``
-    is a digest of all that was judged: two runs whose digests are equal have computed the same bits.
+    ``where``, ``got``, ``truth`` and ``bound`` are of one row, the whole quantity at a point or at a training step, and
+    ``entry`` is its worst entry. It is the first row that is outside its bound, ``first``, or, where none is, the row that
+    uses most of its bound. Over the judged ``entries`` of all rows, ``used`` is the largest fraction error / bound and
+    ``used_median`` the median. ``blind`` entries have a bound that admits a wrong value of that entry alone; ``error_ulp``
+    is the worst error, in units in the last place, of the others. Of ``rows`` points judged, ``uninformative`` gave no
+    verdict. ``declared`` is the subject of the stated deviation that explains a ``deviates``, ``cause`` the signal, status
+    or limit that ended a backend. ``bits`` is a digest of all that was judged: two runs whose digests are equal have
+    computed the same bits.
     """
 
     verdict: str
@@ -54,6 +55,11 @@ class Judgement:
     first: int | None = None
     bits: str = ""
     cause: str = ""
+
+    @property
+    def unexplained(self) -> bool:
+        """Whether this is a deviation that no declaration explains."""
+        return self.verdict == DEVIATES and not self.declared
 
 
 def digest(arrays: Iterable[np.ndarray]) -> str:
@@ -121,7 +127,10 @@ class Comparison:
             in_ulp = error / ulp(truth, self.dtype)
             blind = judged & ~outside & (bound > 0) & (bound >= np.abs(change) / 2)
         candidates = np.where(judged, used, -1.0) if judged.any() else used
-        row, entry = (int(i) for i in np.unravel_index(np.argmax(candidates), used.shape))
+        worst = _largest(candidates)
+        # A fault is best looked for where it begins.
+        first = int(np.argmax(outside.any(axis=1)))
+        row, entry = (first, int(np.argmax(np.where(outside[first], used[first], -1.0)))) if outside.any() else worst
         where = self._where(row, entry)
         judgement = Judgement(
             verdict=CONFORMS,
@@ -145,14 +154,21 @@ class Comparison:
                 f"allowed {bound[row, entry]:.3g}; the error is {used[row, entry]:.3g} times the bound"
             )
             if len(got) > 1:
-                message += (
-                    f"; {len(self.outside)} of {len(got)} {self.row}s are outside, the first is {self._number(self.outside[0])}"
-                )
+                message += f"; {self._extent(len(got), worst, used[worst], first=row)}"
             return dataclasses.replace(judgement, verdict=DEVIATES, message=message, first=self.outside[0])
         if not informative.any():
             reason = "a wrong result would be inside the bound too" if known.all(axis=1).any() else "no finite bound"
             return dataclasses.replace(judgement, verdict=UNINFORMATIVE, message=reason)
         return judgement
+
+    def _extent(self, rows: int, worst: tuple[int, int], used: float, first: int) -> str:
+        """Say how many rows are outside, of which one has been shown, and how large the worst of them is."""
+        if len(self.outside) == 1:
+            return f"no other of {rows} {self.row}s is outside"
+        words = f"{len(self.outside)} of {rows} {self.row}s are outside, and this is the first"
+        if worst[0] == first:
+            return f"{words} and the worst"
+        return f"{words}; the worst is {self._where(*worst)}, off by {used:.3g} times the bound"
 
     def _where(self, row: int, entry: int) -> str:
         index = [int(i) for i in np.unravel_index(entry, self.shape)] if self.shape else ""
@@ -161,6 +177,11 @@ class Comparison:
 
     def _number(self, index: int) -> int:
         return self.numbers[index] if self.numbers else index
+
+
+def _largest(values: np.ndarray) -> tuple[int, int]:
+    row, entry = np.unravel_index(np.argmax(values), values.shape)
+    return int(row), int(entry)
 
 
 def _upper(ball: arb) -> float:

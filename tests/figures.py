@@ -4,6 +4,9 @@ import math
 
 from flint import arb
 
+from backends.numpy import Numpy
+from oracle.judge import evaluated, graph
+
 
 def printed(text, digits):
     """Return printed numbers as exact values and as balls of half a unit in the last of at most ``digits`` digits."""
@@ -17,3 +20,16 @@ def printed(text, digits):
         truth.append(arb(number).mid())
         balls.append(arb(arb(number).mid(), half_unit))
     return truth, balls
+
+
+def shape(case, quantity, params, data):
+    """Return the shape of what a figure of ``case`` prints. Raises ValueError for a node that its loss does not have."""
+    kind, _, name = quantity.partition(" ")
+    if kind in ("node", "adjoint"):
+        nodes = graph(case.loss, params, data)
+        if int(name) > len(nodes):
+            raise ValueError(f"it has no {quantity} to print; the nodes of its loss are 1 to {len(nodes)}")
+        return nodes[int(name) - 1].tensor.shape
+    if kind == "prediction":
+        return evaluated(Numpy(), case.predict, params, data).shape
+    return () if quantity in ("loss", "final loss") else params[name].shape

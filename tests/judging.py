@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from backends.base import AT_ZERO, Optimizer
+from backends.base import AT_ZERO, AUTODIFF, Optimizer
 from backends.process import BackendError, Failed
 from cases import nand, thermometer
 from oracle.verdict import CONFORMS, DEVIATES, UNSUPPORTED, Judgement, digest
@@ -120,7 +120,17 @@ def optimizer_runs(subject):
     ]
 
 
-def judge_optimizers(subject, runs):
+def runs_by_hand(subject):
+    """Return runs whose steps are made by hand, one for each level that has them, as ``optimizer_runs`` does."""
+    case, runs = thermometer.SLOW, []
+    for level, formula in ((AUTODIFF, case.loss), ("modules", case.network.loss)):
+        if level not in subject.describe()["lacks"]:
+            program = training(case, subject.dtype, level)
+            runs.append((level, subject.call("path", program), formula, program))
+    return runs
+
+
+def judge_runs(subject, runs):
     return lambda deviations: {
         f"{name} of {words}": judgement
         for words, *run in runs

@@ -6,10 +6,12 @@ import dataclasses
 import hashlib
 import importlib.util
 import itertools
+import math
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,9 +20,10 @@ import backends
 import cases
 from backends.base import DTYPES, LEVELS
 from backends.engine import Engine
-from backends.exact import Exact
+from backends.exact import Exact, written
 from backends.numpy import Numpy
-from cases import Case, CaseError
+from cases import Case, CaseError, Figure
+from tests.figures import shape
 
 DEFAULT_DTYPES = ("float32", "float64")
 DEFAULT_LIMIT = 300.0
@@ -246,6 +249,8 @@ def validate(case: Case, dtypes: Iterable[str]) -> None:
             _evaluate(case, params, seen)
         if case.held_out:
             _evaluate(case, params, case.rounded(case.held_out, dtype))
+    for figure in case.figures:
+        _count(case, figure)
     if case.network:
         _compare_layers(case, next(_examples_of(case, dict(case.data))))
 
@@ -260,8 +265,28 @@ def _examples_of(case: Case, data: dict[str, np.ndarray]) -> Iterator[dict[str, 
         yield {name: array[rows] if name in case.batches.rows else array for name, array in data.items()}
 
 
+def _count(case: Case, figure: Figure) -> None:
+    """A figure prints one number for each entry of its quantity."""
+    try:
+        expected = shape(case, figure.quantity, case.params, case.data)
+    except ValueError as error:
+        raise CaseError(f"case {case.name!r}: {error}") from error
+    if (printed := len(figure.text.split())) != math.prod(expected):
+        raise CaseError(
+            f"case {case.name!r}: the figure of its {figure.quantity} prints {printed} numbers, its shape is {expected}"
+        )
+
+
+class _Ops(Numpy):
+    """numpy that refuses, in a formula, what is no number that the oracle can take."""
+
+    def lift(self, value: Any, like: np.ndarray) -> np.ndarray:
+        written(value)
+        return super().lift(value, like)
+
+
 def _evaluate(case: Case, params: dict[str, np.ndarray], data: dict[str, np.ndarray]) -> None:
-    ops = Numpy()
+    ops = _Ops()
     arrays, inside = (MappingProxyType({name: ops.tensor(array) for name, array in given.items()}) for given in (params, data))
     leaves = MappingProxyType(ops.leaves(dict(arrays)))
     try:

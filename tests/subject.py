@@ -6,7 +6,7 @@ import copy
 import dataclasses
 import shlex
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,12 +21,67 @@ from oracle.judge import Oracle, Steps, graph, subjects
 from oracle.trace import Node, Probed, ValueOf
 from oracle.verdict import CONFORMS, DEVIATES, UNINFORMATIVE, UNSUPPORTED, Judgement
 from report.document import Record
+from tests.answers import checked
 from tests.lab import Lab, training
 from tests.recording import record
 
 Arrays = Mapping[str, np.ndarray]
 # What a backend is asked for; not every stage runs in the same mode.
 STAGES = {"gradients": "gradient", "gradients_twice": "gradient", "path": "training"}
+# Answers that hold no results.
+WITHOUT_NUMBERS = ("describe", "calls")
+# What to look at where the loss, the gradient or both are wrong, and no node of the graph is, in its value or its adjoint.
+LOSS, GRADIENT = frozenset({"loss"}), frozenset({"gradient"})
+LEFT_BY_HAND = {
+    LOSS: "which loss the adapter returns: that of another step, a running mean, or one with a term added",
+    GRADIENT: "what becomes of a gradient once it is computed: added to that of a step before (zero_grad), scaled, or clipped",
+    LOSS | GRADIENT: "what one call or step leaves to the next: parameters, data, or state",
+}
+LEFT_TO_LEVELS = {
+    LOSS: "the framework's own loss and its reduction, and of which step it is",
+    GRADIENT: "the derivatives of the framework's own layers and loss, and what becomes of them before they are returned",
+    LOSS | GRADIENT: "the framework's own layers, loss and optimiser",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Trace:
+    """Every node of a formula with the judgements on its value and on its adjoint, and those on the gradients of parameters.
+
+    ``adjoints`` are the numbers of which the adjoints are made, each once.
+    """
+
+    nodes: list[tuple[Node, Judgement, Judgement]]
+    gradients: dict[str, Judgement]
+    adjoints: list[float]
+
+    def first_fault(self) -> str:
+        """Say which node is the first outside its bound, forward and then backward, or which gradient is; or nothing."""
+        for node, value, _ in self.nodes:
+            if value.unexplained:
+                return f"the first node outside its bound is {node}: {value.message}"
+        wrong = [(node, adjoint) for node, _, adjoint in reversed(self.nodes) if adjoint.unexplained]
+        if wrong and self._answers_no_probe():
+            return (
+                f"the gradient cannot be traced: the adapter returns {self.adjoints[0]!r} for each probe, a parameter of zeros "
+                "that the trace adds at a node; let it return the gradient of every entry of the `params` that it is given"
+            )
+        if wrong:
+            node, adjoint = wrong[0]
+            users = "; ".join(str(user) for user, *_ in self.nodes if node.name in user.operands)
+            by = f"used by {users}" if users else "used by no other, so that the gradient as a whole is off"
+            where = f"going back from the loss, the first wrong adjoint is that of {node}, {by}"
+            return f"all values are right; {where}: {adjoint.message}"
+        for gradient in self.gradients.values():
+            if gradient.unexplained:
+                return f"the values and adjoints of all nodes are right; what is made of them is not: {gradient.message}"
+        return ""
+
+    def _answers_no_probe(self) -> bool:
+        """Whether all adjoints are one number where they should not be; that of the loss itself is 1."""
+        expected = {float(x) for _, _, adjoint in self.nodes if adjoint.truth is not None for x in adjoint.truth}
+        return self.adjoints == [0] or (len(self.adjoints) == 1 and len(expected) > 1)
+
 
 # Characters of a judgement that are printed: a shrunk variant is a file of tens of thousands, and what a backend returns in
 # place of a small array has no limit.
@@ -75,9 +130,7 @@ class Subject:
         __tracebackhide__ = True
         self._stage = STAGES.get(method, self._stage)
         try:
-            if method == "path" and not arguments:
-                return self.lab.path(self.backend, self.case, self.level, self.dtype)
-            return self.lab.call(self.backend, method, *arguments)
+            return self.ask(method, *arguments)
         except BackendError as error:
             judgement = Judgement(error.verdict, str(error), cause=error.cause)
             # Whoever cannot describe itself states nothing to be lacking.
@@ -85,6 +138,14 @@ class Subject:
                 judgement = Judgement(UNSUPPORTED, f"{reason}; it raises {error.kind}")
         self.conclude({self.quantity: judgement})
         raise AssertionError("a verdict that conclude lets pass")
+
+    def ask(self, method: str, *arguments: Any) -> Any:
+        """Return what the backend's Engine answers, in numbers of the dtype asked for. Raises BackendError."""
+        if method in WITHOUT_NUMBERS:
+            return self.lab.call(self.backend, method, *arguments)
+        if method == "path" and not arguments:
+            return checked(self.lab.path(self.backend, self.case, self.level, self.dtype), self.dtype)
+        return checked(self.lab.call(self.backend, method, *arguments), self.dtype)
 
     def _lacks(self, method: str, arguments: tuple[Any, ...]) -> str | None:
         """Return why the backend is stated to lack the level, or something that the formula uses in this dtype."""
@@ -193,47 +254,47 @@ class Subject:
 
     # Where it leaves.
 
-    def trace(self, formula: Formula, point: Arrays, data: Arrays) -> list[tuple[Node, Judgement, Judgement]]:
-        """Judge every node of ``formula``: its value and its adjoint, in the backend's own numbers. Raises BackendError."""
+    def trace(self, formula: Formula, point: Arrays, data: Arrays) -> Trace:
+        """Judge every node of ``formula``, in the backend's own numbers. Raises BackendError."""
         nodes = graph(formula, point, data)
         probed = self.with_probes(formula, point, data)
-        [(_, gradient)] = self.lab.call(self.backend, "gradients", Probed(formula), [probed], data)
-        adjoints = self.oracle(Probed(formula), data).judge(
-            [probed], {f"gradient {node.name}": [gradient[node.name]] for node in nodes}
+        [(_, gradient)] = self.ask("gradients", Probed(formula), [probed], data)
+        gradients = self.oracle(Probed(formula), data).judge(
+            [probed], {f"gradient {name}": [array] for name, array in gradient.items()}
         )
-        judged = []
-        for index, node in enumerate(nodes):
+        values = []
+        for index in range(len(nodes)):
             value_of = ValueOf(formula, index)
-            value = self.lab.call(self.backend, "apply", value_of, dict(point), data)
-            value_judgement = self.oracle(value_of, data).judge([point], {"value": [value]})["value"]
-            judged.append((node, value_judgement, adjoints[f"gradient {node.name}"]))
-        return judged
+            value = self.ask("apply", value_of, dict(point), data)
+            values.append(self.oracle(value_of, data).judge([point], {"value": [value]})["value"])
+        return Trace(
+            [(node, value, gradients.pop(f"gradient {node.name}")) for node, value in zip(nodes, values, strict=True)],
+            gradients,
+            np.unique(np.concatenate([gradient[node.name].ravel() for node in nodes])).tolist(),
+        )
 
     def with_probes(self, formula: Formula, point: Arrays, data: Arrays) -> dict[str, np.ndarray]:
         """Return ``point`` with a probe of value zero for every node of ``formula``."""
         return dict(point) | {node.name: np.zeros(node.tensor.shape, self.dtype) for node in graph(formula, point, data)}
 
-    def locate(self, point: Arrays, data: Arrays) -> str:
-        """Say which node of the case's loss is the first to leave its ball at ``point``, forward and then backward."""
+    def locate(self, point: Arrays, data: Arrays, leaving: Iterable[str]) -> str:
+        """Say where the case's loss, evaluated node by node at ``point``, first leaves its bounds, or what else to look at.
+
+        ``leaving`` are the quantities that were found outside their bounds there.
+        """
         try:
-            nodes = self.trace(self.case.loss, point, data)
+            trace = self.trace(self.case.loss, point, data)
         except BackendError as error:
-            return f"no trace: {str(error).splitlines()[0]}"
-        for node, value, _ in nodes:
-            if value.verdict == DEVIATES and not value.declared:
-                return f"the first node outside its ball, forward: {node}: {value.message}"
-        for node, _, adjoint in reversed(nodes):
-            if adjoint.verdict == DEVIATES and not adjoint.declared:
-                users = "; ".join(str(user) for user, *_ in nodes if node.name in user.operands)
-                return f"all values are right; the first wrong adjoint is that of {node}, used by {users}: {adjoint.message}"
-        if self.level != AUTODIFF:
-            return (
-                "by automatic differentiation every node of the graph is inside its ball there: "
-                f"look at what the level {self.level} adds, the framework's own layers, loss and optimiser"
-            )
+            reason = str(error).splitlines()[0]
+            return f"it cannot be traced, as the adapter fails where every node of the formula has a parameter added: {reason}"
+        if found := trace.first_fault():
+            return found
+        kinds = frozenset("gradient" if quantity.startswith("gradient") else "loss" for quantity in leaving)
+        if self.level == AUTODIFF:
+            return f"evaluated by itself there, every node of the graph is inside its bound: look at {LEFT_BY_HAND[kinds]}"
         return (
-            "evaluated by itself there, every node of the graph is inside its ball: "
-            "look at the derivatives by the leaves, and at what a training step carries over from the one before"
+            "by automatic differentiation every node of the graph is inside its bound there: "
+            f"look at what the level {self.level} adds: {LEFT_TO_LEVELS[kinds]}"
         )
 
     def other_reduction(self, path: Path, step: int) -> str:
@@ -249,7 +310,7 @@ class Subject:
         if {j.verdict for j in self.oracle(formula, data).judge([point], results).values()} != {CONFORMS}:
             return ""
         n = len(network.examples(data)[0])
-        return f"it is the {other} over the {n} examples, where the case has the {network.reduction}; "
+        return f"it is the {other} over the {n} examples, where the case has the {network.reduction}"
 
     # What becomes of it.
 
@@ -267,14 +328,15 @@ class Subject:
             for quantity, judgement in judgements.items()
             if judgement.first is not None and not judgement.declared and not quantity.startswith("updated")
         }
-        if leaving and path is not None:
-            first = min(leaving.values())
-            data = self.training.seen(int(path.steps[first]))
-            where = self.other_reduction(path, first)
-            where += self.locate({name: array[first] for name, array in path.before.items()}, data)
-        elif leaving and points:
-            where = self.locate(points[min(leaving.values())], self.data)
         if leaving and (points or path is not None):
+            first = min(leaving.values())
+            there = [quantity for quantity, row in leaving.items() if row == first]
+            if path is None:
+                where = self.locate(points[first], self.data, there)
+            else:
+                data = self.training.seen(int(path.steps[first]))
+                point = {name: array[first] for name, array in path.before.items()}
+                where = self.other_reduction(path, first) or self.locate(point, data, there)
             judgements = {
                 quantity: dataclasses.replace(judgement, message=f"{judgement.message}; {where}")
                 if quantity in leaving

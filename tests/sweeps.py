@@ -17,6 +17,8 @@ SIZES = {
     "sum": [(6, 10), (1, 1), (1, 129), (1, 1025), (1, 141), (1, 1038), (1, 40015)],
     "mean": [(6, 10), (1, 1), (1, 129), (1, 1025), (1, 141), (1, 1038), (1, 40015)],
 }
+# Of larger arrays one number is the parameter, which scales them: forward mode takes a pass for each.
+MOST_PARAMETERS = 4000
 # The last terms of a long sum are as much larger as their number is small: rounding could not explain that one is missing.
 LAST, HEAVIER, LONG = 16, 256, 128
 
@@ -97,11 +99,23 @@ def sweep(operation, dtype, plan, size=None):
         def formula(ops, params, data):
             return getattr(ops, operation)(params["x"])
 
+    if sum(array.size for array in x.values()) > MOST_PARAMETERS:
+        formula, x, data = scaled(formula), {"scale": np.array(0.7137)}, data | x
+
     def loss(ops, params, data):
         return ops.sum(formula(ops, params, data) * data["weight"])
 
     params, data = ({name: np.asarray(array, dtype) for name, array in arrays.items()} for arrays in (x, data))
     return formula, loss, params, data
+
+
+def scaled(formula):
+    """Return ``formula`` of data in place of parameters, of which x is scaled by one parameter."""
+
+    def of_scale(ops, params, data):
+        return formula(ops, {**data, "x": data["x"] * params["scale"]}, data)
+
+    return of_scale
 
 
 def numbers(operation, dtype, random, half):

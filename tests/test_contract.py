@@ -11,7 +11,7 @@ from oracle.verdict import DEVIATES, UNINFORMATIVE, Judgement
 from tests.judging import (
     clause,
     judge_lacking,
-    judge_optimizers,
+    judge_runs,
     judge_scalars,
     judge_settings,
     judge_unsupported,
@@ -66,7 +66,7 @@ def test_round_trip(subject):
     follows = subject.call("follows", arrays["vector"][:2])
     subject.conclude(
         {
-            "round trip": clause(not broken, f"not what went in: {broken}"),
+            "round trip": clause(not broken, f"these come back with other bits, another shape or dtype: {broken}"),
             "memory of its own": clause(not follows, "a tensor changes with the array that it was made from"),
         }
     )
@@ -102,25 +102,52 @@ def test_operation(subject, operation):
 
 @pytest.mark.quantity("non-finite numbers")
 def test_non_finite_numbers(subject):
-    """What is not a number stays so, in every operation, in a loss and in its gradient, and an infinity is none less."""
-    x = {"x": np.array([np.nan, np.inf], subject.dtype)}
-    point = {"w": x["x"], "v": np.array([1, 2], subject.dtype)}
+    """What is not a number stays so, in every operation, in a loss and in its gradient, and an infinity is none less.
+
+    One number at a time: forward mode rightly makes NaN of it in the other directions, in which it is multiplied by zero.
+    """
+    lost = []
+    for number in (np.nan, np.inf):
+        lost += not_kept(subject, number)
+    subject.conclude({"non-finite numbers": clause(not lost, "; ".join(lost))})
+
+
+def not_kept(subject, number):
+    """Return a sentence for each operation, loss and gradient that loses ``number``, which is not finite."""
 
     def loss(ops, params, data):
         return ops.sum(params["w"] * params["v"])
 
-    limits = {"tanh": [np.nan, 1.0], "sigmoid": [np.nan, 1.0], "sum": np.nan, "mean": np.nan}
     lost = []
+    x = {"x": np.array([number, 0.5], subject.dtype)}
     for operation in (*FUNCTIONS, "relu", "sum", "mean"):
         got = subject.call("apply", One(operation), x, {})
         # Where a limit is finite, how well it is met is a matter of accuracy, judged elsewhere.
-        expected = np.isfinite(limits.get(operation, [np.nan, np.inf]))
-        if not np.array_equal(np.isfinite(got), expected) or not np.isnan(got).ravel()[0]:
+        limit = FINITE if operation in ("tanh", "sigmoid") and number == np.inf else number
+        expected = [*summed(number)] if operation in ("sum", "mean") else [[limit, FINITE]]
+        if not is_one_of(got, expected):
             lost.append(f"{operation} of {x['x'].tolist()} is {got.tolist()}")
+    point = {"w": x["x"], "v": np.array([1, 2], subject.dtype)}
     [(value, gradient)] = subject.call("gradients", loss, [point], {})
-    if not np.isnan(value) or not np.array_equal(gradient["v"], point["w"], equal_nan=True):
-        lost.append(f"sum(w v) at w = {point['w'].tolist()} is {value}, with the gradient {gradient['v'].tolist()} by v")
-    subject.conclude({"non-finite numbers": clause(not lost, "; ".join(lost))})
+    if not is_one_of(value.ravel()[:1], [[total] for total in summed(number)]):
+        lost.append(f"sum(w v) at w = {point['w'].tolist()} is {value.tolist()}")
+    if not is_one_of(gradient["v"].ravel()[:1], [[number]]):
+        lost.append(f"the gradient of sum(w v) with respect to v at w = {point['w'].tolist()} is {gradient['v'].tolist()}")
+    return lost
+
+
+FINITE = 0.0  # stands for every number that is
+
+
+def summed(number):
+    """Return what a sum with ``number`` may be: with an infinity also NaN, which a compensated sum makes of inf - inf."""
+    return {number, np.nan} if number == np.inf else {number}
+
+
+def is_one_of(got, expected):
+    """Whether an array is one of those expected, its finite numbers all being the same."""
+    extremes = np.where(np.isfinite(got), FINITE, got)
+    return any(np.array_equal(extremes, each, equal_nan=True) for each in expected)
 
 
 @pytest.mark.quantity("kink")
@@ -133,7 +160,7 @@ def test_kink(subject):
 
     [(_, gradient)] = subject.call("gradients", loss, [params], {})
     stated = subject.describe()["kink"]
-    message = f"relu has the slopes {gradient['x'].tolist()} at 0 and -0; {stated} is stated (kink)"
+    message = f"relu has the slopes {gradient['x'].tolist()} at 0 and -0; the adapter states {stated} as its `kink`"
     subject.conclude({"kink": clause(gradient["x"].tolist() == [stated] * 2, message, [gradient["x"]])})
 
 
@@ -161,12 +188,14 @@ def test_optimizer(subject):
         subject.conclude({"lacks optimizer": judge_lacking(subject, "optimizer")})
         return
     runs = optimizer_runs(subject)
-    judgements = judge_optimizers(subject, runs)(subject.deviations)
+    judgements = judge_runs(subject, runs)(subject.deviations)
     _, path, formula, program = runs[-1]
     [other] = set(CONVENTIONS) - {subject.describe()["adam"]}
     wrong = subject.judge_path(path, formula, program, adam=other)["updated w"]
     told_apart = wrong.verdict == DEVIATES and not wrong.declared
-    judgements["convention of adam"] = clause(told_apart, f"its Adam adds {other} as well as what is declared")
+    judgements["convention of adam"] = clause(
+        told_apart, f"its Adam is also that of the convention {other!r}: the run does not tell which it is"
+    )
     subject.conclude(judgements)
 
 
@@ -180,8 +209,8 @@ def test_version(subject):
     installed = ", ".join(f"{name} {version}" for name, version in measured.items())
     message = f"states version {stated} in {place['version']}; installed is {installed}"
     judgement = clause(any(is_installed(stated, version) for version in measured.values()), message)
-    unknown = Judgement(UNINFORMATIVE, f"version {stated} of {engine} is only stated: no known framework is installed for it")
-    subject.conclude({"version": judgement if measured else unknown})
+    # Of an engine of its own nothing but this is known: the report calls it stated.
+    subject.conclude({"version": judgement} if measured else {})
 
 
 @pytest.mark.quantity("modes")
@@ -210,22 +239,22 @@ def test_modes(subject):
 
 @pytest.mark.quantity("parameters in place")
 def test_parameters_in_place(subject):
-    """At every level, parameters that no step has changed come back as they were given, each in the place of its layer."""
+    """At every level with layers, parameters that no step has changed come back as they were given, each in its place."""
     network = Network(tuple(Dense(f"w{n}", f"b{n}", "tanh") for n in range(4)), "squared error", "sum")
     rows = np.arange(1, 25, dtype=subject.dtype).reshape(4, 6) / 8  # layers of the same shapes, and no number twice
     params = {f"w{n}": row[:4].reshape(2, 2) for n, row in enumerate(rows)} | {f"b{n}": row[4:] for n, row in enumerate(rows)}
     data = {"X": np.eye(2, dtype=subject.dtype), "y": np.zeros((2, 2), subject.dtype)}
     standing = Optimizer("sgd", 0.0)
     judgements = {}
-    for level in LEVELS:
+    for level in LEVELS[1:]:
         if level not in subject.describe()["lacks"]:
             run = Training(network.loss, params, data, standing, 1, np.arange(1), level, network=network)
             after = {name: array[0] for name, array in subject.call("path", run).after.items()}
             wrong = {name: array.tolist() for name, array in after.items() if not np.array_equal(array, params[name])}
             given = {name: params[name].tolist() for name in wrong}
-            message = f"after a step at the rate 0: got {wrong}, expected {given}, as given; "
-            message += (
-                "look at the order in which the adapter reads the parameters of the model, before the framework is blamed"
+            message = (
+                f"after a step with the learning rate 0: got {wrong}, expected {given}; "
+                "look at the order in which the adapter reads the parameters of its model"
             )
             judgements[f"parameters in place: {level}"] = clause(not wrong, message)
     subject.conclude(judgements)

@@ -4,18 +4,19 @@ import dataclasses
 
 import pytest
 
-from backends.base import ALL_OPERATIONS, DTYPES, SCALARS_KEEP_DTYPE
+from backends.base import ALL_OPERATIONS, DTYPES, SCALARS_KEEP_DTYPE, TRAINING_DTYPE
 from backends.declarations import OF_OPTIMIZERS
 from oracle.verdict import CONFORMS, DEVIATES, UNSUPPORTED, Judgement
 from tests.judging import (
     clause,
     judge_lacking,
-    judge_optimizers,
+    judge_runs,
     judge_scalars,
     judge_settings,
     judge_unsupported,
     judge_value,
     optimizer_runs,
+    runs_by_hand,
 )
 from tests.sweeps import sweep
 
@@ -54,10 +55,10 @@ def judge_declared(subject, deviation):
     judge = judge_by(subject, deviation)
     declared = subject.deviations
     others = [other for other in declared if other != deviation]
-    explained = {quantity for quantity, judgement in judge(declared).items() if not leaves(judgement)}
+    explained = {quantity for quantity, judgement in judge(declared).items() if not judgement.unexplained}
 
     def needless(deviations):
-        return not any(leaves(judgement) for quantity, judgement in judge(deviations).items() if quantity in explained)
+        return not any(judgement.unexplained for quantity, judgement in judge(deviations).items() if quantity in explained)
 
     what = f"the Deviation of {deviation.subject!r} at {deviation.place}"
     if needless(others):
@@ -65,11 +66,6 @@ def judge_declared(subject, deviation):
         return Judgement(DEVIATES, f"{what} explains nothing in {subject.dtype} any more: delete {entry}")
     enough = [words for words, weaker in weaker_ones(deviation) if needless([*others, weaker])]
     return clause(not enough, f"{what} excuses too much in {subject.dtype}: {' and '.join(enough)} would do")
-
-
-def leaves(judgement):
-    """Whether a judgement is a deviation that no declaration explains."""
-    return judgement.verdict == DEVIATES and not judgement.declared
 
 
 def weaker_ones(deviation):
@@ -89,7 +85,9 @@ def weaker_ones(deviation):
 def judge_by(subject, deviation):
     """Return what judges, by given deviations, all that ``deviation`` is about."""
     if deviation.subject in OF_OPTIMIZERS:
-        return judge_optimizers(subject, optimizer_runs(subject))
+        return judge_runs(subject, optimizer_runs(subject))
+    if deviation.subject == TRAINING_DTYPE:
+        return judge_runs(subject, runs_by_hand(subject))
     if deviation.subject == SCALARS_KEEP_DTYPE:
         return judge_scalars(subject)
     if deviation.subject in ALL_OPERATIONS:

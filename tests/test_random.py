@@ -92,14 +92,14 @@ def answered(subject, variant, level):
     judgements = {}
     params, data = variant.at(subject.dtype)
     # A process that has answered once and then dies, dies of the variant, and is started anew for the next.
-    subject.lab.call(subject.backend, "follows", np.zeros(1))
+    subject.ask("follows", np.zeros(1))
     if level == AUTODIFF:
-        [(value, gradient)] = subject.lab.call(subject.backend, "gradients", variant.loss, [params], data)
+        [(value, gradient)] = subject.ask("gradients", variant.loss, [params], data)
         columns = {"value": [value]} | {f"gradient {name}": [g] for name, g in gradient.items()}
         judgements |= subject.oracle(variant.loss, data).judge([params], columns)
     if variant.steps:
         program = training(variant, subject.dtype, level)
-        path = subject.lab.call(subject.backend, "path", program)
+        path = subject.ask("path", program)
         layered = level != AUTODIFF and "modules" not in subject.describe()["lacks"]
         found = subject.judge_path(path, variant.network.loss if layered else variant.loss, program)
         judgements |= {f"{quantity} each step": judgement for quantity, judgement in found.items()}

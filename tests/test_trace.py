@@ -10,7 +10,7 @@ from backends.process import BackendError
 def test_every_node(subject, case):
     """The value and the adjoint of every node are exact to rounding, in the backend's own numbers."""
     try:
-        nodes = subject.trace(case.loss, subject.params, subject.data)
+        nodes = subject.trace(case.loss, subject.params, subject.data).nodes
     except BackendError:
         subject.call("gradients", case.loss, [subject.params], subject.data)  # which records what is wrong
         raise

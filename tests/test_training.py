@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from backends.base import AUTODIFF
+from oracle.form import form
 from oracle.trace import PROBE, Probed, ValueOf
 from oracle.verdict import CONFORMS, DEVIATES, Comparison, Judgement
-from tests.figures import printed
+from tests.figures import printed, shape
 from tests.plan import reference_goal
 
 # Printed quantities that a training run shows, at whatever level.
@@ -66,14 +67,26 @@ def test_printed_figures(subject, case, level):
     judgements = {}
     for figure in case.figures:
         if subject.dtype in figure.runs and (level == AUTODIFF or figure.quantity.startswith(STEPPED)):
-            comparison = Comparison(figure.quantity, subject.dtype, np.shape(figure.text.split()))
             got = printed_quantity(subject, case, figure.quantity)
-            digits = min(np.finfo(dtype).precision for dtype in (subject.dtype, figure.printed_by))
-            comparison.add(0, got.ravel().tolist(), *printed(figure.text, digits))
-            judgement = comparison.judge()
-            # A print is not the truth: no error in ulp is to be had from it.
-            judgements[f"printed {figure.quantity}"] = dataclasses.replace(judgement, error_ulp=None, used=None, rows=0)
+            judgements[f"printed {figure.quantity}"] = judge_figure(subject, case, figure, got)
     subject.conclude(judgements)
+
+
+def judge_figure(subject, case, figure, got):
+    """Judge what was printed; a print is not the truth: no error in ulp is to be had from it."""
+    expected = shape(case, figure.quantity, subject.params, subject.data)
+    if wrong := form([got], expected, subject.dtype)[0]:
+        return Judgement(DEVIATES, wrong)
+    comparison = Comparison(figure.quantity, subject.dtype, expected)
+    digits = min(np.finfo(dtype).precision for dtype in (subject.dtype, figure.printed_by))
+    comparison.add(0, got.ravel().tolist(), *printed(figure.text, digits))
+    judgement = comparison.judge()
+    message = judgement.message
+    if judgement.verdict == DEVIATES:
+        got, truth, bound = (float(column[judgement.entry]) for column in (judgement.got, judgement.truth, judgement.bound))
+        message = f"{judgement.where}: got {got!r}, the source prints {figure.text.split()[judgement.entry]}: off by "
+        message += f"{abs(got - truth):.3g}, where half a unit in the last digit that counts is {bound:.3g}"
+    return dataclasses.replace(judgement, message=message, error_ulp=None, used=None, rows=0)
 
 
 def printed_quantity(subject, case, quantity):

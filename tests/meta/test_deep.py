@@ -94,8 +94,6 @@ def test_layers_out_of_order_are_the_adapters_fault(suite):
     run = suite(*options, "--dtype", "float64", "-k", "in_place")
     assert run.verdicts(backend=SOUND) == run.verdicts(backend=detached) == {"conforms"}
     found = {check["quantity"].rpartition(" ")[2]: check for check in run.checks(backend=wrong)}
-    assert {level: check["verdict"] for level, check in found.items()} == {
-        level: "conforms" if level == "autodiff" else "deviates" for level in LEVELS
-    }
+    assert {level: check["verdict"] for level, check in found.items()} == dict.fromkeys(LEVELS[1:], "deviates")
     assert "got {'w1': [[2.375, 2.5], [2.625, 2.75]]," in found["modules"]["message"]
-    assert "look at the order in which the adapter reads the parameters of the model" in found["modules"]["message"]
+    assert "look at the order in which the adapter reads the parameters of its model" in found["modules"]["message"]

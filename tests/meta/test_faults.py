@@ -72,8 +72,8 @@ def test_a_parameter_without_gradient_is_named(faulty_run):
     assert "returned entries ['w1', 'w2'] for parameters ['b2', 'w1', 'w2']" in faulty_run.text
 
 
-FORWARD = "the first node outside its ball, forward: "
-BACKWARD = "all values are right; the first wrong adjoint is that of "
+FORWARD = "the first node outside its bound is "
+BACKWARD = "all values are right; going back from the loss, the first wrong adjoint is that of "
 LOCATED = (
     ("SigmoidSlope", "gradient w1", BACKWARD + "node 4 = +(node 3, b2), used by node 5 = sigmoid(node 4)"),
     ("Float32Activation", "loss", FORWARD + "node 2 = sigmoid(node 1)"),
@@ -127,6 +127,47 @@ def test_a_forgotten_zero_grad_deviates(suite):
     assert outcome.status == 1
     [check] = outcome.checks(quantity="gradient w each step", level="autodiff")
     assert check["verdict"] == "deviates"
-    assert "99 of 100 steps are outside, the first is 1" in check["message"]
-    assert "look at the derivatives by the leaves, and at what a training step carries over" in check["message"]
+    assert "at step 1: got " in check["message"]
+    assert "99 of 100 steps are outside, and this is the first; the worst is gradient w[" in check["message"]
+    assert check["where"].endswith("at step 1")
+    assert "look at what becomes of a gradient once it is computed: added to that of a step before" in check["message"]
     assert outcome.verdicts(quantity="gradient w") == {"conforms"}
+
+
+@pytest.mark.parametrize("name", ["forward:Duals", "forward_jax:Jacfwd"])
+def test_a_sound_adapter_in_forward_mode_conforms(suite, name):
+    """Derivatives that come direction by direction meet every clause and conform, at the start and in training."""
+    if name.startswith("forward_jax") and importlib.util.find_spec("jax") is None:
+        pytest.skip("needs JAX")
+    cases = [word for case in ("nand", "relu-generic", "line") for word in ("--case", case)]
+    outcome = suite("--backend", f"tests.meta.{name}", *cases, "--level", "autodiff")
+    assert outcome.status == 0, outcome.text
+    assert outcome.verdicts() == {"conforms"}
+    assert {check["case"] for check in outcome.checks()} == {"contract", "nand", "relu-generic", "line"}
+
+
+HIDDEN = {
+    "NanToNum": ["the gradient of sum(w v) with respect to v at w = [nan, 0.5] is [0.0, 0.5]", "w = [inf, 0.5] is [1.79"],
+    "InfinityToNum": ["the gradient of sum(w v) with respect to v at w = [inf, 0.5] is [1.79"],
+    "NanMasked": ["sum(w v) at w = [nan, 0.5] is 0.0"],
+    "InfinityMasked": ["sum(w v) at w = [inf, 0.5] is 1.79"],
+    "SumSkipsNan": ["sum of [nan, 0.5] is 0.5", "mean of [nan, 0.5] is 0.25", "sum(w v) at w = [nan, 0.5] is 1.0"],
+    "ReluHidesNan": ["relu of [nan, 0.5] is [0.0, 0.5]"],
+}
+
+
+@pytest.fixture(scope="module")
+def hiding_run(suite):
+    """Return a run of all that hide what is not finite."""
+    options = [option for name in HIDDEN for option in ("--backend", adapter(name))]
+    return suite(*options, "--case", "line", "-k", "non_finite")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", HIDDEN)
+def test_what_hides_a_number_that_is_not_finite_is_found(hiding_run, name, dtype):
+    """NaN and infinity, in an operation, a loss or a gradient, each on its own; the message says what has become of it."""
+    [check] = hiding_run.checks(backend=adapter(name), dtype=dtype)
+    assert check["verdict"] == "deviates"
+    for words in HIDDEN[name] if dtype == "float64" else ():
+        assert words in check["message"]

@@ -1,73 +1,101 @@
-"""A division by a number of the formula has two forms, a quotient of tensors one: the bound holds these and no more."""
+"""A result of another dtype or shape than asked for deviates in every test that takes it, and ends none in an exception."""
 
-import numpy as np
 import pytest
 
-from oracle.judge import Oracle
-from oracle.verdict import CONFORMS, DEVIATES
+from tests.meta.fleet import adapter
 
-DIVISORS = (3, 7, 10, -6)
+FORMS = "tests.meta.forms:"
+# What numpy calls the dtype of each, in a run of float64.
+FOREIGN = {
+    "Extended": "float128", "Complex": "complex128", "Text": "<U32", "Objects": "object", "Records": "[('x', '<f8')]",
+    "Whole": "int64", "Half": "float16", "Swapped": ">f8",
+}  # fmt: skip
+# A classifier with figures, in few steps.
+CASES = """
+import numpy as np
 
-
-def judged(formula, dtype, params, got):
-    return Oracle(formula, {}, dtype, direct=True).judge([params], {"value": [got]})["value"]
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("divisor", DIVISORS)
-def test_a_division_by_a_number_may_multiply_by_its_reciprocal(dtype, divisor):
-    """x / c and x times the rounded 1 / c, as Chainer and XLA have it, conform; the next number beyond both deviates."""
-    x = np.random.default_rng(1).uniform(1, 2, 200).astype(dtype)
-    c = np.asarray(divisor, dtype)
-    plain, by_reciprocal = x / c, x * (1 / c)
-    assert (plain != by_reciprocal).any()
-
-    def formula(ops, params, data):
-        return params["x"] / divisor
-
-    for got in (plain, by_reciprocal):
-        assert judged(formula, dtype, {"x": x}, got).verdict == CONFORMS
-    beyond = np.nextafter(np.nextafter(by_reciprocal, np.sign(c) * 9), np.sign(c) * 9)
-    assert judged(formula, dtype, {"x": x}, beyond.astype(dtype)).verdict == DEVIATES
+from cases import Batches, Case, Dense, Figure, Network, shuffled
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("divisor", [2, 0.25, -1])
-def test_a_division_by_a_power_of_two_has_one_form(dtype, divisor):
-    """Its reciprocal is exact, so that both forms have the same bits, and nothing else conforms."""
-    x = np.random.default_rng(1).uniform(1, 2, 200).astype(dtype)
-
-    def formula(ops, params, data):
-        return params["x"] / divisor
-
-    exact = judged(formula, dtype, {"x": x}, x / np.asarray(divisor, dtype))
-    assert (exact.verdict, exact.used) == (CONFORMS, 0)
-    beyond = np.nextafter(x / np.asarray(divisor, dtype), 9).astype(dtype)
-    assert judged(formula, dtype, {"x": x}, beyond).verdict == DEVIATES
+def predict(ops, params, data):
+    p = ops.exp(data["X"] @ params["w"])
+    return p / (p @ data["ones"])
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_a_quotient_of_tensors_has_one_form(dtype):
-    """x times the rounded 1 / y is half a unit in the last place more than a quotient may err."""
-    random = np.random.default_rng(1)
-    x, y = (random.uniform(1, 2, 200).astype(dtype) for _ in range(2))
-
-    def formula(ops, params, data):
-        return params["x"] / params["y"]
-
-    assert judged(formula, dtype, {"x": x, "y": y}, x / y).verdict == CONFORMS
-    assert judged(formula, dtype, {"x": x, "y": y}, x * (1 / y)).verdict == DEVIATES
+def loss(ops, params, data):
+    return -ops.sum(data["y"] * ops.log(predict(ops, params, data)))
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_the_slope_of_a_division_by_a_number_has_both_forms(dtype):
-    """The gradient of x / c is 1 / c, whether divided or multiplied by the reciprocal."""
-    x = {"x": np.asarray(1.3, dtype)}
-    g = np.asarray(0.7, dtype)
+X, Y = np.array([[0.3, 1], [-0.7, 1], [1.3, 1], [0.2, 1]]), np.eye(2)[[0, 1, 0, 1]]
+CLASSIFIER = Case(
+    name="classifier", title="t", source="s", loss=loss, predict=predict, params={"w": [[0.3, -0.2], [0.1, 0.4]]},
+    data={"X": X, "y": Y, "ones": np.ones((2, 1))}, held_out={"X": X + [0.1, 0], "y": Y, "ones": np.ones((2, 1))},
+    rate=0.1, batches=Batches(2, shuffled(4, 2, 1)), goal=lambda *run: True,
+    network=Network((Dense("w"),), "softmax cross-entropy", "sum"),
+    figures=(
+        Figure("loss", "2.3225"), Figure("final loss", "2.078"),
+        Figure("prediction", "0.463 0.537 0.343 0.657 0.587 0.413 0.45 0.55"),
+    ),
+)
 
-    def loss(ops, params, data):
-        return params["x"] / 7 * data["g"]
 
-    for slope in (g / np.asarray(7, dtype), g * (1 / np.asarray(7, dtype))):
-        judgement = Oracle(loss, {"g": g}, dtype).judge([x], {"gradient x": [np.asarray(slope, dtype)]})["gradient x"]
-        assert judgement.verdict == CONFORMS
+def product(ops, params, data):
+    return ops.sum(params["a"] * params["b"])
+
+
+EXPAND = Case(
+    name="expand", title="t", source="s", loss=product, params={"a": [1.0], "b": [[1.0, 1.0]]},
+    figures=(Figure("gradient a", "2"),),
+)
+"""
+
+
+@pytest.fixture(scope="module")
+def run(suite, tmp_path_factory):
+    """Return a run of all of them over a classifier and a graph with figures."""
+    file = tmp_path_factory.mktemp("cases") / "forms.py"
+    file.write_text(CASES)
+    names = [FORMS + name for name in (*FOREIGN, "Masked", "GradientsOnly")] + [adapter("NotSummedBack"), "numpy"]
+    options = [option for name in names for option in ("--backend", name)]
+    chosen = [option for name in ("classifier", "expand") for option in ("--case", name)]
+    return suite(
+        *options, "--cases", str(file), *chosen, "--dtype", "float64", "--level", "autodiff", "--random", "1", "-n", "2"
+    )
+
+
+# What looks at no number that the backend answers.
+APART = ("version", "modes", "numeric modes", "declarations", "optimizer")
+# What is put together by numpy before it is answered, in the order of bytes of the machine; records it refuses to.
+STACKED = ("each step", "goal", "classification", "training repeats itself", "model")
+
+
+@pytest.mark.parametrize(("name", "dtype"), FOREIGN.items())
+def test_a_dtype_that_no_run_asks_for_deviates(run, name, dtype):
+    """Whatever is judged, it is one message, which names both dtypes; no value is looked at, and nothing raises."""
+    apart = (*APART, *STACKED) if name in ("Records", "Swapped") else APART
+    checks = [check for check in run.checks(backend=FORMS + name) if check["test"] not in apart]
+    assert len({(check["case"], check["test"]) for check in checks}) == len(checks) > 20
+    words = f"got dtype {dtype}, expected float64"
+    others = [(check["test"], check["verdict"], check["message"]) for check in checks if words not in check["message"]]
+    assert not others
+    assert {check["verdict"] for check in checks} == {"deviates"}
+
+
+def test_an_answer_is_one(run):
+    """Where the gradient alone is of a wrong dtype, the test of the loss, which comes with it, says so as well."""
+    checks = run.checks(backend=FORMS + "GradientsOnly", case="expand")
+    assert {(check["test"], check["verdict"]) for check in checks} >= {("loss", "deviates"), ("gradient", "deviates")}
+    assert {check["message"] for check in checks if check["test"] in ("loss", "gradient")} == {
+        "got dtype float128, expected float64, in the gradient of a"
+    }
+
+
+def test_memory_is_no_form(run):
+    """Subclasses of arrays, read-only and strided ones are taken for the numbers that they hold."""
+    assert run.verdicts(backend=FORMS + "Masked") == run.verdicts(backend="numpy") == {"conforms"}
+
+
+def test_a_wrong_shape_beside_a_printed_figure_deviates(run):
+    """The message says which shape came and which is that of the quantity."""
+    [check] = run.checks(backend=adapter("NotSummedBack"), case="expand", quantity="printed gradient a")
+    assert (check["verdict"], check["message"]) == ("deviates", "got shape (1, 2), expected (1,)")

@@ -1,6 +1,8 @@
 """The oracle is right: its derivatives, its bounds, its guard and what it says of the sources."""
 
 import math
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -9,12 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cases
-from backends.base import FUNCTIONS, NO_SLOPE, OPTIMIZER_DTYPE, SCALARS_KEEP_DTYPE, Deviation, Optimizer
+from backends.base import DTYPES, FUNCTIONS, NO_SLOPE, OPTIMIZER_DTYPE, SCALARS_KEEP_DTYPE, Deviation, Optimizer
 from backends.engine import Engine
+from backends.exact import Exact
 from backends.numpy import Numpy
+from cases import CaseError
+from oracle.form import form
 from oracle.judge import Oracle, Steps
 from oracle.precision import MEASURED_ULPS, rounding, ulp
 from oracle.verdict import CONFORMS, DEVIATES, UNINFORMATIVE, Comparison
+from tests.plan import validate
 
 every_dtype = pytest.mark.parametrize("dtype", sorted(MEASURED_ULPS))
 
@@ -84,6 +90,28 @@ def test_wrong_shapes_and_dtypes_deviate():
     assert {flat["gradient w1"].verdict, narrow["value"].verdict, wide["value"].verdict} == {DEVIATES}
     assert {flat["gradient w1"].rows, narrow["value"].rows, wide["value"].rows} == {1}
     assert {judgement["value"].entry for judgement in (narrow, wide)} == {0}
+
+
+@every_dtype
+def test_a_dtype_is_that_of_the_run_or_a_wider_one_of_a_run(dtype):
+    """Extended precision, complex numbers, text, objects, records, integers and other byte orders are no wider dtype."""
+    native = np.dtype(dtype)
+    wider = [name for name in DTYPES if np.finfo(name).nmant > np.finfo(dtype).nmant]
+    narrower = [name for name in DTYPES if np.finfo(name).nmant < np.finfo(dtype).nmant]
+    foreign = ["longdouble", "complex64", "complex128", "U8", "S8", "O", "i8", "?", "M8[s]", [("x", dtype)]]
+    other = native.newbyteorder()
+
+    def judged(name):
+        results = {"value": [np.ones((), name)], "gradient x": [np.zeros((), dtype)]}
+        return Oracle(lambda ops, p, d: 1 + p["x"] * 0, {}, dtype).judge([{"x": np.array(2, dtype)}], results)
+
+    assert {judgement.verdict for judgement in judged(native).values()} == {CONFORMS}
+    for name in (*wider, *narrower, *foreign, other):
+        got, beside = judged(name).values()
+        assert (got.verdict, got.message) == (DEVIATES, f"got dtype {np.dtype(name)}, expected {dtype}")
+        assert beside.verdict == CONFORMS
+    assert [bool(form([np.ones((), name)], (), dtype)[0]) for name in wider] == [False] * len(wider)
+    assert all(form([np.ones((), name)], (), dtype)[0] for name in (*narrower, *foreign, other))
 
 
 def test_a_kink_gives_no_verdict():
@@ -157,7 +185,7 @@ def test_a_wrong_update_is_a_wrong_change():
 
 
 def test_one_bad_step_among_many_is_found():
-    """A run is as good as its worst step, and the message names it."""
+    """A run is as good as its worst step, and the message names it as the only one."""
     comparison = Comparison("gradient w", "float64", (1,), row="step")
     for step in range(100):
         got = 3.0 if step == 57 else 1.0
@@ -165,7 +193,7 @@ def test_one_bad_step_among_many_is_found():
     judgement = comparison.judge()
     assert judgement.verdict == DEVIATES
     assert "at step 57" in judgement.message
-    assert "1 of 100 steps are outside, the first is 57" in judgement.message
+    assert judgement.message.endswith("; no other of 100 steps is outside")
 
 
 def test_a_deviation_explains_only_what_uses_its_subject():
@@ -196,7 +224,7 @@ def test_a_boundless_declaration_excuses_nothing():
     absurd = Deviation("sigmoid", ("float64",), "reason", "size", "link", absolute=1e30)
     judged = judge(cases.builtin()["xor"], "float64", None, lambda r: r | {"gradient w1": 2 * r["gradient w1"]}, [absurd])
     assert (judged["gradient w1"].verdict, judged["gradient w1"].declared) == (UNINFORMATIVE, None)
-    beginning = "outside its bound, and beside the declared deviation of sigmoid no finite bound: "
+    beginning = "outside its bound; granted the declared deviation of sigmoid, there is no verdict (no finite bound): "
     assert judged["gradient w1"].message.startswith(f"{beginning}gradient w1[")
 
 
@@ -289,7 +317,7 @@ def test_a_point_is_named_where_there_are_several():
     square = cases.builtin()["square"]
     points, values = [{"x": np.array(x)} for x in (2.0, 3.0)], [np.array(x) for x in (4.0, 10.0)]
     both = Oracle(square.loss, {}, "float64").judge(points, {"value": values})["value"]
-    assert both.message.endswith("; 1 of 2 starts are outside, the first is 1")
+    assert both.message.endswith("; no other of 2 starts is outside")
     assert both.where == "value at start 1"
     one = Oracle(square.loss, {}, "float64").judge(points[1:], {"value": values[1:]})["value"]
     assert (one.where, one.rows) == ("value", 1)
@@ -392,3 +420,81 @@ def test_functions_are_held_to_the_table_when_called_directly():
         for options in ({}, {"direct": True})
     ]
     assert verdicts == [CONFORMS, DEVIATES]
+
+
+# Numbers that no dtype narrower than float64 holds, in all the ways to write one down.
+DECIMALS = {
+    "decimal": 1.0005167127177552, "small": 1e-3, "a third": 1 / 3, "root": 2**0.5, "odd": 2**24 + 1, "negative": -0.1,
+    "numpy": np.float64(0.3), "numpy integer": np.int64(2**24 + 3), "0-d array": np.array(0.7),
+}  # fmt: skip
+SIDES = {
+    "x + c": lambda x, c: x + c, "c + x": lambda x, c: c + x, "x - c": lambda x, c: x - c, "c - x": lambda x, c: c - x,
+    "x * c": lambda x, c: x * c, "c * x": lambda x, c: c * x, "x / c": lambda x, c: x / c, "c / x": lambda x, c: c / x,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("side", SIDES.values(), ids=SIDES)
+@pytest.mark.parametrize("number", DECIMALS.values(), ids=DECIMALS)
+def test_a_number_in_a_formula_is_rounded_once(number, side):
+    """What the dtype of the run does not hold is granted its rounding, on either side; not that through a narrower dtype."""
+    formula = lambda ops, p, d: side(p["x"], number)  # noqa: E731
+    x = np.array(1.0019609928131104, "float32")
+    with np.errstate(over="ignore"):
+        once, half = (np.asarray(side(x, np.array(number, dtype).astype("float32"))) for dtype in ("float32", "float16"))
+    verdicts = [Oracle(formula, {}, "float32").judge([{"x": x}], {"value": [got]})["value"].verdict for got in (once, half)]
+    assert verdicts == [CONFORMS, DEVIATES]
+
+
+@every_dtype
+@pytest.mark.parametrize("number", [0, 1, -2, 0.5, 2.0**-10, 2**11 - 1, 1 - 2.0**-11, np.float16(0.1), True])
+def test_a_number_that_the_dtype_holds_is_not_rounded(number, dtype):
+    """Its ball is the number, so that no bound is wider than it was."""
+    numbers = Exact(128, rounding(dtype))
+    [ball] = numbers.lift(number, numbers._one)
+    assert ball.is_exact()
+    assert ball == float(number)
+
+
+def test_a_rounded_number_has_one_unit_roundoff():
+    """The ball of a number that float32 does not hold reaches u on either side, and is a point in float64 and for the truth."""
+    for numbers in (Exact(), Exact(128, rounding("float64"))):
+        [ball] = numbers.lift(0.1, numbers._one)
+        assert ball.is_exact()
+        assert ball == 0.1
+    numbers = Exact(128, rounding("float32"))
+    with numbers.precision():
+        [ball] = numbers.lift(0.1, numbers._one)
+        assert ball.contains(0.1 * (1 + 2.0**-24))
+        assert not ball.contains(0.1 * (1 + 2.0**-23))
+        assert ball.contains(float(np.float32(0.1)))
+
+
+@pytest.mark.parametrize("number", [1e39, 10**39, -1e300])
+def test_a_number_beyond_the_range_gives_no_verdict(number):
+    """A framework makes an infinity of it, or refuses."""
+    assert value_of(lambda ops, p, d: p["x"] + number, {"x": 1.0}, {}, math.copysign(math.inf, number)) == UNINFORMATIVE
+
+
+@pytest.mark.parametrize("number", [1e-50, 1e-40, 2.0**-130])
+def test_a_number_below_the_range_may_be_flushed(number):
+    """It is zero or subnormal, which some read as zero; nothing larger is admitted."""
+    product = lambda ops, p, d: p["x"] * number  # noqa: E731
+    assert value_of(product, {"x": 1e30}, {}, 0) != DEVIATES
+    assert value_of(product, {"x": 1e30}, {}, 1e30 * np.float32(number)) != DEVIATES
+    assert value_of(product, {"x": 1e30}, {}, 1e-7) == DEVIATES
+
+
+def test_numbers_of_an_array_in_a_formula_are_rounded_one_by_one():
+    """An array stands in a formula as its numbers do: those that are held have no part in the rounding of the others."""
+    numbers = Exact(128, rounding("float32"))
+    lifted = numbers.lift(np.array([[0.1, 0.5], [3, 2**24 + 1]]), numbers._one)
+    assert lifted.shape == (1, 2, 2)
+    assert [ball.is_exact() for ball in lifted.ravel()] == [False, True, True, False]
+
+
+@pytest.mark.parametrize("number", [Fraction(1, 3), Decimal("0.1"), 1j, "2", np.longdouble(0.1)], ids=repr)
+def test_what_is_no_number_is_refused_with_its_case(number):
+    """The case is named before any backend is asked."""
+    message = "its formula raises TypeError: a number in a formula is an int or a float, got "
+    with pytest.raises(CaseError, match=f"case 'line': {message}"):
+        validate(cases.builtin()["line"].but("line", loss=lambda ops, p, d: p["x"] * number + p["a"] + p["b"]), ["float64"])

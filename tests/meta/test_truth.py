@@ -1,18 +1,23 @@
 """The truth is true: exact derivatives, what the sources print, and where the exact runs end."""
 
+import re
+
 import flint
 import numpy as np
 import pytest
 from flint import arb
 
 import cases
+from backends.base import DTYPES
 from backends.exact import Exact
-from oracle.judge import graph
+from cases import CaseError, Figure
+from oracle.judge import BOUND_BITS, graph
+from oracle.precision import rounding
 from oracle.run import exact_run
 from oracle.trace import PROBE, Probed, trace
 from tests.figures import printed
 from tests.lab import training
-from tests.plan import reference_goal
+from tests.plan import reference_goal, validate
 from tests.test_training import drift
 
 CASES = list(cases.builtin().values())
@@ -64,6 +69,53 @@ def central_difference(case, name, index, exponent):
             moved[name] = type(params[name])(array, exact)
             values.append(case.loss(exact, moved, data).value[0])
         return (values[0] - values[1]) / (2 * arb(2) ** exponent)
+
+
+class Numbers(Exact):
+    """The bounds of a dtype, which note the numbers in formulas that the dtype does not hold."""
+
+    def __init__(self, dtype):
+        super().__init__(BOUND_BITS, rounding(dtype))
+        self.rounded = []
+
+    def lift(self, value, like):
+        lifted = super().lift(value, like)
+        self.rounded += [value for ball in lifted.ravel() if not ball.is_exact()]
+        return lifted
+
+
+@every_case
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_numbers_in_formulas_are_held_by_every_dtype(case, dtype):
+    """No case of ours has a number that is rounded: its bounds are those of its data and operations alone."""
+    numbers = Numbers(dtype)
+    params, data = (
+        {name: numbers.tensor(array) for name, array in arrays.items()} for arrays in (case.params, of_few(case).data)
+    )
+    formulas = [case.loss, case.predict, *((case.network.loss, case.network.outputs) if case.network else ())]
+    with numbers.precision():
+        for formula in filter(None, formulas):
+            formula(numbers, params, data)
+    assert numbers.rounded == []
+
+
+@pytest.mark.parametrize(
+    ("figure", "words"),
+    [
+        (Figure("gradient w", "1 2"), "the figure of its gradient w prints 2 numbers, its shape is (3, 1)"),
+        (Figure("loss", "1 2"), "the figure of its loss prints 2 numbers, its shape is ()"),
+        (Figure("final w", "1 2 3 4"), "the figure of its final w prints 4 numbers, its shape is (3, 1)"),
+        (Figure("prediction", "1"), "the figure of its prediction prints 1 numbers, its shape is (4, 1)"),
+        (Figure("node 1", "1"), "the figure of its node 1 prints 1 numbers, its shape is (4, 1)"),
+        (Figure("adjoint 10", "1 2"), "the figure of its adjoint 10 prints 2 numbers, its shape is ()"),
+        (Figure("node 11", "1"), "it has no node 11 to print; the nodes of its loss are 1 to 10"),
+    ],
+    ids=lambda value: getattr(value, "quantity", ""),
+)
+def test_a_figure_prints_its_quantity(figure, words):
+    """One number for each of its entries, or the case is refused before any backend is asked."""
+    with pytest.raises(CaseError, match=re.escape(f"case 'nand': {words}")):
+        validate(cases.builtin()["nand"].but("nand", figures=(figure,)), ["float64"])
 
 
 @every_case

@@ -1,5 +1,6 @@
 """A verdict and its numbers: every field of a judgement, from comparisons that are worked out by hand."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -43,23 +44,56 @@ def test_a_judgement_of_sound_rows():
     assert (judgement.entries, judgement.blind, judgement.rows, judgement.uninformative) == (6, 0, 3, 0)
 
 
-def test_a_judgement_of_wrong_rows():
-    """The worst entry is shown, the rows outside are counted, and the first is named by its number."""
-    rows = [
-        ([1.0, 2.0], [1.0, 2.0], [U, U]),
-        ([1.0, 2.5], [1.0, 2.0], [0.25, 0.25]),
-        ([2.0, 2.0], [1.0, 2.0], [0.25, 0.25]),
-    ]
-    comparison = compared(rows, numbers=[10, 20, 70])
+ROWS = {
+    "right": ([1.0, 2.0], [1.0, 2.0], [0.25, 0.25]),
+    "wrong": ([1.3, 2.5], [1.0, 2.0], [0.25, 0.25]),
+    "worst": ([2.0, 2.0], [1.0, 2.0], [0.25, 0.25]),
+}
+FIRST = "gradient w[1] at step 20: got 2.5, expected 2.0, off by 0.5 (1.13e+15 ulp of float64), allowed 0.25; "
+WORST = "gradient w[0] at step 20: got 2.0, expected 1.0, off by 1 (4.5e+15 ulp of float64), allowed 0.25; "
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ("right", "wrong", "worst"),
+            FIRST + "the error is 2 times the bound; 2 of 3 steps are outside, and this is the first; "
+            "the worst is gradient w[0] at step 70, off by 4 times the bound",
+        ),
+        (
+            ("right", "worst", "wrong"),
+            WORST + "the error is 4 times the bound; 2 of 3 steps are outside, and this is the first and the worst",
+        ),
+        (("right", "wrong", "right"), FIRST + "the error is 2 times the bound; no other of 3 steps is outside"),
+    ],
+    ids=["later ones are worse", "the first is the worst", "one"],
+)
+def test_a_judgement_of_wrong_rows(words, message):
+    """All that is shown is of the first row outside, by its worst entry; how many are outside and the worst come after it."""
+    comparison = compared([ROWS[word] for word in words], numbers=[10, 20, 70])
     judgement = comparison.judge()
-    assert comparison.outside == [1, 2]
-    assert (judgement.verdict, judgement.first, judgement.entry) == (DEVIATES, 1, 0)
-    assert judgement.message == (
-        "gradient w[0] at step 70: got 2.0, expected 1.0, off by 1 (4.5e+15 ulp of float64), allowed 0.25; "
-        "the error is 4 times the bound; 2 of 3 steps are outside, the first is 20"
-    )
-    assert (judgement.where, judgement.used) == ("gradient w[0] at step 70", 1 / judgement.bound[0])
-    assert (judgement.error_ulp, judgement.entries, judgement.uninformative) == (1 / U, 6, 0)
+    assert comparison.outside == [k for k, word in enumerate(words) if word != "right"]
+    assert (judgement.verdict, judgement.message) == (DEVIATES, message)
+    got, truth, _ = ROWS[words[1]]
+    entry = 0 if words[1] == "worst" else 1
+    assert (judgement.where, judgement.entry) == (f"gradient w[{entry}] at step 20", entry)
+    assert (judgement.got.tolist(), judgement.truth.tolist(), judgement.first) == (got, truth, 1)
+    assert is_bound(judgement.bound, 0.25, 0.25)
+
+
+def test_the_numbers_of_wrong_rows_are_over_all():
+    """How much of the bound is used and the error in ulp are the largest of all rows, whichever is shown."""
+    judgement = compared([ROWS["right"], ROWS["wrong"], ROWS["worst"]]).judge()
+    assert (judgement.used, judgement.error_ulp) == (1 / judgement.bound[0], 1 / U)
+    assert (judgement.entries, judgement.uninformative) == (6, 0)
+
+
+def test_what_is_unexplained():
+    """A deviation is, unless a declaration explains it."""
+    [wrong, right] = (compared([ROWS[word]]).judge() for word in ("wrong", "right"))
+    declared = dataclasses.replace(wrong, declared="tanh")
+    assert [judgement.unexplained for judgement in (wrong, right, declared)] == [True, False, False]
 
 
 @pytest.mark.parametrize(

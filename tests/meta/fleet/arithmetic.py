@@ -563,3 +563,21 @@ class NanAtZero(Numpy):
     def function(self, name: str, x: np.ndarray) -> np.ndarray:
         y = super().function(name, x)
         return np.where(x == 0, np.array(np.nan, x.dtype), y) if name == "tanh" else y
+
+
+class SumSkipsNan(Numpy):
+    """A sum leaves out what is not a number."""
+
+    family = "lying"
+
+    def summed(self, terms: Any, axes: tuple[int, ...]) -> Any:
+        return self.boxed(np.nansum(terms, axis=axes))
+
+
+class ReluHidesNan(Numpy):
+    """Relu of what is not a number is 0, as fmax has it."""
+
+    family = "lying"
+
+    def maximum0(self, x: np.ndarray) -> np.ndarray:
+        return np.fmax(x, self.constant(0, x))

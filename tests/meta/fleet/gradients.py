@@ -300,6 +300,24 @@ class NanMasked(Changed):
         return np.where(np.isnan(value), value.dtype.type(0), value)
 
 
+class InfinityToNum(Changed):
+    """Entries of gradients that are infinite are the largest number."""
+
+    family = "lying"
+
+    def changed(self, name: str, g: np.ndarray) -> Any:
+        return np.nan_to_num(g, nan=np.nan)
+
+
+class InfinityMasked(Changed):
+    """A loss that is infinite is reported as the largest number."""
+
+    family = "lying"
+
+    def reported(self, value: np.ndarray) -> Any:
+        return np.nan_to_num(value, nan=np.nan)
+
+
 # Mutation and state.
 
 

@@ -1,0 +1,71 @@
+"""Adapters whose results are of another dtype than any run asks for, or of another shape or memory, their values right."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from backends.numpy import Numpy
+from backends.tape import Tensor
+
+
+class Extended(Numpy):
+    def array(self, tensor: Tensor) -> Any:
+        return tensor.value.astype(np.longdouble)
+
+
+class Complex(Numpy):
+    def array(self, tensor: Tensor) -> Any:
+        return tensor.value.astype(np.complex128)
+
+
+class Text(Numpy):
+    def array(self, tensor: Tensor) -> Any:
+        return tensor.value.astype(str)
+
+
+class Objects(Numpy):
+    def array(self, tensor: Tensor) -> Any:
+        return tensor.value.astype(object)
+
+
+class Records(Numpy):
+    def array(self, tensor: Tensor) -> Any:
+        return tensor.value.view([("x", tensor.value.dtype)])
+
+
+class Whole(Numpy):
+    def array(self, tensor: Tensor) -> Any:
+        with np.errstate(invalid="ignore"):
+            return tensor.value.astype(np.int64)
+
+
+class Half(Numpy):
+    def array(self, tensor: Tensor) -> Any:
+        with np.errstate(over="ignore"):
+            return tensor.value.astype(np.float16)
+
+
+class Swapped(Numpy):
+    """The bytes are in the other order."""
+
+    def array(self, tensor: Tensor) -> Any:
+        return tensor.value.astype(tensor.value.dtype.newbyteorder())
+
+
+class Masked(Numpy):
+    """The arrays are of a subclass, read-only and not contiguous, which is no fault."""
+
+    def array(self, tensor: Tensor) -> Any:
+        strided = np.repeat(tensor.value[..., np.newaxis], 2, axis=-1)[..., 0]
+        strided.flags.writeable = False
+        return np.ma.masked_array(strided, mask=False)
+
+
+class GradientsOnly(Numpy):
+    """Gradients come in extended precision, losses as they should."""
+
+    def value_and_grad(self, loss: Any, params: Any, data: Any) -> Any:
+        value, gradient = super().value_and_grad(loss, params, data)
+        return value, {name: Tensor(g.value.astype(np.longdouble), self) for name, g in gradient.items()}
