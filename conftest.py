@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,10 +15,11 @@ import backends
 from backends.base import ALL_OPERATIONS, AUTODIFF, DTYPES, LEVELS
 from backends.process import memory_is_limited
 from oracle.verdict import FAILED, Judgement
-from report.document import Record, ResultsFile
+from report.document import Record
 from report.table import agreement, is_red, verdict_lines
 from report.terminal import drawn
 from report.validity import claims
+from report.writing import ResultsFile
 from tests.lab import Lab
 from tests.plan import Plan, add_options, make_plan
 from tests.recording import describe_plan, describe_run
@@ -41,7 +44,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[PLAN] = make_plan(config)
     config.stash[LAB] = Lab(config.stash[PLAN])
     if not hasattr(config, "workerinput"):  # in the process in charge, under pytest-xdist too
-        recorder = Recorder(config.stash[PLAN], config.getoption("--results"))
+        # A run that only lists its tests writes nothing, and keeps no other from writing.
+        recorder = Recorder(config.stash[PLAN], None if config.option.collectonly else config.getoption("--results"))
         config.pluginmanager.register(recorder)
         config.pluginmanager.register(Introduction(config.stash[LAB], recorder))
 
@@ -188,29 +192,34 @@ class Introduction:
         self.recorder.start()
 
 
+@contextlib.contextmanager
+def _or_usage_error(path: str | Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise pytest.UsageError(f"--results={path} cannot be written: {error.strerror}") from error
+
+
 class Recorder:
     """Collects the records that come with the reports of tests, writes them down as they come, and sums them up."""
 
     def __init__(self, plan: Plan, path: str | None) -> None:
         self.plan = plan
-        self.path = path
         self.records: list[Record] = []
         self.file: ResultsFile | None = None
         self.started = False
         if path:
-            try:
-                Path(path).parent.mkdir(parents=True, exist_ok=True)
-                open(path, "ab").close()  # said now, and not after the run; nothing is overwritten yet
-            except OSError as error:
-                raise pytest.UsageError(f"--results={path} cannot be written: {error.strerror}") from error
+            with _or_usage_error(path):  # said now, and not after the run; nothing is overwritten yet
+                self.file = ResultsFile(path)
 
     def start(self) -> None:
         """Begin the results file, now that tests are about to run."""
-        self.started = True
-        if self.path:
-            self.file = ResultsFile(self.path, describe_run() | describe_plan(self.plan))
+        if self.file:
+            with _or_usage_error(self.file.path):
+                self.file.begin(describe_run() | describe_plan(self.plan))
             for case in self.plan.cases.values():
                 self.add({"kind": "case", "name": case.name, "title": case.title, "source": case.source, "levels": case.levels})
+        self.started = True
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         records = [cast(Record, value) for name, value in report.user_properties if name == RECORD]
@@ -248,25 +257,33 @@ class Recorder:
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         if self.started and self.plan.shard.of > 1 and exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
             session.exitstatus = exitstatus = pytest.ExitCode.OK
-        if self.path and not self.started and Path(self.path).is_file() and not Path(self.path).stat().st_size:
-            Path(self.path).unlink()  # no test ran, and no file is left that says nothing
         ended = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
         if self.file:
             self.file.close(complete=ended and not session.shouldfail and not session.shouldstop)
+            if self.file.fault and exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED  # what was judged and is lost is no success
+
+    def pytest_unconfigure(self) -> None:
+        if self.file:
+            self.file.close(complete=False)  # of a command, as --help, that has no session
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         checks = [record for record in self.records if record["kind"] == "check"]
-        if not checks:
-            return
-        terminalreporter.section("gradient conformance")
-        for table in agreement(checks):
-            terminalreporter.write_line(drawn(table))
-        terminalreporter.write_line(
-            "✓ conforms: inside its rounding bound, which shuts out a zero, flipped, 1.5-fold or permuted result"
-        )
-        for line in [*verdict_lines(self.records), *claims(self.records, self.plan.backends)]:
-            terminalreporter.write_line(line)
-        for line in _left_out(self.plan):
-            terminalreporter.write_line(line)
-        for name, reason in self.plan.missing.items():
-            terminalreporter.write_line(f"not judged: {name}, {reason}")
+        if checks:
+            terminalreporter.section("gradient conformance")
+            for line in self._found(checks):
+                terminalreporter.write_line(line)
+        if self.file and self.file.fault:
+            terminalreporter.section("results file")
+            terminalreporter.write_line(f"--results={self.file.path} is not complete: {self.file.fault}")
+            terminalreporter.write_line(f"it holds {self.file.kept}")
+
+    def _found(self, checks: list[Record]) -> list[str]:
+        return [
+            *map(drawn, agreement(checks)),
+            "✓ conforms: inside its rounding bound, which shuts out a zero, flipped, 1.5-fold or permuted result",
+            *verdict_lines(self.records),
+            *claims(self.records, self.plan.backends),
+            *_left_out(self.plan),
+            *(f"not judged: {name}, {reason}" for name, reason in self.plan.missing.items()),
+        ]

@@ -1,8 +1,8 @@
 """``python -m report``: what results files say, with no framework installed.
 
 ``build RESULTS... --output DIR`` writes the Markdown report, report.md, and its beginning as summary.md. Exit status 0; 1
-where an environment that was expected, or a shard, is missing; 2 where the page cannot be written, or a results file cannot
-be taken: the page is of the others then.
+where an environment that was expected, or a shard, is missing; 2 where the page cannot be written, and the earlier one is
+still there, or a results file cannot be taken: the page is of the others then.
 
 ``changes --before RESULTS... --after RESULTS... [--answers DIR]`` prints, as Markdown, which verdicts changed, environment by
 environment. Exit status 0; 1 where a verdict has become red or is none any more, or something is there no more; 2 where a
@@ -47,8 +47,11 @@ def main(arguments: list[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")  # there are terminals without arrows
     try:
         status: int = options.run(options)
-    except (DocumentError, OSError) as error:
+        sys.stdout.flush()
+    except DocumentError as error:
         return _complain(str(error).splitlines())
+    except OSError as error:
+        return _complain([printable(f"{error.filename or 'standard output'}: {error.strerror}")])
     return status
 
 

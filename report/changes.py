@@ -9,10 +9,11 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from report.document import SCHEMA, Record
+from report.document import SCHEMA
 from report.environments import Environment
 from report.ledger import Key, Release, changed, named, red, released, step, unpaired
 from report.table import SILENT, verdict
+from report.writing import write
 
 
 def changes(
@@ -52,30 +53,28 @@ def keep(environments: Iterable[Environment], answers: Iterable[Environment], fo
     asked for no more is forgotten. What can be read no more is removed.
     """
     older = {environment.name: environment for environment in answers}
-    folder.mkdir(parents=True, exist_ok=True)
-    stay = {_place(folder, name) for name in older}
-    for environment in environments:
-        checks = []
-        known = {one.backend: one for one in released(older[environment.name])} if environment.name in older else {}
-        for now in released(environment):
-            ours, silent = _tests(now)
-            old = known.pop(now.backend, None)
-            answered = _tests(old)[0] if old else set()
-            carried = answered & silent | (answered - ours if environment.lost else set())
-            checks += [check for key, check in now.checks.items() if key[:-1] not in carried]
-            checks += [check for key, check in old.checks.items() if key[:-1] in carried] if old else []
-        if environment.lost:
-            checks += [check for old in known.values() for check in old.checks.values()]
-        run = {name: fact for name, fact in environment.runs[0].items() if name != "shard"}
-        document: Record = {"schema": SCHEMA, "run": run, "records": checks, "complete": True}
-        path = _place(folder, environment.name)
-        new = path.with_suffix(".new")
-        new.write_text(json.dumps(document), encoding="utf-8")
-        new.replace(path)
-        stay.add(path)
+    write((_place(folder, environment.name), _last(environment, older.get(environment.name))) for environment in environments)
+    stay = {_place(folder, environment.name) for environment in (*environments, *older.values())}
     for path in folder.glob("*.json"):
         if re.fullmatch("[0-9a-f]{64}", path.stem) and path not in stay:
             path.unlink()
+
+
+def _last(environment: Environment, older: Environment | None) -> str:
+    """Return a document of the last answers of an environment."""
+    checks = []
+    known = {one.backend: one for one in released(older)} if older else {}
+    for now in released(environment):
+        ours, silent = _tests(now)
+        old = known.pop(now.backend, None)
+        answered = _tests(old)[0] if old else set()
+        carried = answered & silent | (answered - ours if environment.lost else set())
+        checks += [check for key, check in now.checks.items() if key[:-1] not in carried]
+        checks += [check for key, check in old.checks.items() if key[:-1] in carried] if old else []
+    if environment.lost:
+        checks += [check for old in known.values() for check in old.checks.values()]
+    run = {name: fact for name, fact in environment.runs[0].items() if name != "shard"}
+    return json.dumps({"schema": SCHEMA, "run": run, "records": checks, "complete": True})
 
 
 def _place(folder: Path, name: str) -> Path:

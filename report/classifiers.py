@@ -67,9 +67,9 @@ def _examples(runs: list[Record]) -> Table:
     rows = []
     for kind in ("easiest", "hardest"):
         name = f"held out {kind}"
+        alike = [run["p"][name] for run in runs if run["counted"][name] == run["exact"][name]]
         for place, index in enumerate(runs[0]["exact"][name]):
-            values = [float.fromhex(run["p"][name][place]) for run in runs if run["counted"][name] == run["exact"][name]]
-            rows.append([kind, str(index), _range(values)])
+            rows.append([kind, str(index), _range([float.fromhex(p[place]) for p in alike])])
     return Table("Easiest and hardest held-out examples", ["", "example", "p(y given x), in all runs"], rows)
 
 

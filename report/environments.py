@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import reprlib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -176,31 +177,28 @@ def _contradiction(parts: Sequence[Named]) -> str:
     sizes = sorted({_shard(part)["of"] for part in parts})
     if len(sizes) > 1:
         return f"its files are shards of {' and of '.join(map(str, sizes))}; give those of one run"
-    numbers = [_number(part) for part in parts]
-    for number in numbers:
-        if numbers.count(number) > 1:
-            what = f"shard {number} of {sizes[0]} is" if sizes[0] > 1 else "it is"
-            return f"{what} in {numbers.count(number)} of these files; give one of them"
+    (number, times), *_ = Counter(map(_number, parts)).most_common(1)
+    if times > 1:
+        what = f"shard {number} of {sizes[0]} is" if sizes[0] > 1 else "it is"
+        return f"{what} in {times} of these files; give one of them"
     (first, document), *others = parts
+    facts = _in_common(document)
     for file, other in others:
-        for what, (one, two) in _together(document, other).items():
-            if one != two:
-                return f"{first} and {file} are shards of different runs: {what} {reprlib.repr(one)} and {reprlib.repr(two)}"
+        for what, fact in _in_common(other).items():
+            if fact != facts[what]:
+                told = f"{reprlib.repr(facts[what])} and {reprlib.repr(fact)}"
+                return f"{first} and {file} are shards of different runs: {what} {told}"
     return _twice(parts) or next(
         (fault for _, fault in crowd([c for _, d in parts for c in of_kind(d["records"], "check")])), ""
     )
 
 
-def _together(one: Record, other: Record) -> dict[str, tuple[object, object]]:
-    """What two shards of one run have in common, as each has it."""
-
-    def of(document: Record) -> Record:
-        run = document["run"]
-        cases = [case["name"] for case in of_kind(document["records"], "case")]
-        facts = {what: run.get(what) for what in ("backends", "plan", "packages", "made_of", "settings")}
-        return facts | {"cases": cases, "Python": run["python"].split(".")[:2]}
-
-    return {what: (fact, of(other)[what]) for what, fact in of(one).items()}
+def _in_common(document: Record) -> dict[str, object]:
+    """What the shards of one run have in common."""
+    run = document["run"]
+    cases = [case["name"] for case in of_kind(document["records"], "case")]
+    facts = {what: run.get(what) for what in ("backends", "plan", "packages", "made_of", "settings")}
+    return facts | {"cases": cases, "Python": run["python"].split(".")[:2]}
 
 
 def _twice(parts: Sequence[Named]) -> str:

@@ -44,12 +44,13 @@ class Release:
     @property
     def beside(self) -> dict[str, list[str]]:
         """The versions of what besides the framework can change numbers."""
-        parts = [run.get("made_of", {}).get(self.backend, {}) for run in self._runs]
-        names = {name: None for part in parts for name in part if name != self.backend}
-        found = {name: [part[name] for part in parts if name in part] for name in names}
-        found["numpy"] = [run["packages"].get("numpy", "unknown") for run in self._runs]
-        found["Python"] = [run["python"] for run in self._runs]
-        return {name: list(dict.fromkeys(versions)) for name, versions in found.items()}
+        found: dict[str, dict[str, None]] = {}
+        for run in self._runs:
+            parts = run.get("made_of", {}).get(self.backend, {})
+            others = {"numpy": run["packages"].get("numpy", "unknown"), "Python": run["python"]}
+            for name, version in ({part: parts[part] for part in parts if part != self.backend} | others).items():
+                found.setdefault(name, {})[version] = None
+        return {name: list(versions) for name, versions in found.items()}
 
     @property
     def _runs(self) -> list[Record]:
@@ -106,7 +107,7 @@ def ledger(environments: Sequence[Environment]) -> tuple[list[tuple[str, list[St
     """
     parts = Counter(tuple(environment.only) for environment in environments if not environment.lost)
     part = () if () in parts else next((words for words, _ in parts.most_common(1)), ())
-    found: dict[str, list[Release]] = {}
+    found: dict[str, dict[object, Release]] = {}
     left_out = []
     for environment in environments:
         if environment.lost:
@@ -115,10 +116,10 @@ def ledger(environments: Sequence[Environment]) -> tuple[list[tuple[str, list[St
             left_out.append(f"{environment.name} (asked for {' '.join(environment.only) or 'all'})")
         else:
             for release in released(environment):
-                _add(found.setdefault(release.backend, []), release)
+                _add(found.setdefault(release.backend, {}), release)
     steps = []
-    for name, releases in sorted(found.items()):
-        releases.sort(key=_order)
+    for name, alike in sorted(found.items()):
+        releases = sorted(alike.values(), key=_order)
         if sum(len(release.environments) for release in releases) > 1:
             steps.append((name, [_in_both(step(one, other)) for one, other in itertools.pairwise(releases)]))
     return steps, left_out
@@ -148,22 +149,15 @@ def released(environment: Environment) -> list[Release]:
     ]
 
 
-def _add(releases: list[Release], release: Release) -> None:
+def _add(releases: dict[object, Release], release: Release) -> None:
     """Environments whose numbers are all the same are one release."""
-    for one in releases:
-        alike = one.version == release.version and one.checks.keys() == release.checks.keys()
-        if alike and not any(_differs(check, release.checks[key]) for key, check in one.checks.items()):
-            one.environments.extend(release.environments)
-            return
-    releases.append(release)
+    told = frozenset((key, _word(check), check.get("bits")) for key, check in release.checks.items())
+    one = releases.setdefault((release.version, told), dataclasses.replace(release, environments=[]))
+    one.environments.extend(release.environments)
 
 
 def _key(check: Record) -> Key:
     return tuple(check[word] for word in KEY)
-
-
-def _differs(one: Record, other: Record) -> bool:
-    return _word(one) != _word(other) or one.get("bits") != other.get("bits")
 
 
 def _word(check: Record) -> str:

@@ -15,6 +15,7 @@ from report.ledger import Step, changed, ledger, named, numbers, overview, unpai
 from report.power import false_alarms, matrix, score, survivors
 from report.table import Table, agreement, empty_cells, judged_share, program, times, verdict_lines
 from report.validity import claims
+from report.writing import write
 
 # tox says which interpreter it did not find, and no more.
 HOW_TO_GET = "If tox found no Python for it: uv python install 3.11 3.12 3.13 (https://docs.astral.sh/uv/), and again"
@@ -47,11 +48,9 @@ def build(
         "matrix": matrix_of(environments, absent) if len(environments) + len(absent) > 1 else None,
         "ledger": [(overview(name, found), [(one.title, _told(one), numbers(one)) for one in found]) for name, found in steps],
     }
-    folder = Path(directory)
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in ("summary.md", "report.md"):
-        (folder / name).write_text(_templates().get_template(f"{name}.jinja").render(facts), encoding="utf-8")
-    return folder / "report.md", unread, lost
+    summary, report = (Path(directory) / name for name in ("summary.md", "report.md"))
+    write((path, _templates().get_template(f"{path.name}.jinja").render(facts)) for path in (summary, report))
+    return report, unread, lost
 
 
 def _told(one: Step) -> list[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 
 from report.document import Record, of_kind
 from report.table import Table
@@ -12,23 +14,56 @@ SUITE = "this suite"
 EXCEPTION = "exception"
 
 
+@dataclasses.dataclass(frozen=True)
+class Tally:
+    """The faults that each judge was given in each dtype and those that it found, and those that the suite saw change a bit."""
+
+    given: dict[tuple[str, str], set[str]]
+    killed: dict[tuple[str, str], set[str]]
+    visible: dict[str, set[str]]
+
+    @classmethod
+    def of(cls, kills: Iterable[Record]) -> Tally:
+        tally = cls(defaultdict(set), defaultdict(set), defaultdict(set))
+        for kill in kills:
+            fault, whose = kill["fault"], (kill["judge"], kill["dtype"])
+            tally.given[whose].add(fault)
+            if {*kill["caught"]} - {EXCEPTION}:
+                tally.killed[whose].add(fault)
+            if kill["visible"]:
+                tally.visible[kill["dtype"]].add(fault)
+        return tally
+
+    def counts(self, judge: str, dtype: str, names: set[str] | None = None) -> str:
+        """Return killed / visible of all faults or those ``names``; visible is what the suite saw change, whoever judges."""
+        given, killed, visible = self.given[judge, dtype], self.killed[judge, dtype], self.visible[dtype]
+        if names is not None:
+            given, visible = given & names, visible & names
+        return f"{len(killed & visible)} / {len(visible)}" if given else "-"
+
+
 def score(records: Sequence[Record]) -> list[Table]:
     """Return killed / visible faults per family and dtype; beside other judges, of all on the cases that those were given.
 
     A fault is visible in a dtype if it changes a bit of what is judged on any case, and killed if it is caught on any.
     """
     kills, families = _by_fault(records)
+    planted = [kill for kill in kills if kill["fault"] in families]
     dtypes = list(dict.fromkeys(kill["dtype"] for kill in kills))
-    rows = []
-    for family in [*dict.fromkeys(families.values()), ""]:
-        names = {name for name in families if family in ("", families[name])}
-        rows.append([family or "all", str(len(names)), *(_counts(kills, SUITE, names, dtype) for dtype in dtypes)])
+    members: dict[str, set[str]] = {}
+    for name, family in families.items():
+        members.setdefault(family, set()).add(name)
+    tally = Tally.of(planted)
+    rows = [
+        [family, str(len(names)), *(tally.counts(SUITE, dtype, names) for dtype in dtypes)] for family, names in members.items()
+    ]
+    rows.append(["all", str(len(families)), *(tally.counts(SUITE, dtype) for dtype in dtypes)])
     tables = [Table("faults killed / visible", ["family", "faults", *dtypes], rows)]
     others = sorted({kill["judge"] for kill in kills} - {SUITE})
     if others:
         common = {kill["case"] for kill in kills if kill["judge"] != SUITE}
-        there = [kill for kill in kills if kill["case"] in common]
-        rows = [[judge, *(_counts(there, judge, set(families), dtype) for dtype in dtypes)] for judge in (SUITE, *others)]
+        tally = Tally.of(kill for kill in planted if kill["case"] in common)
+        rows = [[judge, *(tally.counts(judge, dtype) for dtype in dtypes)] for judge in (SUITE, *others)]
         tables.append(Table(f"faults killed / visible on {len(common)} cases", ["judge", *dtypes], rows))
     return tables
 
@@ -37,44 +72,38 @@ def _by_fault(records: Sequence[Record]) -> tuple[list[Record], dict[str, str]]:
     return list(of_kind(list(records), "kill")), {fault["name"]: fault["family"] for fault in of_kind(list(records), "fault")}
 
 
-def _counts(kills: Sequence[Record], judge: str, names: set[str], dtype: str) -> str:
-    """Return killed / visible of some faults; visible is what the suite saw change, whoever judges."""
-    here = [kill for kill in kills if kill["dtype"] == dtype and kill["fault"] in names]
-    if not any(kill["judge"] == judge for kill in here):
-        return "-"
-    visible = {kill["fault"] for kill in here if kill["visible"]}
-    killed = {kill["fault"] for kill in here if kill["judge"] == judge and {*kill["caught"]} - {EXCEPTION}}
-    return f"{len(killed & visible)} / {len(visible)}"
+def _of_suite(kills: Sequence[Record], families: Iterable[str]) -> dict[tuple[str, str], list[Record]]:
+    """What became of each fault in each dtype before this suite, on every case."""
+    dtypes = dict.fromkeys(kill["dtype"] for kill in kills)
+    found: dict[tuple[str, str], list[Record]] = {(name, dtype): [] for name in families for dtype in dtypes}
+    for kill in kills:
+        if kill["judge"] == SUITE and kill["fault"] in families:
+            found[kill["fault"], kill["dtype"]].append(kill)
+    return found
 
 
 def matrix(records: Sequence[Record]) -> Table:
     """Return for each fault and dtype on how many cases it is visible and killed, and which tests catch it how often."""
     kills, families = _by_fault(records)
     rows = []
-    for name, family in families.items():
-        for dtype in dict.fromkeys(kill["dtype"] for kill in kills):
-            here = [k for k in kills if (k["judge"], k["fault"], k["dtype"]) == (SUITE, name, dtype) and k["visible"]]
-            by_test: dict[str, int] = {}
-            for kill in here:
-                for test in kill["caught"]:
-                    by_test[test] = by_test.get(test, 0) + 1
-            tests = ", ".join(f"{test} {count}" for test, count in sorted(by_test.items()))
-            rows.append([family, name, dtype, f"{sum(bool(kill['caught']) for kill in here)} / {len(here)}", tests or "-"])
+    for (name, dtype), found in _of_suite(kills, families).items():
+        visible = [kill for kill in found if kill["visible"]]
+        by_test = Counter(test for kill in visible for test in kill["caught"])
+        tests = ", ".join(f"{test} {count}" for test, count in sorted(by_test.items()))
+        killed = sum(bool(kill["caught"]) for kill in visible)
+        rows.append([families[name], name, dtype, f"{killed} / {len(visible)}", tests or "-"])
     return Table("kill matrix: cases killed / visible", ["family", "fault", "dtype", "cases", "caught by"], rows)
 
 
 def survivors(records: Sequence[Record]) -> list[str]:
     """Say of every fault that the suite lets live in a dtype why, and which faults no case sees."""
-    kills, families = _by_fault(records)
     lines = []
-    for name in families:
-        for dtype in dict.fromkeys(kill["dtype"] for kill in kills):
-            here = [k for k in kills if (k["judge"], k["fault"], k["dtype"]) == (SUITE, name, dtype)]
-            visible = [kill for kill in here if kill["visible"]]
-            if here and not visible:
-                lines.append(f"{name} {dtype}: changes no bit of anything that is judged")
-            elif visible and not any({*kill["caught"]} - {EXCEPTION} for kill in visible):
-                lines += [f"{name} {dtype} {kill['case']}: {kill['note'] or 'only raises or dies'}" for kill in visible]
+    for (name, dtype), found in _of_suite(*_by_fault(records)).items():
+        visible = [kill for kill in found if kill["visible"]]
+        if found and not visible:
+            lines.append(f"{name} {dtype}: changes no bit of anything that is judged")
+        elif visible and not any({*kill["caught"]} - {EXCEPTION} for kill in visible):
+            lines += [f"{name} {dtype} {kill['case']}: {kill['note'] or 'only raises or dies'}" for kill in visible]
     return lines
 
 
@@ -82,9 +111,8 @@ def false_alarms(records: Sequence[Record]) -> list[str]:
     """Say on how many cases each judge calls a sound adapter wrong."""
     kills, families = _by_fault(records)
     sound = [kill for kill in kills if kill["fault"] not in families]
-    lines = []
-    for judge in dict.fromkeys(kill["judge"] for kill in sound):
-        here = [kill for kill in sound if kill["judge"] == judge]
-        wrong = [kill for kill in here if kill["caught"]]
-        lines.append(f"{judge}: {len(wrong)} false alarms on {len(here)} sound adapters, cases and dtypes")
-    return lines
+    given = Counter(kill["judge"] for kill in sound)
+    wrong = Counter(kill["judge"] for kill in sound if kill["caught"])
+    return [
+        f"{judge}: {wrong[judge]} false alarms on {count} sound adapters, cases and dtypes" for judge, count in given.items()
+    ]

@@ -47,21 +47,22 @@ def claims(records: Sequence[Record], asked: Iterable[str] = (), lost: Sequence[
         lines = [f"no agreement is claimed: {'; '.join(lost)}"]
     else:
         lines = [_agreement(records, checks, cells, asked)] if checks else []
-    lines += [f"{backend} {dtype}: {words}" for (backend, dtype), words in other_modes(records).items() if words]
+    judged = {check["dtype"] for check in checks}
+    modes = other_modes(records).items()
+    lines += [f"{backend} {dtype}: {words}" for (backend, dtype), words in modes if words and dtype in judged]
     lines += _only_stated(records)
     return [*lines, _cells(cells)] if cells else lines
 
 
 def other_modes(records: Sequence[Record]) -> dict[tuple[str, str], str]:
     """Map each backend and probed dtype to the numeric modes that its probes find and that it does not state."""
-    found: dict[tuple[str, str], str] = {}
+    found: dict[tuple[str, str], list[str]] = {}
     for backend in of_kind(list(records), "backend"):
         for name, probed in backend["probed"].items():
             stated = backend["numeric"].get(name)
-            words = f"{name}: {probed} found, {stated} stated" if probed != stated else ""
-            key = backend["name"], name.partition(" ")[0]
-            found[key] = "; ".join(filter(None, (found.get(key), words)))
-    return found
+            words = [f"{name}: {probed} found, {stated} stated"] if probed != stated else []
+            found.setdefault((backend["name"], name.partition(" ")[0]), []).extend(words)
+    return {key: "; ".join(words) for key, words in found.items()}
 
 
 def engines(records: Iterable[Record]) -> dict[str, set[str]]:
@@ -89,7 +90,8 @@ def _agreement(records: Sequence[Record], checks: Sequence[Record], cells: Cells
     known = engines(records)
 
     def are_two(backends: Iterable[str]) -> bool:
-        return any(known.get(a, {a}).isdisjoint(known.get(b, {b})) for a, b in itertools.combinations(backends, 2))
+        sets = {frozenset(known.get(backend, {backend})) for backend in backends}
+        return any(a.isdisjoint(b) for a, b in itertools.combinations(sets, 2))
 
     ran = sorted({check["backend"] for check in checks if _numeric(check) and check["verdict"] in ("conforms", "deviates")})
     absent = sorted({check["backend"] for check in checks if check["verdict"] == "missing"} | {*asked} - {*ran})

@@ -17,10 +17,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from backends import SETTINGS
-from report.document import Record, ResultsFile, of_kind
+from report.document import Record, of_kind
 from report.power import EXCEPTION, SUITE, false_alarms, matrix, score, survivors
 from report.table import is_red
 from report.terminal import drawn
+from report.writing import ResultsFile
 from tests.meta.fleet import Fault, fleet
 from tests.recording import describe_run
 
@@ -46,8 +47,11 @@ def main(arguments: list[str] | None = None) -> int:
     faults = [fault for fault in fleet() if not options.fault or fault.name in options.fault]
     if unknown := set(options.fault) - {fault.name for fault in faults}:
         parser.error(f"no fault is called {', '.join(sorted(unknown))}; there are {', '.join(f.name for f in fleet())}")
-    Path(options.results).parent.mkdir(parents=True, exist_ok=True)
-    file = ResultsFile(options.results, describe_run())
+    try:
+        file = ResultsFile(options.results)
+        file.begin(describe_run())
+    except OSError as error:
+        parser.error(f"--results {options.results} cannot be written: {error.strerror}")
     records: list[Record] = []
     for record in measured(faults, further, against=options.against):
         records.append(record)
@@ -57,6 +61,9 @@ def main(arguments: list[str] | None = None) -> int:
         print(drawn(table))
     print("\n".join([*false_alarms(records), "survivors:", *(survivors(records) or ["none"])]))
     ours = (kill for kill in of_kind(records, "kill") if kill["judge"] == SUITE)
+    if file.fault:
+        print(f"{file.path} is not complete: {file.fault}; it holds {file.kept}", file=sys.stderr)
+        return 1
     return 1 if any(not kill["visible"] and kill["caught"] for kill in ours) else 0
 
 
@@ -104,6 +111,8 @@ def judged(backends: list[str], further: list[str]) -> dict[str, dict[Key, Check
         if done.returncode not in (0, 1):
             raise RuntimeError(f"the run ended with status {done.returncode}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
         document = json.loads(results.read_text())
+        if not document["complete"]:  # a check that is not there would pass for one that a fault has changed
+            raise RuntimeError(f"the run has no complete results: {done.stdout[-2000:]}{done.stderr[-2000:]}")
     found: dict[str, dict[Key, Checks]] = {name: {} for name in backends}
     for check in of_kind(document["records"], "check"):
         cell = found[check["backend"]].setdefault((check["case"], check["dtype"]), {})

@@ -82,7 +82,7 @@ def test_a_moved_entry_is_the_same_entry(versions):
 def test_versions_that_are_none_are_ordered_too(whole, tmp_path):
     """A file from elsewhere may say anything."""
     documents = []
-    for number, version in enumerate(["", "9" * 5000, "2.0"]):
+    for number, version in enumerate(["", "9" * 1000, "2.0"]):
         document = in_environment(copy.deepcopy(whole), f"e{number}")
         for record in document["records"]:
             if record["kind"] == "backend":

@@ -1,13 +1,25 @@
 """The results file and what is read from it."""
 
+import contextlib
+import errno
 import json
+import os
+import re
+import resource
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
 
 from backends.base import NUMERIC
 from report.__main__ import main
-from report.document import DocumentError, ResultsFile, read
+from report.document import DocumentError, read
 from report.page import build
+from report.writing import ResultsFile
+from tests.meta import power
+from tests.meta.conftest import ROOT
 from tests.meta.fleet import adapter
 from tests.recording import describe_run
 
@@ -51,13 +63,9 @@ def test_a_report_shows_the_run(document, tmp_path):
 def test_a_record_that_was_written_can_be_read(tmp_path):
     """After every single record the file is a whole document."""
     path = tmp_path / "results.json"
-    file = ResultsFile(path, describe_run())
-    record = {
-        "kind": "check", "backend": "b", "level": "autodiff", "mode": "eager", "dtype": "float32", "case": "c",
-        "test": "t", "quantity": "q", "verdict": "conforms", "message": "", "declared": None, "duration": 0.0,
-    }  # fmt: skip
+    file = begun(path)
     for count in range(1, 4):
-        file.add(record)
+        file.add(CHECK)
         assert len(read(path)["records"]) == count
         assert not read(path)["complete"]
     file.close(complete=True)
@@ -149,3 +157,288 @@ def test_a_run_of_no_test_leaves_no_file(suite):
     """Rather than one that says nothing."""
     outcome = suite("--backend", "numpy", "-k", "nosuchtest")
     assert (outcome.status, outcome.document) == (5, None)
+
+
+# A disk that is full, and two runs that write one file.
+
+CHECK = {
+    "kind": "check", "backend": "b", "level": "autodiff", "mode": "eager", "dtype": "float32", "case": "c",
+    "test": "t", "quantity": "q", "verdict": "conforms", "message": "", "declared": None, "duration": 0.0,
+}  # fmt: skip
+
+
+@contextlib.contextmanager
+def room_for(size):
+    """Let no file grow beyond ``size`` bytes: what is written beyond is cut short, and then refused."""
+    old = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, old[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old)
+
+
+def begun(path):
+    file = ResultsFile(path)
+    file.begin(describe_run())
+    return file
+
+
+def test_a_full_disk_destroys_nothing(tmp_path):
+    """Wherever in a record the room ends, the file is the document of the records before, and says that it is not complete."""
+    path = tmp_path / "results.json"
+    begun(path).close(complete=False)
+    start = path.stat().st_size
+    for more in range(0, 3 * len(json.dumps(CHECK)), 17):
+        file = begun(path)
+        with room_for(start + more):
+            for _ in range(5):
+                file.add(CHECK)
+            file.close(complete=True)
+        document = read(path)
+        assert not document["complete"]
+        assert b"\0" not in path.read_bytes()
+        assert (file.kept, file.fault) == (f"{len(document['records'])} of 5 checks", "File too large")
+    assert len(document["records"]) > 1
+
+
+def test_a_disk_that_has_room_again_loses_nothing(tmp_path):
+    """What could not be written is written at the end."""
+    path = tmp_path / "results.json"
+    file = begun(path)
+    file.add(CHECK)
+    with room_for(path.stat().st_size + 10):
+        file.add(CHECK)
+        file.add(CHECK)
+        assert (len(read(path)["records"]), file.fault) == (1, "File too large")
+    file.close(complete=True)
+    assert (len(read(path)["records"]), read(path)["complete"], file.fault) == (3, True, "")
+
+
+def test_a_disk_that_is_full_before_the_run_loses_nothing(tmp_path):
+    """What stood in the file is still there; a file that was not there is not left empty."""
+    path = tmp_path / "results.json"
+    for old in (None, b"kept"):
+        if old:
+            path.write_bytes(old)
+        file = ResultsFile(path)
+        with room_for(10), pytest.raises(OSError, match="File too large"):
+            file.begin(describe_run())
+        file.close(complete=False)
+        assert (path.read_bytes() if path.exists() else None) == old
+
+
+@pytest.mark.parametrize("failing", ["fsync", "replaced"])
+def test_an_end_that_fails_is_no_complete_file(tmp_path, monkeypatch, failing):
+    """Some disks refuse only at the end, and a file may be gone by then."""
+    path = tmp_path / "results.json"
+    file = begun(path)
+    file.add(CHECK)
+    if failing == "fsync":
+        monkeypatch.setattr(os, "fsync", refuse)
+    else:
+        path.replace(tmp_path / "elsewhere.json")
+    file.close(complete=True)
+    kept = tmp_path / ("results.json" if failing == "fsync" else "elsewhere.json")
+    assert (read(kept)["records"], read(kept)["complete"]) == ([CHECK], False)
+    assert file.fault in (os.strerror(errno.EIO), "it was removed or replaced while the run wrote it")
+
+
+def refuse(_):
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+def test_a_disk_that_breaks_is_said_to_be_broken(tmp_path, monkeypatch):
+    """Where even the old end cannot be written again, the words say that the file may be damaged."""
+    file = begun(tmp_path / "results.json")
+    with monkeypatch.context() as patch:
+        patch.setattr(file, "_put", lambda place, content: refuse(place))
+        file.add(CHECK)
+    assert file.fault == f"{os.strerror(errno.EIO)}; it may be damaged, as its end could not be mended"
+    file.close(complete=True)
+    assert (file.fault, read(file.path)["complete"]) == ("", True)
+
+
+SMALL_DISK = """
+import resource
+
+def pytest_sessionstart():
+    resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+"""
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["plain", "xdist"])
+def test_a_run_on_a_full_disk(suite, tmp_path, monkeypatch, workers):
+    """It goes on, and ends with what was kept, of how much, and why; it is red, as results are lost."""
+    (tmp_path / "small_disk.py").write_text(SMALL_DISK.format(size=30_000))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    outcome = suite("-p", "small_disk", "--backend", "numpy", "--case", "line-generic", "-k", "not disk", *workers)
+    kept = len(outcome.checks())
+    assert (outcome.status, outcome.document["complete"]) == (1, False), outcome.text
+    assert kept > 0
+    assert "results.json is not complete: File too large\n" in outcome.text
+    [all_of_them] = re.findall(rf"it holds 1 of 1 cases, .*\b{kept} of (\d+) checks", outcome.text)
+    assert f"of {all_of_them} checks\n" in outcome.text
+    assert int(all_of_them) > kept
+    assert "INTERNALERROR" not in outcome.text
+    assert " failed" not in outcome.text.splitlines()[-1]
+
+
+def test_a_run_that_cannot_begin_its_file(suite, tmp_path, monkeypatch):
+    """Nothing is judged into nowhere: a usage error before any test, and what stood in the file is still there."""
+    (tmp_path / "small_disk.py").write_text(SMALL_DISK.format(size=100))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    kept = tmp_path / "kept.json"
+    kept.write_text("kept")
+    outcome = suite("-p", "small_disk", "--backend", "numpy", "--case", "line-generic", f"--results={kept}")
+    assert outcome.status == 4, outcome.text
+    assert f"--results={kept} cannot be written: File too large" in outcome.text
+    assert " passed" not in outcome.text
+    assert kept.read_text() == "kept"
+
+
+def test_a_page_is_there_whole_or_not_at_all(document, tmp_path, capsys):
+    """A disk that is full leaves the earlier pages, and one line that names the page; so do the answers that are kept."""
+    results, out, answers = tmp_path / "results.json", tmp_path / "out", tmp_path / "answers"
+    results.write_text(json.dumps(document | {"run": document["run"] | {"environment": "e"}}))
+    commands = {
+        out: ["build", str(results), "--output", str(out)],
+        answers: ["changes", "--before", str(results), "--after", str(results), "--answers", str(answers)],
+    }
+    for folder, command in commands.items():
+        assert main(command) == 0
+        before = {path: path.read_bytes() for path in folder.iterdir()}
+        capsys.readouterr()
+        for size in (0, 100, 2000):  # the last is enough for one of the pages
+            with room_for(size):
+                assert main(command) == 2
+            [line] = capsys.readouterr().err.splitlines()
+            assert line.startswith(f"report: {folder}/")
+            assert line.endswith(": cannot be written: File too large; what was there is there still")
+            assert {path: path.read_bytes() for path in folder.iterdir()} == before
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["plain", "xdist"])
+def test_two_runs_do_not_write_one_file(suite, tmp_path, workers):
+    """The second is a usage error before any test, and touches nothing; listing tests is no writing."""
+    path = tmp_path / "results.json"
+    file = begun(path)
+    file.add(CHECK)
+    before = path.read_bytes()
+    options = ("--backend", "numpy", "--case", "line-generic", f"--results={path}")
+    outcome = suite(*options, *workers)
+    assert outcome.status == 4, outcome.text
+    assert f"--results={path} cannot be written: another run writes it; wait for its end, or give another" in outcome.text
+    assert " passed" not in outcome.text
+    assert suite(*options, "--collect-only").status == 0
+    assert path.read_bytes() == before
+    with pytest.raises(SystemExit):
+        power.main([f"--results={path}"])
+    file.close(complete=True)
+    assert len(read(path)["records"]) == 1
+    ResultsFile(path).close(complete=False)
+    assert len(read(path)["records"]) == 1, "opening overwrites nothing"
+
+
+def test_a_file_that_is_removed_is_not_written_by_two(tmp_path):
+    """A run that ends without results removes its file: one that has waited for the lock does not write into what is gone."""
+    path = tmp_path / "results.json"
+    first = ResultsFile(path)
+    real, seen = os.open, []
+
+    def late(name, flags, mode=0o777):
+        found = real(name, flags, mode)
+        if not seen:
+            seen.append(first.close(complete=False))  # between the opening and the lock
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "open", late)
+        second = ResultsFile(path)
+    second.begin(describe_run())
+    second.close(complete=True)
+    assert read(path)["complete"]
+
+
+def test_a_fifo_is_no_results_file(tmp_path):
+    """It is refused at once, and not waited for."""
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", "/dev/full"):
+        with pytest.raises(OSError, match="not a regular file"):
+            ResultsFile(path)
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["plain", "xdist"])
+def test_a_run_that_is_killed_holds_no_lock(tmp_path, workers):
+    """Nor do its backends and workers, which may live longer; what it had is a valid document."""
+    path = tmp_path / "results.json"
+    command = [sys.executable, "-m", "pytest", "tests", "--ignore=tests/meta", "-p", "no:cacheprovider", "--backend", "numpy"]
+    words = {"cwd": ROOT, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen([*command, f"--results={path}", *workers], **words) as run:
+        while not path.exists() or path.read_bytes().count(b'"kind": "check"') < 20:
+            assert run.poll() is None
+            time.sleep(0.05)
+        with pytest.raises(BlockingIOError):
+            ResultsFile(path)
+        run.kill()
+    file = ResultsFile(path)
+    assert len(read(path)["records"]) >= 20
+    file.close(complete=False)
+
+
+HOLDING = """
+import subprocess, sys
+from report.writing import ResultsFile
+file = ResultsFile(sys.argv[1])
+child = subprocess.Popen(["sleep", "60"])
+print(child.pid, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_child_does_not_inherit_the_lock(tmp_path):
+    """A process that a run has started may outlive it."""
+    path = tmp_path / "results.json"
+    words = {"cwd": ROOT, "stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", HOLDING, str(path)], **words) as run:
+        child = int(run.stdout.readline())
+        try:
+            with pytest.raises(BlockingIOError):
+                ResultsFile(path)
+            run.kill()
+            run.wait()
+            os.kill(child, 0)  # it is alive
+            ResultsFile(path).close(complete=False)
+        finally:
+            os.kill(child, signal.SIGKILL)
+
+
+def test_the_kill_matrix_on_a_full_disk(tmp_path, monkeypatch, capsys):
+    """It is printed all the same; what the file holds is said, and the status is 1."""
+    kill = {
+        "kind": "kill", "judge": "this suite", "fault": "F", "case": "c", "dtype": "float64", "visible": True,
+        "caught": ["loss"], "note": "",
+    }  # fmt: skip
+    fault = {"kind": "fault", "name": "F", "adapter": "a:F", "sound": "a", "family": "scale", "title": "t"}
+    monkeypatch.setattr(power, "measured", lambda *_, **__: iter([fault, *[kill] * 50]))
+    path = tmp_path / "power.json"
+    assert power.main([f"--results={path}"]) == 0
+    with room_for(path.stat().st_size // 2):
+        assert power.main([f"--results={path}"]) == 1
+    printed = capsys.readouterr()
+    kept = len(read(path)["records"])
+    assert "50 / 50" in printed.out
+    assert printed.err.endswith(f"is not complete: File too large; it holds 1 of 1 faults, {kept - 1} of 50 kills\n")
+
+
+def test_the_kill_matrix_takes_no_part_for_the_whole(tmp_path, monkeypatch):
+    """A check that is missing in the results of a run would pass for one that a fault has changed."""
+
+    def half(command, **_):
+        file = begun(next(word.partition("=")[2] for word in command if word.startswith("--results=")))
+        file.close(complete=False)
+        return subprocess.CompletedProcess(command, 1, "No space", "")
+
+    monkeypatch.setattr(power.subprocess, "run", half)
+    with pytest.raises(RuntimeError, match="no complete results: No space"):
+        power.judged(["numpy"], [])

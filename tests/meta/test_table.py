@@ -154,6 +154,16 @@ def test_no_agreement_is_claimed_where_none_can_be(records, words):
     assert words in "\n".join(claims(records))
 
 
+def test_modes_of_a_dtype_that_is_not_judged_are_not_told():
+    """Nobody asked for them; those of a dtype that is judged are."""
+    other = described("b", **{"float32 matmul": "11 bits", "float64 matmul": "24 bits"})
+    for dtypes, told in ((("float64",), 1), (("float32",), 1), (("float32", "float64"), 2)):
+        checks = [one for dtype in dtypes for name in "ab" for one in judged(name, dtype=dtype)]
+        lines = [line for line in claims([*checks, described("a"), other]) if line.startswith("b ")]
+        assert [line.split(":")[0] for line in sorted(lines)] == [f"b {dtype}" for dtype in dtypes]
+        assert len(lines) == told
+
+
 def test_a_backend_without_a_check_is_not_passed_over():
     """A backend that was asked for and of which no number was judged ends the claim."""
     assert claims([*A, *B], ["a", "b", "c"])[0] == "no agreement is claimed: asked for and missing or not judged: c"

@@ -5,16 +5,23 @@ import copy
 import datetime
 import json
 import os
+import re
 import subprocess
 import sys
+import time
 
+import jsonschema
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
+from cases import CaseError
+from cases.nand import NAND
 from report.consistency import MAX_CELLS
-from report.document import MAX_MEBIBYTES, MAX_WORDS, DocumentError, read
+from report.document import MAX_MEBIBYTES, MAX_WORDS, DocumentError, escaped, read
 from report.page import build
+from report.schema import faults
 from tests.meta.conftest import ROOT
 
 HALF = (0.5).hex()
@@ -30,7 +37,7 @@ def counted():
 
 
 WHOSE = {"backend": "numpy", "level": "autodiff", "dtype": "float64", "case": "xor"}
-BACKEND, CASE, PLAIN, FULL, CLASSIFIER, OTHER = range(6)
+BACKEND, CASE, PLAIN, FULL, CLASSIFIER, OTHER, FAULT, KILL = range(8)
 RECORDS = [
     {
         "kind": "backend", "name": "numpy", "engine": "numpy", "version": "2.0", "measured": {"numpy": "2.0.1"},
@@ -87,6 +94,11 @@ DOCUMENT = {
     "complete": True,
 }  # fmt: skip
 HERE = "what stands here"
+
+
+def fault(number):
+    """A fault of a family of its own."""
+    return RECORDS[FAULT] | {"name": f"F{number}", "family": f"f{number}"}
 
 
 def places(value, path=()):
@@ -213,6 +225,82 @@ def test_other_values(tmp_path_factory, changes):
     page_of(tmp_path_factory.mktemp("other"), json.dumps(document).encode())
 
 
+SCHEMA = json.loads((ROOT / "report" / "results.schema.json").read_text())
+
+
+@FUZZ
+@given(st.lists(st.sampled_from(PLACES).flatmap(change), max_size=2))
+def test_the_quick_tests_say_what_jsonschema_says(changes):
+    """What they let pass is valid, and what is valid has no fault."""
+    document = DOCUMENT
+    for path, value in changes:
+        document = put(document, path, value)
+    assert jsonschema.Draft202012Validator(SCHEMA).is_valid(document) == (next(faults(document), None) is None)
+
+
+def schemas(schema):
+    """Every schema in a schema."""
+    yield schema
+    parts = [*schema.get("properties", {}).values(), *schema.get("$defs", {}).values(), *schema.get("allOf", ())]
+    parts += [schema[word] for word in ("items", "additionalProperties", "then") if isinstance(schema.get(word), dict)]
+    for part in parts:
+        yield from schemas(part)
+
+
+def test_all_that_has_a_length_has_a_limit():
+    """Lists, open objects and strings of any length would let a file ask for any amount of time."""
+    for schema in schemas(SCHEMA):
+        kinds = schema.get("type", ())
+        if "array" in kinds:
+            assert "maxItems" in schema, schema
+        if "object" in kinds and isinstance(schema.get("additionalProperties", {}), dict) and "allOf" not in schema:
+            assert "maxProperties" in schema, schema
+        if "string" in kinds:
+            assert "maxLength" in schema or not re.search(r"[*+](?!\()", schema["pattern"].replace("\\+", "")), schema
+
+
+def test_a_pattern_ends_where_the_text_ends():
+    """In Python's patterns $ also stands before a newline at the end."""
+    patterns = [schema["pattern"] for schema in schemas(SCHEMA) if "pattern" in schema]
+    assert len(patterns) == 3
+    assert all(pattern.startswith("^") and pattern.endswith("$(?!\\n)") for pattern in patterns)
+    assert not any("patternProperties" in schema for schema in schemas(SCHEMA))
+    for name in ("xor\n", "xor\r", "xor "):
+        with pytest.raises(CaseError, match="lower-case words"):
+            NAND.but(name)
+
+
+MANY = 5000
+SECONDS = 15
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        [RECORDS[BACKEND] | {"name": f"b{k}"} for k in range(MANY)],
+        [RECORDS[CASE] | {"name": f"c{k}"} for k in range(MANY)],
+        [RECORDS[FULL] | {"case": f"c{k}"} for k in range(MANY)],
+        [RECORDS[FULL] | {"backend": f"b{k}"} for k in range(MANY)],
+        [RECORDS[CLASSIFIER] | {"backend": f"b{k}"} for k in range(MANY)],
+        [one for k in range(MANY // 2) for one in (fault(k), RECORDS[KILL] | {"fault": f"F{k}"})],
+        [one for k in range(MANY // 2) for one in (fault(k), RECORDS[KILL] | {"fault": f"F{k}", "judge": f"j{k}"})],
+        [RECORDS[FAULT], *(RECORDS[KILL] | {"fault": f"sound{k}", "judge": f"j{k}"} for k in range(MANY))],
+        [RECORDS[BACKEND] | {"probed": {f"float64 {m}": "x" for m in range(1000)}}] * (MANY // 100) + [RECORDS[FULL]],
+    ],
+    ids=["backends", "cases", "checks", "columns", "classifiers", "faults", "judges", "alarms", "probes"],
+)
+def test_time_grows_as_the_file_does(tmp_path, records):
+    """A table of pairs of records would take minutes."""
+    document = DOCUMENT | {
+        "records": records,
+        "run": {k: v for k, v in DOCUMENT["run"].items() if k not in ("plan", "backends")},
+    }
+    (tmp_path / "many.json").write_text(json.dumps(document))
+    start = time.process_time()
+    build([tmp_path / "many.json"], tmp_path / "out")
+    assert time.process_time() - start < SECONDS
+
+
 # Each hole that was found, by itself.
 
 HUGE = "9" * 5000
@@ -243,6 +331,16 @@ def record(index, *path):
         (record(PLAIN, "got"), "[]", "at $.records[2], a check: 'truth' is a dependency of 'got'"),
         (record(PLAIN, "error_ulp"), '"nan"', "at $.records[2], a check: 'used' is a dependency of 'error_ulp'"),
         (record(PLAIN, "case"), '"xor twice"', "records[2].case, a check: 'xor twice' does not match"),
+        (record(PLAIN, "case"), '"xor\\n"', "records[2].case, a check: 'xor\\n' does not match"),
+        (record(CASE, "name"), '"xor\\n"', "records[1].name, a case: 'xor\\n' does not match"),
+        (record(FULL, "used"), '"nan\\n"', "records[3].used, a check: 'nan\\n' does not match"),
+        (record(FULL, "bits"), f'"{"0" * 16}\\n"', "records[3].bits, a check: "),
+        (record(KILL, "dtype"), '"float8"', "records[7].dtype, a kill: 'float8' is not one of ['float32', "),
+        (record(BACKEND, "deviations"), f"{[0] * 1001}", "[0].deviations, a backend: 1001 items, of which"),
+        (record(BACKEND, "probed"), json.dumps(dict.fromkeys(map(str, range(1001)))), "a backend: 1001 properties, of which"),
+        (record(PLAIN, "backend"), f'"{"x" * 1001}"', "records[2].backend, a check: 1001 characters, of which"),
+        (("run", "cpu", "flags"), f"{[0] * 10001}", "at $.run.cpu.flags: 10001 items, of which the report takes 10000 at most"),
+        (("records",), f"{[0] * 100001}", "at $.records: 100001 items, of which the report takes 100000 at most"),
         (record(PLAIN, "dtype"), '"float8"', "records[2].dtype, a check: 'float8' is not one of ['float32', "),
         (record(PLAIN, "kind"), '"cheque"', "records[2].kind, a cheque: 'cheque' is not one of ['backend', "),
         (record(PLAIN), '{"backend": "numpy"}', "at $.records[2]: 'kind' is a required property"),
@@ -256,8 +354,8 @@ def record(index, *path):
         (record(CLASSIFIER, "exact", "training accuracy", 0), '"1"', "['training accuracy'][0], a classifier: '1' is not of"),
         (record(CLASSIFIER, "exact", "training accuracy", 0), "9" * 400, ".exact['training accuracy'][0], a classifier: 999"),
         (record(CLASSIFIER, "exact", "held out easiest"), "[1, 2]", "a classifier: 2 held out examples; other lists"),
-        (record(CLASSIFIER, "exact", "held out easiest"), f"{[1] * 101}", "a classifier: [1, 1, 1"),
-        (record(CLASSIFIER, "exact", "more"), "[]", "records[4].exact, a classifier: {"),
+        (record(CLASSIFIER, "exact", "held out easiest"), f"{[1] * 101}", "a classifier: 101 items, of which"),
+        (record(CLASSIFIER, "exact", "more"), "[]", ".exact, a classifier: Additional properties are not allowed"),
         (record(CLASSIFIER, "exact"), "{}", "at $.records[4].exact, a classifier: 'training accuracy' is a required property"),
         (record(CLASSIFIER, "losses", "held out"), f'["{HALF}"]', ".losses['held out'], a classifier: 1 epochs; other lists"),
         (record(CLASSIFIER, "p", "held out easiest"), "[]", ".p['held out easiest'], a classifier: 0 held out examples"),
@@ -282,6 +380,9 @@ def test_a_hole_is_closed(tmp_path, path, raw, words):
         (b"{}", "at $.schema: schema version None; this program reads version 1"),
         (b'{"schema": 1, "schema": 1}', "at $: an object with the key 'schema' more than once is not of type 'object'"),
         (b'{"schema": true}', "is a required property"),
+        (b"[" + b"{}," * 10**6 + b"{}]", "more than 1000000 '{', the most that is read of a file"),
+        (b"[" * 10**6 + b"[", "more than 1000000 '['"),
+        (b"[" + b"0," * 4 * 10**6 + b"0,0]", "more than 4000000 ','"),
         (b'{"schema": [' + b"[" * 400 + b"]" * 400 + b"]}", "at $.schema: schema version [[[[[[[...]]]]]]]"),
     ],
     ids=lambda value: repr(value)[:40],
@@ -342,8 +443,14 @@ def test_what_is_only_stated_is_called_so(tmp_path, measured):
 
 
 STRINGS = [path for path in places(DOCUMENT) if isinstance(at(DOCUMENT, path), str)]
+# What GitHub would make a link, a mention, an emoji or mathematics of.
+ALIVE = (
+    "http://x.y/z", "www.x.y", "ftp://x.y", "mailto:x", "a@b.c", "@user", "@org/team", ":smile:", ":+1:", "$x$", "$", "#123",
+    "o/r#1", "GH-1", "gh-12", "CVE-2020-1234", "0123abc", "0123456789abcdef0123456789abcdef01234567", "o/r@0123abc",
+)  # fmt: skip
 HOSTILE = (
     "\x1b[31m\x00\x07\u202e\u2066\u200b\ud800\r\n\n# h | `c` <b> &lt; ~~s~~ {{ 7 * 7 }} {% raw %} __import__('os') \x85\u2028$"
+    f" {' '.join(ALIVE)} (http://x.y), '@user': $`x|y`$ :smile"
 )
 
 
@@ -361,6 +468,49 @@ def test_a_hostile_string_is_text(tmp_path, path):
     assert bool(shown) == ("Zebra" in harmless)
     for line in shown:
         assert "\\\\x1b\\[31m\\\\x00\\\\x07\\\\u202e\\\\u2066\\\\u200b\\\\ud800 \\# h \\| \\`c\\` \\<b\\> \\&lt;" in line
+        assert "`$` `http://x.y/z` `www.x.y` " in line
+        assert " `@org/team` `:smile`: `:+1`: `$x$` `$` `#123` `o/r#1` `GH-1` " in line
+        assert " (`http://x.y`), '`@user`': `$\\x60x\\x7cy\\x60$`" in line
+    assert not [text for text in texts(hostile) if any(re.search(pattern, text, re.IGNORECASE) for pattern in ACTED_ON)]
+
+
+# What GitHub's own filters look for in the text of a page, and its autolinks.
+ACTED_ON = (
+    r"://", r"www\.", r"mailto:", r"\w@\w", r"(^|\W)@\w", r":[a-z0-9_+-]+:", r"\$", r"#\d", r"\b(gh|cve|ghsa)-\w",
+    r"\b[0-9a-f]{7,}\b",
+)  # fmt: skip
+
+
+def texts(page):
+    """Return the texts of a page as it is drawn, side by side where nothing stands between them, and without what is code."""
+    for block in MarkdownIt("commonmark").enable("table").parse(page):
+        if block.type == "inline":
+            assert {token.type for token in block.children} <= PLAIN_TOKENS
+            run = "".join(token.content if token.type == "text" else "\0" for token in block.children)
+            yield from run.split("\0")
+
+
+PLAIN_TOKENS = {"text", "code_inline", "strong_open", "strong_close", "softbreak"}
+
+
+@pytest.mark.parametrize("text", [*ALIVE, "- x", "1. x", "2) x", "+ x", "---", "- - -"])
+def test_no_word_is_acted_on(text):
+    """Links, mentions, emoji and mathematics are shown as code, which GitHub leaves alone; lists and lines as their signs."""
+    for around in ("{}", "see {}, please", "({})", "'{}':", "{}.", "\\{}", "`{}`", "x:{}:y"):
+        line = escaped(around.format(text))
+        blocks = MarkdownIt("commonmark").parse(f"- {line}")
+        assert [block.type for block in blocks].count("inline") == 1
+        assert not {block.type for block in blocks} & {"hr", "ordered_list_open"}
+        assert [block.type for block in blocks].count("bullet_list_open") == 1
+        for shown in texts(f"| a |\n|---|\n| {line} |\n"):
+            assert not [pattern for pattern in ACTED_ON if re.search(pattern, shown, re.IGNORECASE)]
+
+
+def test_what_is_no_link_stays_as_it_is():
+    """Plain words, numbers and the names of the suite are not code; links can still be read."""
+    for text in ("float64: 3 ulp of 12 at w[0], x.py:7", "nand modules - 97%", "1.5 times", "-", "a feedback of utf-8"):
+        assert "`" not in escaped(text)
+    assert escaped("see (https://x.y/a_b), or 1.234567890e-08") == "see (`https://x.y/a_b`), or `1.234567890e-08`"
 
 
 def test_files_that_are_not_read_keep_no_other_from_being_read(tmp_path):
@@ -374,7 +524,7 @@ def test_files_that_are_not_read_keep_no_other_from_being_read(tmp_path):
     os.mkfifo(tmp_path / "pipe.json")
     unread = {
         str(broken).replace("\x1b", "\\x1b"): "not a JSON document: ",
-        str(huge): "more than 128 MiB",
+        str(huge): f"more than {MAX_MEBIBYTES} MiB",
         str(tmp_path / "folder.json"): "no results files in this folder",
         str(tmp_path / "pipe.json"): "not a regular file",
         "/dev/zero": "not a regular file",
