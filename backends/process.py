@@ -311,7 +311,7 @@ def _serve(pipe: Connection, name: str) -> None:
         engine = Engine(load(name))
     except BaseException as error:  # whatever stops an import, sys.exit() too, is the answer to every call
         broken = _raised(f"backend {name!r} cannot be loaded", error)
-    outcome = ANSWERED
+    outcome, itself = ANSWERED, os.getpid()
     while outcome != EXHAUSTED:  # after which nothing that it says can be trusted
         try:
             request = pipe.recv_bytes()
@@ -322,8 +322,12 @@ def _serve(pipe: Connection, name: str) -> None:
             reply = broken if engine is None else (ANSWERED, getattr(engine, method)(*arguments))
             message = cloudpickle.dumps(reply)
         except BaseException as error:  # a framework's own errors are results here, and so is its sys.exit()
+            if os.getpid() != itself:
+                raise
             reply = _raised(name, error)
             message = pickle.dumps(reply)
+        if os.getpid() != itself:  # a process that the backend has forked does not answer for it
+            return
         outcome = reply[0]
         pipe.send_bytes(request[:TOKEN])
         pipe.send_bytes(message)

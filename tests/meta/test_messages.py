@@ -251,6 +251,21 @@ def test_a_text_that_takes_too_long_is_a_matter_of_the_time_limit():
         Process("numpy", 2.0).call("apply", raising(with_text(lambda: time.sleep(10_000))), {}, {})
 
 
+@pytest.mark.parametrize("end", [lambda: None, sys.exit, lambda: 1 / 0], ids=["returns", "exits", "raises"])
+def test_a_forked_process_does_not_answer(process, end):
+    """What a backend has forked and let go on, to its end or to an exception, is no second answer."""
+
+    def forking(ops, params, data):
+        if copy := os.fork():
+            os.waitpid(copy, 0)
+            return ops.tensor(np.array(7.0))
+        end()
+        return ops.tensor(np.array(1.0))
+
+    for _ in range(2):
+        assert process.call("apply", forking, {}, {}) == 7
+
+
 def test_a_backend_that_exits_at_its_import_says_where():
     """sys.exit() in an adapter or a framework is an exception with a traceback, and not a death without a word."""
     process = Process("tests.meta.exits_at_import:Any", 60.0)
