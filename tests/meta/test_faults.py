@@ -134,18 +134,6 @@ def test_a_forgotten_zero_grad_deviates(suite):
     assert outcome.verdicts(quantity="gradient w") == {"conforms"}
 
 
-@pytest.mark.parametrize("name", ["forward:Duals", "forward_jax:Jacfwd"])
-def test_a_sound_adapter_in_forward_mode_conforms(suite, name):
-    """Derivatives that come direction by direction meet every clause and conform, at the start and in training."""
-    if name.startswith("forward_jax") and importlib.util.find_spec("jax") is None:
-        pytest.skip("needs JAX")
-    cases = [word for case in ("nand", "relu-generic", "line") for word in ("--case", case)]
-    outcome = suite("--backend", f"tests.meta.{name}", *cases, "--level", "autodiff")
-    assert outcome.status == 0, outcome.text
-    assert outcome.verdicts() == {"conforms"}
-    assert {check["case"] for check in outcome.checks()} == {"contract", "nand", "relu-generic", "line"}
-
-
 HIDDEN = {
     "NanToNum": ["the gradient of sum(w v) with respect to v at w = [nan, 0.5] is [0.0, 0.5]", "w = [inf, 0.5] is [1.79"],
     "InfinityToNum": ["the gradient of sum(w v) with respect to v at w = [inf, 0.5] is [1.79"],
