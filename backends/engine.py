@@ -77,6 +77,8 @@ class Engine:
 
     def __init__(self, backend: Backend) -> None:
         self.backend = backend
+        # Losses of outputs, by name: what is asked for again is the same formula, which a framework compiles once.
+        self._losses: dict[tuple[str, ...], Formula] = {}
 
     def describe(self) -> dict[str, Any]:
         """Return what the report says of this backend: its declarations, as plain values, its engines and its numeric modes.
@@ -249,18 +251,19 @@ class Engine:
     def setting(self, name: str, outputs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the loss under the setting ``name`` and its gradient for the outputs, by the framework's own means."""
         [setting] = (setting for setting in self.backend.settings if setting.name == name)
-        return self._slope(setting.compute, outputs, targets)
+        return self._slope((name,), setting.compute, outputs, targets)
 
     def objective(self, name: str, reduction: str, outputs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the loss that the framework's training runs use and its gradient for the outputs."""
-        return self._slope(self.backend.objective(name, reduction), outputs, targets)
+        return self._slope((name, reduction), self.backend.objective(name, reduction), outputs, targets)
 
     def _slope(
-        self, compute: Callable[[Tensor, Tensor], Tensor], outputs: np.ndarray, targets: np.ndarray
+        self, name: tuple[str, ...], compute: Callable[[Tensor, Tensor], Tensor], outputs: np.ndarray, targets: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        def loss(ops: Any, params: Mapping[str, Tensor], data: Mapping[str, Tensor]) -> Tensor:
+        def formula(ops: Any, params: Mapping[str, Tensor], data: Mapping[str, Tensor]) -> Tensor:
             return compute(params["z"], data["y"])
 
+        loss = self._losses.setdefault(name, formula)
         value, gradient = self.backend.value_and_grad(loss, self._in({"z": outputs}), self._in({"y": targets}))
         return self._out(value), self._out(gradient["z"])
 

@@ -5,11 +5,13 @@ import dataclasses
 import numpy as np
 import pytest
 
-from backends.base import AT_ZERO, OBJECTIVES, REDUCTIONS
+from backends.base import AT_ZERO, LEVELS, OBJECTIVES, REDUCTIONS
+from cases import nand
 from tests import losses
 from tests.judging import clause, judge_setting
+from tests.lab import training
 
-# Steps of a training run that are made a second time.
+# Steps of the runs that are made twice.
 REPEATED = 10
 
 
@@ -53,15 +55,23 @@ def test_model(subject, case, level):
 
 
 @pytest.mark.quantity("training repeats itself")
-@pytest.mark.only(cases=lambda case: case.batches and not case.long)
-def test_training_repeats_itself(subject, case, level):
-    """A second run from the same start, in the same process, makes the same first steps, bit for bit."""
-    first = subject.path()
-    kept = first.steps[first.steps < REPEATED]
-    second = subject.call("path", dataclasses.replace(subject.training, steps=int(kept[-1]) + 1, keep=kept))
-    pairs = {"loss": (first.losses, second.losses)}
-    pairs |= {f"gradient {name}": (first.gradients[name], again) for name, again in second.gradients.items()}
-    pairs |= {f"updated {name}": (first.after[name], again) for name, again in second.after.items()}
-    changed = [name for name, (one, other) in pairs.items() if one[: len(kept)].tobytes() != other.tobytes()]
-    message = f"a second run from the same start has other bits in {changed} within its first {REPEATED} steps"
-    subject.conclude({subject.quantity: clause(not changed, message, [one for _, one in pairs.values()])})
+def test_training_repeats_itself(subject):
+    """At every level, a second run from the same start in the same process makes the same steps, bit for bit."""
+    judgements = {}
+    for level in LEVELS:
+        if level not in subject.describe()["lacks"]:
+            case = nand.NAND if nand.ADAM.levels[level] else nand.ADAM
+            program = dataclasses.replace(training(case, subject.dtype, level), steps=REPEATED, keep=np.arange(REPEATED))
+            runs = [arrays_of(subject.call("path", program)) for _ in range(2)]
+            changed = [name for name, array in runs[0].items() if array.tobytes() != runs[1][name].tobytes()]
+            message = f"a second run from the same start has other bits in {changed} within its first {REPEATED} steps"
+            judgements[f"training repeats itself: {level}"] = clause(not changed, message, runs[0].values())
+    subject.conclude(judgements)
+
+
+def arrays_of(path):
+    return {
+        "loss": path.losses,
+        **{f"gradient {name}": array for name, array in path.gradients.items()},
+        **{f"updated {name}": array for name, array in path.after.items()},
+    }
