@@ -110,7 +110,7 @@ class TiedLayers(Layered):
 # Activations.
 
 
-class LeakyRelu(Layered):
+class LeakyReluOfLayers(Layered):
     """A layer's relu lets a thousandth of what is negative through."""
 
     family = "activation"
