@@ -88,8 +88,9 @@ def is_installed(stated: str, installed: str) -> bool:
 def engines(modules: Mapping[str, object] = sys.modules) -> dict[str, str]:
     """Map the engines among ``modules`` to their installed versions, which are empty where no distribution is installed.
 
-    They are the known frameworks; but numpy, which every process imports, is one where the suite's own tape is, which
-    differentiates for it, and what another framework only brings along is none, unless other code holds something of it.
+    The engines are the known frameworks, with two exceptions. Every process imports numpy, so it counts only where the suite's
+    tape, which differentiates for it, is imported. A framework that another one imports by itself (BROUGHT) counts only where
+    other code holds a module, function or class of it.
     """
     found = [name for name in FRAMEWORKS if (TAPE if name == "numpy" else name) in modules]
     brought = {(name, other) for name in found for other in BROUGHT.get(name, ()) if other in found}

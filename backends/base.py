@@ -63,7 +63,7 @@ OBJECTIVES = ("binary cross-entropy", "softmax cross-entropy", "squared error")
 REDUCTIONS = ("sum", "mean")
 # Update rules, each with its hyperparameters.
 RULES = Words("rule", {"sgd": ("rate",), "adam": ("rate", "beta1", "beta2", "epsilon")})
-# Whether a level leaves the step to the framework's optimiser. By hand, it is that of one of BY_HAND.
+# Whether the framework's optimiser makes the step at this level. Where not, the step is written by hand, by a rule of BY_HAND.
 NATIVE = Words("level", {"modules": False, "optimizer": True, "class": True})
 BY_HAND = ("sgd",)
 # Where Adam adds epsilon: to the square root of the corrected second moment, or of the plain one.
@@ -218,7 +218,7 @@ class Program:
         """
         native = NATIVE[self.level]
         if not native and self.optimizer.name not in BY_HAND:
-            raise unknown("rule by hand", self.optimizer.name, BY_HAND)
+            raise unknown(f"rule at the level {self.level!r}, whose step is written by hand:", self.optimizer.name, BY_HAND)
         return native
 
 
@@ -240,11 +240,11 @@ class Backend(ABC):
 
     ``name`` is that of the framework, ``version`` the one of it that runs. ``unsupported`` maps (dtype, operation) to the
     reason why the framework lacks it; it has to raise there. ``lacks`` does the same for levels. ``modes`` says how gradients
-    and training steps are executed: eager, where Python calls a formula each time, or compiled, where only the first time.
+    and training steps are executed: ``eager`` if Python calls the formula each time, ``compiled`` if only the first time.
     ``adam`` names the convention of the framework's Adam: ``epsilon`` is added to the square root of the corrected second
     moment, or ``epsilon hat`` to that of the plain one. ``kink`` is the subgradient of relu that the framework takes at 0,
     in [0, 1]. ``numeric`` says in which numeric modes it computes: what backends/probes.py has to find, by the names of the
-    probes. backends/declarations.py refuses what is of another kind.
+    probes. backends/declarations.py refuses values of the wrong type.
 
     A word that the adapter does not know raises, whichever method it is given to: nothing is computed in its place. Words
     are best looked up in tables that see to it (Words).
@@ -316,11 +316,11 @@ class Backend(ABC):
 
     def model(self, level: str, layers: Sequence[Layer]) -> Model:
         """Return the framework's own model of ``layers``, their start loaded, as ``level`` writes it."""
-        raise NotImplementedError(f"{self.name} has no layers, asked for a model at the level {level!r}")
+        raise NotImplementedError(f"{self.name} has no layers; a model at the level {level!r} was asked for")
 
     def objective(self, name: str, reduction: str) -> Callable[[Tensor, Tensor], Tensor]:
         """Return the framework's own loss of outputs and targets, one of OBJECTIVES reduced by one of REDUCTIONS."""
-        raise NotImplementedError(f"{self.name} has no losses, asked for the {reduction!r} of {name!r}")
+        raise NotImplementedError(f"{self.name} has no losses; the {reduction!r} of {name!r} was asked for")
 
     def fit(self, program: Program) -> Iterator[tuple[Tensor, Any, Any]]:
         """Prepare the program in the framework's own terms, then make one step for each of its batches.
@@ -329,4 +329,4 @@ class Backend(ABC):
         in turn, in their shapes as ``Layer`` has them, or, where ``program.params`` were trained, under their names.
         """
         known = ", ".join(level for level in LEVELS if level not in self.lacks)
-        raise NotImplementedError(f"{self.name} has no level {program.level!r}; known: {known}")
+        raise NotImplementedError(f"{self.name} has no level {program.level!r}; it has: {known}")

@@ -1,4 +1,4 @@
-"""What an adapter declares, read before any test: values of another kind, and words that mean nothing, are faults.
+"""What an adapter declares, read before any test: values of the wrong type, and unknown words, are faults.
 
 They would excuse nothing, be taken for something else, or end the run when they are written down.
 """
@@ -259,8 +259,11 @@ def belied(backend: Backend, name: str, engines: Iterable[str]) -> list[str]:
     """
     if name not in FRAMEWORKS or name in engines or (name == "numpy" and not [*engines]):
         return []
-    found = _words(engines) or "none of the known frameworks"
-    return [f"{place(backend, 'name')}: name is {name!r}, and what the adapter has imported is {found}; name what computes"]
+    found = _words(engines) or "none of the known frameworks, or numpy's arrays alone"
+    return [
+        f"{place(backend, 'name')}: name is {name!r}, but the adapter computes with {found}; "
+        "set name to the framework that computes, or to a name of your own"
+    ]
 
 
 # Words.

@@ -83,9 +83,9 @@ class Engine:
     def describe(self) -> dict[str, Any]:
         """Return what the report says of this backend: its declarations, as plain values, its engines and its numeric modes.
 
-        ``engine`` is the framework as the adapter calls it, ``measured`` what it really imports (backends.engines), ``modules``
-        are those of its classes, ``places`` the files of declarations that are no Deviation, and ``faults`` the sentences on
-        those that cannot be.
+        ``engine`` is the name of the framework as the adapter states it, ``measured`` the engines that it has imported
+        (backends.engines), ``modules`` the modules of the adapter's classes, ``places`` the files of the declarations that are
+        not Deviations, and ``faults`` a sentence for each declaration that is refused.
         """
         from backends import engines
         from backends.declarations import belied, modules, place, read
@@ -146,9 +146,9 @@ class Engine:
     def calls(
         self, loss: Formula, points: list[Mapping[str, np.ndarray]], data: Mapping[str, np.ndarray], rate: float
     ) -> tuple[dict[str, list[int]], list[str]]:
-        """Return how often Python calls ``loss`` for a gradient at each of ``points``, and in each of as many training steps.
+        """Return how often Python calls ``loss`` in each computation, and the engines imported by then.
 
-        The second result are the engines that are imported after that.
+        The counts are those of a gradient at each of ``points`` and of as many training steps, by stage.
         """
         from backends import engines
 

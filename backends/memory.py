@@ -6,7 +6,7 @@ It is out of memory in three cases, and in no other:
 - Its exception, or the end of what it printed before it died, has a whole sentence in which a framework or a library says
   that a block was refused to it (REFUSED), however little the process held: one huge block is refused to a small process.
   A word such as OOM is no sentence: it may be quoted, or denied.
-- It had held NEAR of its limit, and died; or its exception speaks of allocating as well (SUSPECTED).
+- It had held at least the share NEAR of its limit, and either died or raised an exception that mentions allocation (SUSPECTED).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import re
 import sys
 
 GIB = 2**30
-# From this part of its limit on: a buffer that doubles is refused there.
+# A process that holds this share of its limit is near it: a buffer that doubles would be refused.
 NEAR = 0.5
 REFUSED = re.compile(
     "|".join(

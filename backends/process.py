@@ -199,7 +199,10 @@ class Process:
             timer.cancel()
 
     def _failed(self, kind: str, words: str, trace: str, lines: str) -> Failed:
-        """A framework that cannot be imported fails every check: a way through the same lines is worth reading once."""
+        """Return the failure. Its traceback is left out if one through the same lines was shown before.
+
+        A framework that cannot be imported fails every check in the same way.
+        """
         known = lines in self._traced
         self._traced.add(lines)
         return Failed(kind, words.splitlines()[0] if known else f"{words}\n{trace}")

@@ -103,9 +103,10 @@ def shuffled(examples: int, epochs: int, seed: int) -> np.ndarray:
 class Case:
     """One program: ``loss(ops, params, data)`` at a fixed start, and optionally a training run.
 
-    The formula uses ``+ - * / @`` and the named operations of ``ops``. A number in it is taken as it is
-    written, and a dtype that does not hold it is granted one rounding of it; ``data`` is rounded before
-    anyone sees it, to the dtype of the run. Arrays are copied, made float64 and read-only.
+    The formula uses ``+ - * / @`` and the named operations of ``ops``. A number in it is the int or float
+    that Python reads; where the dtype of the run cannot hold it, the bound allows for one rounding of it.
+    ``data`` is rounded to the dtype of the run before the truth is computed. Arrays are copied, made
+    float64 and read-only.
 
     ``predict`` is the model inside the loss where the two differ; ``goal(loss, prediction, data)`` says
     what having converged means and ``reaches_goal`` whether this start gets there in ``steps`` updates of

@@ -1,4 +1,7 @@
-"""Three classes of seven points by a layer of tanh units and a softmax layer, in batches of four and of three."""
+"""Three classes of seven points, by tanh units and a softmax, in batches of four and three.
+
+z = tanh(X W1 + b1) W2 + b2, loss = mean(log sum_j exp(z_j) - sum_j y_j z_j)
+"""
 
 import numpy as np
 

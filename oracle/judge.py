@@ -157,7 +157,7 @@ class Oracle:
                 return dataclasses.replace(judgement, declared=names)
             if wider.verdict == UNINFORMATIVE:
                 message = (
-                    f"outside its bound; granted the declared deviation of {names}, there is no verdict "
+                    f"outside its bound; when the bound is widened by the declared deviation of {names}, there is no verdict "
                     f"({wider.message}): {judgement.message}"
                 )
                 return dataclasses.replace(judgement, verdict=UNINFORMATIVE, message=message)

@@ -27,9 +27,9 @@ FAILED = "failed"
 class Judgement:
     """A verdict on one quantity, with the entry that decides it.
 
-    ``where``, ``got``, ``truth`` and ``bound`` are of one row, the whole quantity at a point or at a training step, and
-    ``entry`` is its worst entry. It is the first row that is outside its bound, ``first``, or, where none is, the row that
-    uses most of its bound. Over the judged ``entries`` of all rows, ``used`` is the largest fraction error / bound and
+    ``where``, ``got``, ``truth`` and ``bound`` describe one row: the whole quantity at one point or training step. That row is
+    the first outside its bound (``first``) or, if none is outside, the one that uses most of its bound; ``entry`` is its worst
+    entry. Over the judged ``entries`` of all rows, ``used`` is the largest fraction error / bound and
     ``used_median`` the median. ``blind`` entries have a bound that admits a wrong value of that entry alone; ``error_ulp``
     is the worst error, in units in the last place, of the others. Of ``rows`` points judged, ``uninformative`` gave no
     verdict. ``declared`` is the subject of the stated deviation that explains a ``deviates``, ``cause`` the signal, status

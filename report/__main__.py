@@ -6,7 +6,7 @@ still there, or a results file cannot be taken: the page is of the others then.
 
 ``changes --before RESULTS... --after RESULTS... [--answers DIR]`` prints, as Markdown, which verdicts changed, environment by
 environment. Exit status 0; 1 where a verdict has become red or is none any more, or something is there no more; 2 where a
-results file cannot be taken: the changes are those of the others then.
+results file cannot be taken: the changes are those of the others then; or where DIR cannot be written.
 """
 
 from __future__ import annotations

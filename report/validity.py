@@ -80,8 +80,8 @@ def engines(records: Iterable[Record]) -> dict[str, set[str]]:
 def _only_stated(records: Sequence[Record]) -> list[str]:
     stated = [backend for backend in of_kind(list(records), "backend") if backend.get("measured") == {}]
     return [
-        f"{backend['name']}: its engine, {backend['engine']} {backend['version']}, is stated and not measured: it has imported "
-        "none of the known frameworks"
+        f"{backend['name']}: its engine is stated as {backend['engine']} {backend['version']} and cannot be measured: of the "
+        "known frameworks it uses none, or numpy's arrays alone"
         for backend in stated
     ]
 
@@ -101,7 +101,8 @@ def _agreement(records: Sequence[Record], checks: Sequence[Record], cells: Cells
         return "no agreement is claimed: 0 engines ran"
     if not are_two(ran):
         shared = "; ".join(f"{backend} computes with {', '.join(sorted(known.get(backend, {backend})))}" for backend in ran)
-        return f"no agreement is claimed: 1 engine ran: {shared}"
+        what = "one backend ran" if len(ran) == 1 else "no two of the backends that ran have separate engines"
+        return f"no agreement is claimed: {what}: {shared}"
     modes = other_modes(records)
     broken = {(check["backend"], check["dtype"]) for check in checks if check["case"] == "contract" and is_red(check)}
     found: Counter[str] = Counter()

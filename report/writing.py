@@ -106,7 +106,9 @@ class ResultsFile:
             self._file.truncate(min(self._size, os.fstat(self._file.fileno()).st_size))
             self._put(self._end, self._brackets)
         except OSError as worse:
-            raise OSError(error.errno, f"{_reason(error)}; it may be damaged, as its end could not be mended") from worse
+            raise OSError(
+                error.errno, f"{_reason(error)}; the file may be damaged: its closing brackets could not be written again"
+            ) from worse
 
     def _put(self, place: int, content: bytes) -> None:
         self._file.seek(place)
@@ -163,9 +165,9 @@ def _reason(error: OSError) -> str:
 
 
 def write(texts: Iterable[tuple[Path, str]]) -> None:
-    """Write files, all of them whole, or none: beside what is there, and then in its place.
+    """Write files: first all of them under new names beside the old ones, then each in the place of the old one.
 
-    Raises OSError, whose words name the file; what was there before is there still.
+    Raises OSError, whose words name the file. Until all are written, no earlier file is touched.
     """
     beside: dict[Path, Path] = {}
     path = Path()
@@ -178,7 +180,7 @@ def write(texts: Iterable[tuple[Path, str]]) -> None:
         for new, path in beside.items():
             new.replace(path)
     except OSError as error:
-        raise OSError(error.errno, f"cannot be written: {_reason(error)}; what was there is there still", str(path)) from error
+        raise OSError(error.errno, f"cannot be written: {_reason(error)}; this file is as it was before", str(path)) from error
     finally:
         for new in beside:
             with contextlib.suppress(OSError):

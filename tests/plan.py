@@ -273,7 +273,8 @@ def _count(case: Case, figure: Figure) -> None:
         raise CaseError(f"case {case.name!r}: {error}") from error
     if (printed := len(figure.text.split())) != math.prod(expected):
         raise CaseError(
-            f"case {case.name!r}: the figure of its {figure.quantity} prints {printed} numbers, its shape is {expected}"
+            f"case {case.name!r}: the figure of its {figure.quantity} prints {printed} numbers, and the {figure.quantity} has "
+            f"{math.prod(expected)} (shape {expected}); print one number for each entry"
         )
 
 

@@ -34,12 +34,17 @@ WITHOUT_NUMBERS = ("describe", "calls")
 LOSS, GRADIENT = frozenset({"loss"}), frozenset({"gradient"})
 LEFT_BY_HAND = {
     LOSS: "which loss the adapter returns: that of another step, a running mean, or one with a term added",
-    GRADIENT: "what becomes of a gradient once it is computed: added to that of a step before (zero_grad), scaled, or clipped",
+    GRADIENT: (
+        "what the adapter does to a gradient after computing it: adding it to the one of the step before (a missing "
+        "zero_grad), scaling it, or clipping it"
+    ),
     LOSS | GRADIENT: "what one call or step leaves to the next: parameters, data, or state",
 }
 LEFT_TO_LEVELS = {
-    LOSS: "the framework's own loss and its reduction, and of which step it is",
-    GRADIENT: "the derivatives of the framework's own layers and loss, and what becomes of them before they are returned",
+    LOSS: "the framework's own loss and its reduction, and the step whose loss the adapter returns",
+    GRADIENT: (
+        "the derivatives of the framework's own layers and loss, and what the adapter does to them before it returns them"
+    ),
     LOSS | GRADIENT: "the framework's own layers, loss and optimiser",
 }
 
@@ -69,12 +74,15 @@ class Trace:
         if wrong:
             node, adjoint = wrong[0]
             users = "; ".join(str(user) for user, *_ in self.nodes if node.name in user.operands)
-            by = f"used by {users}" if users else "used by no other, so that the gradient as a whole is off"
+            by = f"used by {users}" if users else "used by no other node: it is the loss itself, and every gradient is affected"
             where = f"going back from the loss, the first wrong adjoint is that of {node}, {by}"
             return f"all values are right; {where}: {adjoint.message}"
         for gradient in self.gradients.values():
             if gradient.unexplained:
-                return f"the values and adjoints of all nodes are right; what is made of them is not: {gradient.message}"
+                return (
+                    "the values and adjoints of all nodes are right; the gradient of a parameter, which is put together from "
+                    f"them, is not: {gradient.message}"
+                )
         return ""
 
     def _answers_no_probe(self) -> bool:
@@ -286,15 +294,18 @@ class Subject:
             trace = self.trace(self.case.loss, point, data)
         except BackendError as error:
             reason = str(error).splitlines()[0]
-            return f"it cannot be traced, as the adapter fails where every node of the formula has a parameter added: {reason}"
+            return (
+                "the fault cannot be traced to a node: the trace adds a parameter at every node of the formula, and there the "
+                f"adapter fails: {reason}"
+            )
         if found := trace.first_fault():
             return found
         kinds = frozenset("gradient" if quantity.startswith("gradient") else "loss" for quantity in leaving)
         if self.level == AUTODIFF:
-            return f"evaluated by itself there, every node of the graph is inside its bound: look at {LEFT_BY_HAND[kinds]}"
+            return f"computed again at this point, every node of the graph is inside its bound; look at {LEFT_BY_HAND[kinds]}"
         return (
-            "by automatic differentiation every node of the graph is inside its bound there: "
-            f"look at what the level {self.level} adds: {LEFT_TO_LEVELS[kinds]}"
+            "by automatic differentiation every node of the graph is inside its bound at this point; "
+            f"look at what the level {self.level!r} adds, namely {LEFT_TO_LEVELS[kinds]}"
         )
 
     def other_reduction(self, path: Path, step: int) -> str:
@@ -310,7 +321,10 @@ class Subject:
         if {j.verdict for j in self.oracle(formula, data).judge([point], results).values()} != {CONFORMS}:
             return ""
         n = len(network.examples(data)[0])
-        return f"it is the {other} over the {n} examples, where the case has the {network.reduction}"
+        return (
+            f"got is the {other} over the {n} examples, where the case asks for the {network.reduction}: look at the reduction "
+            "that the adapter gives to the loss"
+        )
 
     # What becomes of it.
 

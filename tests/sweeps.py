@@ -17,9 +17,9 @@ SIZES = {
     "sum": [(6, 10), (1, 1), (1, 129), (1, 1025), (1, 141), (1, 1038), (1, 40015)],
     "mean": [(6, 10), (1, 1), (1, 129), (1, 1025), (1, 141), (1, 1038), (1, 4111)],
 }
-# Of larger arrays one number is the parameter, which scales them: forward mode takes a pass for each.
+# Arrays with more entries are data, scaled by one parameter: forward mode makes one pass for each parameter.
 MOST_PARAMETERS = 4000
-# The last terms of a long sum are as much larger as their number is small: rounding could not explain that one is missing.
+# The last 16 terms of a long sum are 256 times as large as the others: rounding cannot explain that one of them is missing.
 LAST, HEAVIER, LONG = 16, 256, 128
 
 

@@ -102,14 +102,15 @@ def test_operation(subject, operation):
 
 @pytest.mark.quantity("non-finite numbers")
 def test_non_finite_numbers(subject):
-    """What is not a number stays so, in every operation, in a loss and in its gradient, and an infinity is none less.
+    """NaN and infinity survive every operation, a loss and its gradient.
 
-    One number at a time: forward mode rightly makes NaN of it in the other directions, in which it is multiplied by zero.
+    One of them at a time: in forward mode the other directions multiply it by zero, which rightly gives NaN.
     """
     lost = []
     for number in (np.nan, np.inf):
         lost += not_kept(subject, number)
-    subject.conclude({"non-finite numbers": clause(not lost, "; ".join(lost))})
+    message = "; ".join((*lost, "look for what replaces such numbers: nan_to_num, fmax, a mask"))
+    subject.conclude({"non-finite numbers": clause(not lost, message)})
 
 
 def not_kept(subject, number):
@@ -126,13 +127,17 @@ def not_kept(subject, number):
         limit = FINITE if operation in ("tanh", "sigmoid") and number == np.inf else number
         expected = [*summed(number)] if operation in ("sum", "mean") else [[limit, FINITE]]
         if not is_one_of(got, expected):
-            lost.append(f"{operation} of {x['x'].tolist()} is {got.tolist()}")
+            kept = "a finite number" if limit == FINITE else limit
+            lost.append(f"{operation} of {x['x'].tolist()}: got {got.tolist()}, expected {kept}")
     point = {"w": x["x"], "v": np.array([1, 2], subject.dtype)}
     [(value, gradient)] = subject.call("gradients", loss, [point], {})
     if not is_one_of(value.ravel()[:1], [[total] for total in summed(number)]):
-        lost.append(f"sum(w v) at w = {point['w'].tolist()} is {value.tolist()}")
+        lost.append(f"sum(w v) at w = {point['w'].tolist()}: got {value.tolist()}, expected {number}")
     if not is_one_of(gradient["v"].ravel()[:1], [[number]]):
-        lost.append(f"the gradient of sum(w v) with respect to v at w = {point['w'].tolist()} is {gradient['v'].tolist()}")
+        lost.append(
+            f"the gradient of sum(w v) with respect to v at w = {point['w'].tolist()}: got {gradient['v'].tolist()}, "
+            f"expected {number} in its place"
+        )
     return lost
 
 
@@ -194,7 +199,9 @@ def test_optimizer(subject):
     wrong = subject.judge_path(path, formula, program, adam=other)["updated w"]
     told_apart = wrong.verdict == DEVIATES and not wrong.declared
     judgements["convention of adam"] = clause(
-        told_apart, f"its Adam is also that of the convention {other!r}: the run does not tell which it is"
+        told_apart,
+        f"the adapter declares the convention {subject.describe()['adam']!r}, and the run does not rule out {other!r} "
+        f"(judged by that: {wrong.verdict}); set `adam` to the convention that the framework's Adam follows",
     )
     subject.conclude(judgements)
 
@@ -207,7 +214,10 @@ def test_version(subject):
     measured = {name: version for name, version in description["measured"].items() if version}
     measured = {engine: measured[engine]} if engine in measured else measured
     installed = ", ".join(f"{name} {version}" for name, version in measured.items())
-    message = f"states version {stated} in {place['version']}; installed is {installed}"
+    message = (
+        f"the adapter states version {stated} in {place['version']}; installed: {installed}; "
+        "leave `version` to the framework, as backends/torch.py does"
+    )
     judgement = clause(any(is_installed(stated, version) for version in measured.values()), message)
     # Of an engine of its own nothing but this is known: the report calls it stated.
     subject.conclude({"version": judgement} if measured else {})
@@ -215,7 +225,7 @@ def test_version(subject):
 
 @pytest.mark.quantity("modes")
 def test_modes(subject):
-    """A formula is called by each of several equal computations where they are eager, by the first where they are compiled."""
+    """Eager: each of several computations of the same shapes calls the formula. Compiled: only the first calls it."""
     points = [{"w": np.array([factor, -factor / 2], subject.dtype)} for factor in (1, 2, 3)]
 
     def loss(ops, params, data):
@@ -226,15 +236,21 @@ def test_modes(subject):
     judgements = {}
     for stage, (first, *others) in calls.items():
         found = EAGER if all(others) else COMPILED if not any(others) else "neither eager nor compiled"
+        # What was compiled for the gradient may serve training too.
+        if not any(map(any, calls.values())):
+            found = "no mode at all: the adapter never calls the formula that it is given"
         stated, place = description["modes"][stage], description["places"]["modes"]
         message = (
-            f"calls the formula {[first, *others]} times, which is {found}; modes states {stated!r} for the {stage} in {place}"
+            f"got {[first, *others]} calls of the formula in {1 + len(others)} computations ({stage}), which is {found}; "
+            f"expected {stated!r}, as `modes` states in {place}; correct `modes`, or compute the formula that is given"
         )
-        # What was compiled for the gradient may serve training too; who never calls the formula computes something else.
-        judgements[f"{stage} mode"] = clause(any(map(any, calls.values())) and found == stated, message)
+        judgements[f"{stage} mode"] = clause(found == stated, message)
     # The suite itself brings its tape, with what it sends.
     late = {*engines} - {*description["measured"], "numpy"}
-    message = f"has imported {', '.join(sorted(late))} only to compute: import it at the top of the adapter's file"
+    message = (
+        f"{', '.join(sorted(late))} was first imported during a computation, after the engines of the backend were recorded; "
+        "import it at the top of the adapter's file"
+    )
     subject.conclude(judgements | {"engine": clause(not late, message)})
 
 

@@ -64,7 +64,10 @@ def test_training_repeats_itself(subject):
             program = dataclasses.replace(training(case, subject.dtype, level), steps=REPEATED, keep=np.arange(REPEATED))
             runs = [arrays_of(subject.call("path", program)) for _ in range(2)]
             changed = [name for name, array in runs[0].items() if array.tobytes() != runs[1][name].tobytes()]
-            message = f"a second run from the same start has other bits in {changed} within its first {REPEATED} steps"
+            message = (
+                f"{changed} differ in bits between two runs from the same start, within the first {REPEATED} steps; look for "
+                "state that a run leaves to the next (moments, caches), random numbers, or sums whose order depends on threads"
+            )
             judgements[f"training repeats itself: {level}"] = clause(not changed, message, runs[0].values())
     subject.conclude(judgements)
 

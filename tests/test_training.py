@@ -84,8 +84,10 @@ def judge_figure(subject, case, figure, got):
     message = judgement.message
     if judgement.verdict == DEVIATES:
         got, truth, bound = (float(column[judgement.entry]) for column in (judgement.got, judgement.truth, judgement.bound))
-        message = f"{judgement.where}: got {got!r}, the source prints {figure.text.split()[judgement.entry]}: off by "
-        message += f"{abs(got - truth):.3g}, where half a unit in the last digit that counts is {bound:.3g}"
+        message = (
+            f"{judgement.where}: got {got!r}, expected {figure.text.split()[judgement.entry]} as the source prints it, off by "
+            f"{abs(got - truth):.3g}, allowed {bound:.3g} (half a unit in the last printed digit that {subject.dtype} can show)"
+        )
     return dataclasses.replace(judgement, message=message, error_ulp=None, used=None, rows=0)
 
 

@@ -91,29 +91,41 @@ def test_a_false_name_stops_the_run(suite):
     names = (LYING + "CalledTorch", OWN + "CalledTorch", "numpy")
     outcome = suite(*(option for name in names for option in ("--backend", name)), "--case", "line")
     assert outcome.status == 4, outcome.text
-    words = "name is 'torch', and what the adapter has imported is"
-    assert f"ERROR: backend '{LYING}CalledTorch': tests/meta/lying.py: {words} 'numpy'; name what computes" in outcome.text
+    words = "name is 'torch', but the adapter computes with"
+    assert (
+        f"ERROR: backend '{LYING}CalledTorch': tests/meta/lying.py: {words} 'numpy'; set name to the framework that computes"
+        in outcome.text
+    )
     assert f"tests/meta/own_engine.py: {words} none of the known frameworks" in outcome.text
     assert " passed" not in outcome.text
 
 
 # The adapter, the check that fails, and words of its message.
 LIES = (
-    ("tests.meta.lying:OtherVersion", "version", f"states version 0.0.1 in {FILE}; installed is numpy {np.__version__}"),
+    ("tests.meta.lying:OtherVersion", "version", f"states version 0.0.1 in {FILE}; installed: numpy {np.__version__}"),
     (
         "tests.meta.lying:Compiled",
         "gradient mode",
-        f"calls the formula [1, 1, 1] times, which is eager; modes states 'compiled' for the gradient in {FILE}",
+        f"got [1, 1, 1] calls of the formula in 3 computations (gradient), which is eager; expected 'compiled', as `modes` "
+        f"states in {FILE}",
     ),
-    ("tests.meta.lying:Compiled", "training mode", "which is eager; modes states 'compiled' for the training"),
-    ("tests.meta.lying:NowAndThen", "gradient mode", "calls the formula [1, 0, 1] times, which is neither"),
+    ("tests.meta.lying:Compiled", "training mode", "(training), which is eager; expected 'compiled'"),
+    (
+        "tests.meta.lying:NowAndThen",
+        "gradient mode",
+        "got [1, 0, 1] calls of the formula in 3 computations (gradient), which is neither",
+    ),
     (
         "tests.meta.lying_jax:Eager",
         "gradient mode",
-        "calls the formula [1, 0, 0] times, which is compiled; modes states 'eager'",
+        ", which is compiled; expected 'eager'",
     ),
-    ("tests.meta.lying_jax:Eager", "training mode", "calls the formula [1, 0, 0] times, which is compiled"),
-    ("tests.meta.lying_autograd:ImportsLate", "engine", "has imported autograd only to compute: import it at the top of"),
+    (
+        "tests.meta.lying_jax:Eager",
+        "training mode",
+        "got [1, 0, 0] calls of the formula in 3 computations (training), which is compiled",
+    ),
+    ("tests.meta.lying_autograd:ImportsLate", "engine", "autograd was first imported during a computation"),
 )
 
 
@@ -153,9 +165,9 @@ def test_a_sound_adapter_tells_no_lie(lies):
     [
         (
             [LYING + "Renamed", "numpy"],
-            f"no agreement is claimed: 1 engine ran: numpy computes with numpy; {LYING}Renamed computes with numpy",
+            f"have separate engines: numpy computes with numpy; {LYING}Renamed computes with numpy",
         ),
-        ([OWN + "Own", OWN + "Renamed"], "no agreement is claimed: 1 engine ran: "),
+        ([OWN + "Own", OWN + "Renamed"], "have separate engines: "),
         ([OWN + "Own", "numpy"], f"agreement of all 2 backends (numpy, {OWN}Own), as far as they have the level, on 2 of 2"),
     ],
 )
@@ -168,7 +180,7 @@ def test_agreement_needs_two_engines(suite, tmp_path, names, words):
     assert words in outcome.text
     page, *_ = build([tmp_path / "results.json"], tmp_path)
     text = page.read_text()
-    stated = f"{OWN}Own: its engine, own 0.1, is stated and not measured: it has imported none of the known frameworks"
+    stated = f"{OWN}Own: its engine is stated as own 0.1 and cannot be measured: "
     assert (stated in outcome.text) is (OWN + "Own" in names)
     assert ("| stated: own | stated: 0.1 | eager | eager |" in text) is (OWN + "Own" in names)
     assert (f"| numpy | numpy {np.__version__} | {np.__version__} | eager | eager |" in text) is ("numpy" in names)

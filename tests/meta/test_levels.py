@@ -98,7 +98,7 @@ def test_a_silent_mean_is_called_by_its_name(suite, package, adapter):
     for level in ("modules", "optimizer", "class"):
         [check] = outcome.checks(quantity="gradient w each step", level=level)
         assert (check["verdict"], check["declared"]) == ("deviates", None)
-        assert "it is the mean over the 4 examples, where the case has the sum" in check["message"]
+        assert "got is the mean over the 4 examples, where the case asks for the sum" in check["message"]
     assert outcome.verdicts(level="autodiff") == {"conforms"}
 
 

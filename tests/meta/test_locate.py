@@ -6,9 +6,10 @@ from tests.meta.fleet import fleet
 from tests.subject import LEFT_BY_HAND, LEFT_TO_LEVELS
 
 ADAPTERS = {fault.name: fault.adapter for fault in fleet()}
-INSIDE = "; evaluated by itself there, every node of the graph is inside its bound: look at "
+INSIDE = "; computed again at this point, every node of the graph is inside its bound; look at "
 LEVEL = (
-    "; by automatic differentiation every node of the graph is inside its bound there: look at what the level modules adds: "
+    "; by automatic differentiation every node of the graph is inside its bound at this point; "
+    "look at what the level 'modules' adds, namely "
 )
 UNTRACED = "; the gradient cannot be traced: the adapter returns "
 BY_HAND, TO_LEVELS = (
@@ -27,13 +28,13 @@ LOCATED = (
         "HalfTheLoss",
         "autodiff",
         "gradient w",
-        "of node 10 = -(node 9), used by no other, so that the gradient as a whole is off",
+        "of node 10 = -(node 9), used by no other node: it is the loss itself, and every gradient is affected",
     ),
     (
         "ParametersOff",
         "autodiff",
         "gradient w",
-        "; the values and adjoints of all nodes are right; what is made of them is not",
+        "; the values and adjoints of all nodes are right; the gradient of a parameter, which is put together from ",
     ),
     ("ZeroForProbes", "autodiff", "gradient w", UNTRACED + "0.0 for each probe"),
     ("OneForProbes", "autodiff", "gradient w", UNTRACED + "1.0 for each probe"),
@@ -41,7 +42,7 @@ LOCATED = (
         "LeavesProbesOut",
         "autodiff",
         "gradient w",
-        "; it cannot be traced, as the adapter fails where every node of the formula",
+        "; the fault cannot be traced to a node: the trace adds a parameter at every node of the formula",
     ),
     ("ReportsLoss", "autodiff", "loss each step", INSIDE + BY_HAND["loss"]),
     ("ReportsGradient", "autodiff", "gradient w each step", INSIDE + BY_HAND["gradient"]),

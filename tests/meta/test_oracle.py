@@ -224,7 +224,8 @@ def test_a_boundless_declaration_excuses_nothing():
     absurd = Deviation("sigmoid", ("float64",), "reason", "size", "link", absolute=1e30)
     judged = judge(cases.builtin()["xor"], "float64", None, lambda r: r | {"gradient w1": 2 * r["gradient w1"]}, [absurd])
     assert (judged["gradient w1"].verdict, judged["gradient w1"].declared) == (UNINFORMATIVE, None)
-    beginning = "outside its bound; granted the declared deviation of sigmoid, there is no verdict (no finite bound): "
+    beginning = "outside its bound; when the bound is widened by the declared deviation of sigmoid, there is no verdict "
+    beginning += "(no finite bound): "
     assert judged["gradient w1"].message.startswith(f"{beginning}gradient w1[")
 
 

@@ -254,7 +254,7 @@ def test_a_disk_that_breaks_is_said_to_be_broken(tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(file, "_put", lambda place, content: refuse(place))
         file.add(CHECK)
-    assert file.fault == f"{os.strerror(errno.EIO)}; it may be damaged, as its end could not be mended"
+    assert file.fault == f"{os.strerror(errno.EIO)}; the file may be damaged: its closing brackets could not be written again"
     file.close(complete=True)
     assert (file.fault, read(file.path)["complete"]) == ("", True)
 
@@ -314,7 +314,7 @@ def test_a_page_is_there_whole_or_not_at_all(document, tmp_path, capsys):
                 assert main(command) == 2
             [line] = capsys.readouterr().err.splitlines()
             assert line.startswith(f"report: {folder}/")
-            assert line.endswith(": cannot be written: File too large; what was there is there still")
+            assert line.endswith(": cannot be written: File too large; this file is as it was before")
             assert {path: path.read_bytes() for path in folder.iterdir()} == before
 
 

@@ -287,7 +287,8 @@ def test_where_a_narrow_optimizer_admits_a_wrong_step_there_is_no_verdict():
         judgement = judged_step(step)
         assert (judgement.verdict, judgement.declared) == (UNINFORMATIVE, None)
         beginning = (
-            f"outside its bound; granted the declared deviation of {HYPERPARAMETERS}, there is no verdict (a wrong result"
+            f"outside its bound; when the bound is widened by the declared deviation of {HYPERPARAMETERS}, there is no "
+            "verdict (a wrong result"
         )
         assert judgement.message.startswith(beginning)
     assert judged_step(0.1001 * slope).verdict == DEVIATES

@@ -102,12 +102,12 @@ def test_numbers_in_formulas_are_held_by_every_dtype(case, dtype):
 @pytest.mark.parametrize(
     ("figure", "words"),
     [
-        (Figure("gradient w", "1 2"), "the figure of its gradient w prints 2 numbers, its shape is (3, 1)"),
-        (Figure("loss", "1 2"), "the figure of its loss prints 2 numbers, its shape is ()"),
-        (Figure("final w", "1 2 3 4"), "the figure of its final w prints 4 numbers, its shape is (3, 1)"),
-        (Figure("prediction", "1"), "the figure of its prediction prints 1 numbers, its shape is (4, 1)"),
-        (Figure("node 1", "1"), "the figure of its node 1 prints 1 numbers, its shape is (4, 1)"),
-        (Figure("adjoint 10", "1 2"), "the figure of its adjoint 10 prints 2 numbers, its shape is ()"),
+        (Figure("gradient w", "1 2"), "the figure of its gradient w prints 2 numbers, and the gradient w has 3 (shape (3, 1))"),
+        (Figure("loss", "1 2"), "the figure of its loss prints 2 numbers, and the loss has 1 (shape ())"),
+        (Figure("final w", "1 2 3 4"), "the figure of its final w prints 4 numbers, and the final w has 3 (shape (3, 1))"),
+        (Figure("prediction", "1"), "the figure of its prediction prints 1 numbers, and the prediction has 4 (shape (4, 1))"),
+        (Figure("node 1", "1"), "the figure of its node 1 prints 1 numbers, and the node 1 has 4 (shape (4, 1))"),
+        (Figure("adjoint 10", "1 2"), "the figure of its adjoint 10 prints 2 numbers, and the adjoint 10 has 1 (shape ())"),
         (Figure("node 11", "1"), "it has no node 11 to print; the nodes of its loss are 1 to 10"),
     ],
     ids=lambda value: getattr(value, "quantity", ""),

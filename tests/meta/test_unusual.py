@@ -1,4 +1,4 @@
-"""No false alarm: no check of an adapter that is unusual and sound is red, of some of each framework and each kind.
+"""No check of a sound but unusual adapter is red; some adapters of each framework and each kind are judged here.
 
 ``python -m tests.meta.unusual`` judges all of them on all cases.
 """

@@ -146,7 +146,7 @@ def test_an_adapter_without_layers_refuses_all_of_them(process, name, words):
     """What a framework lacks altogether is an error too, which says what it lacks."""
     question, word, _ = QUESTIONS[words]
     kind, message = refusal(process(name), question)
-    lacking = "level 'modules'; known: autodiff" if words == "activation at modules" else repr(word)
+    lacking = "level 'modules'; it has: autodiff" if words == "activation at modules" else repr(word)
     assert (kind, f": {name} has no " in message, lacking in message) == ("NotImplementedError", True, True)
 
 
