@@ -77,7 +77,8 @@ TRAINING_DTYPE = "training keeps the dtype"
 PARTS = ("rate", "beta1", "beta2", "epsilon", "powers", "weights")
 # And one of a step by hand: weights that go on in a wider dtype than they are shown in.
 MASTER_WEIGHTS = {"what": ("weights",), "of": BY_HAND}
-AT_ZERO = "{} at 0"
+# What the checks of a setting are called beside that of its value.
+SLOPE_OF, AT_ZERO, FAR_OUT, ONE_BY_ONE = "slope of {}", "{} at 0", "{} far out", "{} one by one"
 # What a binary cross-entropy may be at a logit of exactly 0, after its reduction: the slope -y for 1/2 - y.
 NO_SLOPE = "without the slope of log(1 + exp(z))"
 CLAUSES = (SCALARS_KEEP_DTYPE, HYPERPARAMETERS, OPTIMIZER_DTYPE, TRAINING_DTYPE)

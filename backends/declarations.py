@@ -20,6 +20,7 @@ from backends.base import (
     AT_ZERO,
     CONVENTIONS,
     DTYPES,
+    FAR_OUT,
     FUNCTIONS,
     HYPERPARAMETERS,
     LEVELS,
@@ -27,11 +28,13 @@ from backends.base import (
     MODES,
     NUMERIC,
     OBJECTIVES,
+    ONE_BY_ONE,
     OPTIMIZER_DTYPE,
     PARTS,
     REDUCTIONS,
     RULES,
     SCALARS_KEEP_DTYPE,
+    SLOPE_OF,
     STAGES,
     TRAINING_DTYPE,
     Backend,
@@ -44,6 +47,8 @@ from backends.text import printable
 OF_OPTIMIZERS = (HYPERPARAMETERS, OPTIMIZER_DTYPE)
 # No honest declaration comes near; without an end to them, one adapter could fill the results file of all.
 MOST_CHARACTERS = 1000
+# Endings that no name of a setting may have, as checks of another may be called so.
+WHERE = tuple(words.format("") for words in (AT_ZERO, FAR_OUT, ONE_BY_ONE))
 MOST_ENTRIES = 1000
 MOST_SIZE = 1e308
 # Of a fault, which lists the words that are known.
@@ -58,7 +63,7 @@ def shown(value: object) -> str:
     """Return the repr of ``value``, cut short, in one printable line, whatever its repr does."""
     try:
         words = _short.repr(value)
-    except Exception:
+    except BaseException:
         words = object.__repr__(value)
     return printable(words[:200])
 
@@ -77,7 +82,7 @@ def place(backend: Backend, attribute: str) -> str:
         if attribute in vars(backend):
             owner = kinds[0]
         name = place_of(getattr(sys.modules.get(owner.__module__), "__file__", None) or owner.__module__)
-    except Exception:  # an adapter may call its module and its file what it likes
+    except BaseException:  # an adapter may call its module and its file what it likes
         name = object.__repr__(owner)
     return printable(name[:MOST_CHARACTERS])
 
@@ -227,7 +232,7 @@ def read(backend: Backend) -> tuple[SimpleNamespace, list[str]]:
             return made()
         except _Wrong as wrong:
             faults.append(f"{at}: {what}{wrong}")
-        except Exception as error:  # properties and containers are the adapter's own code
+        except BaseException as error:  # properties and containers are the adapter's own code, which may exit
             faults.append(f"{at}: {what}: reading it raises {shown(error)}")
         return otherwise
 
@@ -248,7 +253,7 @@ def _line(deviation: Any) -> str:
     """Where ``deviation`` says that it is declared, as far as it can be read."""
     try:
         return _text(deviation.place)
-    except Exception:
+    except BaseException:
         return ""
 
 
@@ -288,6 +293,8 @@ def _meaningless(backend: Backend, declared: SimpleNamespace) -> Iterator[str]:
             yield f"{place(backend, name)}: {name} has to state {_words(wanted)}; missing or unknown: {_words(unstated)}"
     if len(set(settings)) < len(settings):
         yield f"{place(backend, 'settings')}: two settings have the same name, of {_words(settings)}"
+    if taken := [name for name in settings if name.startswith(SLOPE_OF.format("")) or name.endswith(WHERE)]:
+        yield f"{place(backend, 'settings')}: {_words(taken)} may be taken for checks of another: choose other names"
     if not all(settings):
         yield f"{place(backend, 'settings')}: a setting has no name"
     for deviation in declared.deviations:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -70,6 +71,16 @@ class _Counted:
     def since_last(self) -> int:
         calls, self.calls = self.calls, 0
         return calls
+
+
+def _stacked(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """Stack what a run returned step by step. Arrays that no array can hold together become one of objects."""
+    with contextlib.suppress(TypeError, ValueError):
+        return np.stack(arrays)
+    unlike = np.empty(len(arrays), object)
+    for step, array in enumerate(arrays):
+        unlike[step] = array
+    return unlike
 
 
 class Engine:
@@ -189,8 +200,8 @@ class Engine:
         losses, *arrays = zip(*kept, strict=True)
         return Path(
             training.keep,
-            np.stack(losses),
-            *({name: np.stack([step[name] for step in steps]) for name in training.params} for steps in arrays),
+            _stacked(losses),
+            *({name: _stacked([step[name] for step in steps]) for name in training.params} for steps in arrays),
         )
 
     def _run(self, training: Training) -> Iterator[tuple[Tensor, Any, Any]]:

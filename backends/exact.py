@@ -248,10 +248,17 @@ class Exact(TapeBackend):
 
     def over_number(self, x: np.ndarray, c: np.ndarray) -> np.ndarray:
         """x / c or, as Chainer and XLA have it where c is a number of the formula, x times the rounded 1 / c."""
-        quotient = super().over_number(x, c)
-        if self.rounding is None or _are_powers_of_two(c):  # whose reciprocals are exact
+        return self._times_reciprocal(super().over_number(x, c), x, c)
+
+    def by_numerator(self, g: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """g / y or, as MXNet has it, g times the rounded 1 / y."""
+        return self._times_reciprocal(super().by_numerator(g, y), g, y)
+
+    def _times_reciprocal(self, quotient: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Return what holds the quotient x / y, and x times the rounded 1 / y."""
+        if self.rounding is None or _are_powers_of_two(y):  # whose reciprocals are exact
             return quotient
-        return _union(quotient, self.round(x * self.round(self.constant(1, c) / c)))
+        return _union(quotient, self.round(x * self.round(self.constant(1, y) / y)))
 
     def by_denominator(self, g: np.ndarray, x: np.ndarray, y: np.ndarray, quotient: np.ndarray) -> np.ndarray:
         """g (x / y) / y, g x / y^2 or g x (1 / y^2), as PyTorch, autograd and JAX have it: the ball holds all three."""

@@ -152,7 +152,7 @@ class TapeBackend(Backend):
         quotient = self.round(x / y)
         return self.record(
             quotient,
-            (a, lambda g: self.total_to(a.shape, self.round(g / y))),
+            (a, lambda g: self.total_to(a.shape, self.by_numerator(g, y))),
             (b, lambda g: -self.total_to(b.shape, self.by_denominator(g, x, y, quotient))),
         )
 
@@ -163,6 +163,10 @@ class TapeBackend(Backend):
 
     def over_number(self, x: Array, c: Array) -> Array:
         return self.round(x / c)
+
+    def by_numerator(self, g: Array, y: Array) -> Array:
+        """g / y, what the numerator of x / y gets."""
+        return self.round(g / y)
 
     def by_denominator(self, g: Array, x: Array, y: Array, quotient: Array) -> Array:
         """g x / y^2, what the denominator of x / y gets, but for the sign."""

@@ -56,7 +56,7 @@ DEEP = Case(
     axes={
         "X": "n f", "y": "n 1", "W1": "f h", "b1": "h", "W2": "h i", "b2": "i", "W3": "i j", "b3": "j", "W4": "j 1", "b4": "1",
     },
-    rate=0.5,
+    rate=0.4987219865,
     steps=40,
     goal=separates,
     network=Network(
@@ -70,6 +70,6 @@ ADAM = DEEP.but(
     title="four layers by Adam, in batches of two and of one",
     source="Adam over batches of different shapes: a program of this suite",
     optimizer="adam",
-    rate=0.03,
+    rate=0.0298721986,
     batches=Batches(2, shuffled(5, epochs=12, seed=12)),
 )

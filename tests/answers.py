@@ -22,6 +22,13 @@ class Malformed(BackendError):
 def checked(answer: Any, dtype: str) -> Any:
     """Return ``answer`` if all of its arrays are of ``dtype``, or of one of DTYPES that is wider. Raises Malformed."""
     for words, array in _arrays(answer):
+        if array.dtype == object and array.ndim and all(isinstance(each, np.ndarray) for each in array):
+            # The steps of a run, which have no form in common.
+            first, *others = array
+            step, other = next(((n, each) for n, each in enumerate(others, start=1) if each.shape != first.shape), (0, first))
+            if step:
+                raise Malformed(f"got shape {other.shape} at kept step {step}, at the first {first.shape}, in {words}")
+            array = next((each for each in array if wrong_dtype(each, dtype)), first)
         if wrong := wrong_dtype(array, dtype):
             raise Malformed(f"{wrong}, in {words}" if words else wrong)
     return answer

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from backends.base import AT_ZERO, AUTODIFF, Optimizer
+from backends.base import AT_ZERO, AUTODIFF, FAR_OUT, ONE_BY_ONE, SLOPE_OF, Optimizer
 from backends.process import BackendError, Failed
 from cases import nand, thermometer
 from oracle.verdict import CONFORMS, DEVIATES, UNSUPPORTED, Judgement, digest
@@ -59,7 +59,7 @@ def judge_settings(subject):
             found.append((name, words, objective, promise, point, data, subject.call("setting", name, point["z"], data["y"])))
         if name not in instead:  # what is declared to be something else is judged where that can be told
             far, (each, target) = [{"z": losses.far_out(params["z"])}], losses.alone(params, data)
-            for where, points, seen in (("far out", far, data), ("one by one", each, target)):
+            for where, points, seen in ((FAR_OUT, far, data), (ONE_BY_ONE, each, target)):
                 results = [subject.call("setting", name, point["z"], seen["y"]) for point in points]
                 columns = {"value": [value for value, _ in results], "gradient z": [gradient for _, gradient in results]}
                 rows.append((name, where, losses.formula(promise, objective), points, seen, columns))
@@ -70,14 +70,14 @@ def judge_settings(subject):
             judgements |= judge_setting(subject, deviations, *setting)
         for name, where, formula, points, seen, columns in rows:
             judged = subject.oracle(formula, seen, deviations=deviations).judge(points, columns, row="example")
-            judgements |= {f"{named(name, quantity)} {where}": judgement for quantity, judgement in judged.items()}
+            judgements |= {where.format(named(name, quantity)): judgement for quantity, judgement in judged.items()}
         return judgements
 
     return judge
 
 
 def named(setting, quantity):
-    return setting if quantity == "value" else f"slope of {setting}"
+    return setting if quantity == "value" else SLOPE_OF.format(setting)
 
 
 def judge_setting(subject, deviations, name, words, objective, promise, params, data, got):
@@ -103,7 +103,8 @@ def judge_setting(subject, deviations, name, words, objective, promise, params, 
 
 def optimizer_runs(subject):
     """Return runs that the framework's optimisers make: what messages call each, its path, formula and program."""
-    coarse = Optimizer("adam", 0.1, beta1=0.8, beta2=0.99, epsilon=0.01)
+    # Numbers of many digits: who passes them on as text loses some.
+    coarse = Optimizer("adam", 0.1037219865, beta1=0.8123456789, beta2=0.9912345678, epsilon=0.01034567891)
     adam = training(nand.ADAM, subject.dtype, "optimizer")
     return [
         (

@@ -57,6 +57,8 @@ def sweep(name, dtype, seed):
     random = np.random.default_rng([seed, *name.encode()])
     examples, units = (16, 5) if name == "softmax cross-entropy" else (16, 1)
     z = np.linspace(-25, 25, examples)[:, np.newaxis] if units == 1 else random.uniform(-25, 25, (examples, units))
+    if units > 1:
+        z[0, :2] = z[0].max()  # a tie of the largest
     y = np.eye(units)[random.integers(units, size=examples)] if units > 1 else random.integers(2, size=(examples, 1))
     if units == 1 and dtype != "float64":
         y[np.abs(z) > 10] = 1  # close to 1, narrow dtypes cannot tell a clipped probability from a rounded one

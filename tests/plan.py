@@ -266,7 +266,13 @@ def _examples_of(case: Case, data: dict[str, np.ndarray]) -> Iterator[dict[str, 
 
 
 def _count(case: Case, figure: Figure) -> None:
-    """A figure prints one number for each entry of its quantity."""
+    """A figure prints one number for each entry of its quantity, in dtypes that are known."""
+    words = [figure.printed_by, *figure.runs] if isinstance(figure.runs, tuple) else [figure.runs]
+    if not isinstance(figure.runs, tuple) or not figure.runs or not {*words} <= {*DTYPES}:
+        raise CaseError(
+            f"case {case.name!r}: the figure of its {figure.quantity} has printed_by={figure.printed_by!r} and "
+            f"runs={figure.runs!r}; expected a dtype and a tuple of them, of {', '.join(DTYPES)}"
+        )
     try:
         expected = shape(case, figure.quantity, case.params, case.data)
     except ValueError as error:
@@ -282,6 +288,9 @@ class _Ops(Numpy):
     """numpy that refuses, in a formula, what is no number that the oracle can take."""
 
     def lift(self, value: Any, like: np.ndarray) -> np.ndarray:
+        if isinstance(value, np.generic | np.ndarray):
+            # Frameworks take its dtype, which is not that of the run.
+            raise TypeError(f"a number in a formula is an int or a float, got {value!r}; give an array as data")
         written(value)
         return super().lift(value, like)
 

@@ -9,11 +9,11 @@ from backends.base import MATMUL
 
 ARITHMETIC = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
 # Libraries take other ways for other sizes. Square ones, so that a transpose too many or too few is no error of shapes;
-# multiples of 8, which go to wider registers; long ones, whose sums are made in parts; lengths that leave 13, 14 and 15
-# terms over where 16 are added at once.
+# multiples of 8, which go to wider registers; long ones, whose sums are made in parts, those of a gradient over many rows
+# included; lengths that leave 13, 14 and 15 terms over where 16 are added at once.
 SIZES = {
-    "+": [(7, 5), (64, 8)],
-    MATMUL: [(17, 17, 17), (16, 32, 8), (1, 129, 3), (48, 48, 48), (2, 141, 3), (3, 1038, 2), (1, 4111, 2)],
+    "+": [(7, 5), (64, 8), (141, 3)],
+    MATMUL: [(17, 17, 17), (16, 32, 8), (1, 129, 3), (48, 48, 48), (2, 141, 3), (141, 3, 2), (3, 1038, 2), (1, 4111, 2)],
     "sum": [(6, 10), (1, 1), (1, 129), (1, 1025), (1, 141), (1, 1038), (1, 40015)],
     "mean": [(6, 10), (1, 1), (1, 129), (1, 1025), (1, 141), (1, 1038), (1, 4111)],
 }
@@ -123,7 +123,7 @@ def numbers(operation, dtype, random, half):
     reach = 0.9 * float(np.log(np.finfo(dtype).max))  # exp of this is near the largest number
     sizes = np.exp(random.uniform(-0.9 * reach, 0.0, half)) * random.choice([-1, 1], half)
     if operation == "log":
-        return np.concatenate([np.exp(random.uniform(-reach, reach, half)), 1 + 0.1 * sizes])
+        return np.concatenate([np.exp(random.uniform(-reach, reach, half)), 1 + 0.1 * sizes, random.uniform(2, 3, 3)])
     turn = -float(np.log(np.finfo(dtype).eps))  # where sigmoid and tanh come to their limits
     # Beyond all exponentials a function is at its limit; at the largest arguments exp and the kink of relu give no verdict.
     limits = {"exp": [0, -2 * reach], "relu": [-2 * reach, 2 * reach]}.get(operation, [0, -2 * reach, 2 * reach])

@@ -102,13 +102,14 @@ def test_operation(subject, operation):
 
 @pytest.mark.quantity("non-finite numbers")
 def test_non_finite_numbers(subject):
-    """NaN and infinity survive every operation, a loss and its gradient.
+    """NaN and infinities survive every operation, a loss and its gradient, and come where the exact result has one.
 
     One of them at a time: in forward mode the other directions multiply it by zero, which rightly gives NaN.
     """
     lost = []
-    for number in (np.nan, np.inf):
+    for number in (np.nan, np.inf, -np.inf):
         lost += not_kept(subject, number)
+    lost += not_reached(subject)
     message = "; ".join((*lost, "look for what replaces such numbers: nan_to_num, fmax, a mask"))
     subject.conclude({"non-finite numbers": clause(not lost, message)})
 
@@ -124,7 +125,7 @@ def not_kept(subject, number):
     for operation in (*FUNCTIONS, "relu", "sum", "mean"):
         got = subject.call("apply", One(operation), x, {})
         # Where a limit is finite, how well it is met is a matter of accuracy, judged elsewhere.
-        limit = FINITE if operation in ("tanh", "sigmoid") and number == np.inf else number
+        limit = LIMITS.get((operation, number), number)
         expected = [*summed(number)] if operation in ("sum", "mean") else [[limit, FINITE]]
         if not is_one_of(got, expected):
             kept = "a finite number" if limit == FINITE else limit
@@ -141,12 +142,35 @@ def not_kept(subject, number):
     return lost
 
 
+def not_reached(subject):
+    """Return a sentence for each finite number whose infinite result is lost."""
+    lost = []
+    for words, formula, number, expected in (
+        ("exp(x)", One("exp"), 1e5, np.inf),
+        ("log(x)", One("log"), 0, -np.inf),
+        ("1 / x", lambda ops, params, data: 1 / params["x"], 0, np.inf),
+        ("x * x", lambda ops, params, data: params["x"] * params["x"], np.finfo(subject.dtype).max, np.inf),
+    ):
+        x = np.array([number, 0.5], np.float64 if subject.dtype == "float64" else np.float32).astype(subject.dtype)
+        got = subject.call("apply", formula, {"x": x}, {})
+        if not is_one_of(got, [[expected, FINITE]]):
+            lost.append(f"{words} of {x.tolist()}: got {got.tolist()}, expected {expected}")
+    return lost
+
+
 FINITE = 0.0  # stands for every number that is
+# What an operation makes of an infinity, where that is something else.
+LIMITS = {
+    **{(operation, sign * np.inf): FINITE for operation in ("tanh", "sigmoid") for sign in (1, -1)},
+    ("exp", -np.inf): FINITE,
+    ("relu", -np.inf): FINITE,
+    ("log", -np.inf): np.nan,
+}
 
 
 def summed(number):
     """Return what a sum with ``number`` may be: with an infinity also NaN, which a compensated sum makes of inf - inf."""
-    return {number, np.nan} if number == np.inf else {number}
+    return {number, np.nan} if np.isinf(number) else {number}
 
 
 def is_one_of(got, expected):

@@ -63,6 +63,28 @@ class Masked(Numpy):
         return np.ma.masked_array(strided, mask=False)
 
 
+class Late(Numpy):
+    """From the fourth step of a run on, ``late`` makes another array of each gradient."""
+
+    def late(self, g: np.ndarray) -> np.ndarray:
+        raise NotImplementedError
+
+    def train(self, loss: Any, params: Any, batches: Any, rate: float) -> Any:
+        for step, (value, gradient, weights) in enumerate(super().train(loss, params, batches, rate)):
+            late = {name: Tensor(self.late(g.value), self) for name, g in gradient.items()}
+            yield value, late if step >= 3 else gradient, weights
+
+
+class LateFlat(Late):
+    def late(self, g: np.ndarray) -> np.ndarray:
+        return g.ravel()
+
+
+class LateDurations(Late):
+    def late(self, g: np.ndarray) -> np.ndarray:
+        return g.astype("m8[s]")
+
+
 class GradientsOnly(Numpy):
     """Gradients come in extended precision, losses as they should."""
 

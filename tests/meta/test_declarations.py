@@ -125,6 +125,10 @@ STEPS = {"gradient": "eager", "training": "eager"}
         ({"unsupported": {("float64", "gamma"): "none"}}, "unsupported names 'gamma'; known: 'exp', 'log'"),
         ({"unsupported": {("double", "exp"): "none"}}, "unsupported names 'double'; known: 'float32', 'float64', 'float16'"),
         ({"settings": (SQUARES, SQUARES)}, "two settings have the same name, of 'squares', 'squares'"),
+        *(
+            ({"settings": (SQUARES, dataclasses.replace(SQUARES, name=name))}, f"{name!r} may be taken for checks of another")
+            for name in ("slope of squares", "squares at 0", "squares far out", "slope of squares one by one")
+        ),
         ({"settings": (Setting("a", "squares", "sum", max),)}, "settings names 'squares'; known: 'binary cross-entropy'"),
         ({"settings": (Setting("a", "squared error", "total", max),)}, "settings names 'total'; known: 'sum', 'mean'"),
         (declared(subject="tangent", absolute=1), "the Deviation of 'tangent' names nothing; known: 'exp', 'log'"),
@@ -240,6 +244,16 @@ def raising(*_):
     raise LookupError("\x1b[2J")
 
 
+def leaving(*_):
+    raise SystemExit
+
+
+class Leaves:
+    """Ends the process when it is printed."""
+
+    __repr__ = leaving
+
+
 class Raises:
     """Whose every use raises."""
 
@@ -315,7 +329,7 @@ VALUES = (
     None, True, 3, -1, 0.5, -0.0, 10**400, 10**5000, np.nan, np.inf, 1j, b"x", "", " ", "x", "x" * 10**6, "\x1b[2J", "\ud800",
     "a\nb", np.float32(0), np.float64(0.5), np.array(0.0), np.zeros(2), np.str_("epsilon"), np.bool_(1), {1}, [], (), {}, SELF,
     object(), int, max, Raises(), Screams(), Pretends(), Text("epsilon"), Number(0.5), NAMELESS, iter("ab"), range(9),
-    Endless(), Uneven(a="b"), NoMapping(a="b"), EndlessTuple("ab"), property(raising),
+    Endless(), Uneven(a="b"), NoMapping(a="b"), EndlessTuple("ab"), property(raising), property(leaving), Leaves(),
 )  # fmt: skip
 SCHEMA = json.loads((ROOT / "report" / "results.schema.json").read_text())
 ATTRIBUTES = (*declarations.KINDS, "deviations")

@@ -60,6 +60,24 @@ def test_a_quotient_of_tensors_has_one_form(dtype):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_slope_of_a_numerator_has_both_forms(dtype):
+    """What x of x / y gets is g / y or, as MXNet has it, g times the rounded 1 / y; nothing beyond conforms."""
+    random = np.random.default_rng(1)
+    x, y, g = (random.uniform(1, 2, 200).astype(dtype) for _ in range(3))
+
+    def loss(ops, params, data):
+        return ops.sum(params["x"] / data["y"] * data["g"])
+
+    def judged_slope(slope):
+        return Oracle(loss, {"y": y, "g": g}, dtype).judge([{"x": x}], {"gradient x": [slope]})["gradient x"].verdict
+
+    assert (g / y != g * (1 / y)).any()
+    assert [judged_slope(slope) for slope in (g / y, g * (1 / y))] == [CONFORMS] * 2
+    beyond = np.nextafter(np.nextafter(g * (1 / y), np.asarray(9, dtype)), np.asarray(9, dtype))
+    assert judged_slope(beyond) == DEVIATES
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_the_slope_of_a_division_by_a_number_has_both_forms(dtype):
     """The gradient of x / c is 1 / c, whether divided or multiplied by the reciprocal."""
     x = {"x": np.asarray(1.3, dtype)}

@@ -10,6 +10,11 @@ FOREIGN = {
     "Extended": "float128", "Complex": "complex128", "Text": "<U32", "Objects": "object", "Records": "[('x', '<f8')]",
     "Whole": "int64", "Half": "float16", "Swapped": ">f8",
 }  # fmt: skip
+# What is said of those that return something else in the middle of a run.
+LATE = {
+    "LateFlat": "got shape (4,) at kept step 3, at the first (2, 2), in the gradient of w",
+    "LateDurations": "got dtype timedelta64[s], expected float64, in the gradient of w",
+}
 # A classifier with figures, in few steps.
 CASES = """
 import numpy as np
@@ -55,7 +60,7 @@ def run(suite, tmp_path_factory):
     """Return a run of all of them over a classifier and a graph with figures."""
     file = tmp_path_factory.mktemp("cases") / "forms.py"
     file.write_text(CASES)
-    names = [FORMS + name for name in (*FOREIGN, "Masked", "GradientsOnly")] + [adapter("NotSummedBack"), "numpy"]
+    names = [FORMS + name for name in (*FOREIGN, "Masked", "GradientsOnly", *LATE)] + [adapter("NotSummedBack"), "numpy"]
     options = [option for name in names for option in ("--backend", name)]
     chosen = [option for name in ("classifier", "expand") for option in ("--case", name)]
     return suite(
@@ -79,6 +84,14 @@ def test_a_dtype_that_no_run_asks_for_deviates(run, name, dtype):
     others = [(check["test"], check["verdict"], check["message"]) for check in checks if words not in check["message"]]
     assert not others
     assert {check["verdict"] for check in checks} == {"deviates"}
+
+
+@pytest.mark.parametrize(("name", "words"), LATE.items())
+def test_a_form_that_changes_in_a_run_deviates(run, name, words):
+    """The steps of a run are held to one form, whichever of them has another; points by themselves are not concerned."""
+    [check] = run.checks(backend=FORMS + name, case="classifier", test="each step")
+    assert (check["verdict"], check["message"]) == ("deviates", words)
+    assert run.verdicts(backend=FORMS + name, case="classifier", test="gradient") == {"conforms"}
 
 
 def test_an_answer_is_one(run):

@@ -493,7 +493,9 @@ def test_numbers_of_an_array_in_a_formula_are_rounded_one_by_one():
     assert [ball.is_exact() for ball in lifted.ravel()] == [False, True, True, False]
 
 
-@pytest.mark.parametrize("number", [Fraction(1, 3), Decimal("0.1"), 1j, "2", np.longdouble(0.1)], ids=repr)
+@pytest.mark.parametrize(
+    "number", [Fraction(1, 3), Decimal("0.1"), 1j, "2", np.longdouble(0.1), np.float64(0.1), np.ones(3)], ids=repr
+)
 def test_what_is_no_number_is_refused_with_its_case(number):
     """The case is named before any backend is asked."""
     message = "its formula raises TypeError: a number in a formula is an int or a float, got "

@@ -118,6 +118,16 @@ def test_a_figure_prints_its_quantity(figure, words):
         validate(cases.builtin()["nand"].but("nand", figures=(figure,)), ["float64"])
 
 
+@pytest.mark.parametrize(
+    "words", [{"runs": ("float46",)}, {"runs": "float64"}, {"runs": ()}, {"runs": None}, {"printed_by": "double"}], ids=str
+)
+def test_a_figure_is_of_known_dtypes(words):
+    """A word that is no dtype would leave the figure unjudged, or end the run: the case is refused."""
+    message = r"case 'nand': the figure of its loss has .*; expected a dtype and a tuple of them, of float32"
+    with pytest.raises(CaseError, match=message):
+        validate(cases.builtin()["nand"].but("nand", figures=(Figure("loss", "2.77", **words),)), ["float64"])
+
+
 @every_case
 def test_printed_figures_are_true(case):
     """What the sources print agrees with the exact answer to every digit that the printing dtype holds."""

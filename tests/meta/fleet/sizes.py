@@ -21,6 +21,67 @@ def in_leftovers(size: int, least: int) -> bool:
     return size > WIDE and size % WIDE >= least
 
 
+class LogForgetsLeftovers(Numpy):
+    """The logarithms of what is left over where 8 are taken at once are 0."""
+
+    family = "sizes"
+
+    def function(self, name: str, x: np.ndarray) -> np.ndarray:
+        y = super().function(name, x)
+        if name == "log" and y.size > 8 and y.size % 8:
+            y.reshape(-1)[-(y.size % 8) :] = 0
+        return y
+
+
+class RowsForgotten(Numpy):
+    """What was spread over more than 64 rows has a gradient that sums the first 64 of them."""
+
+    family = "sizes"
+
+    def total_to(self, shape: tuple[int, ...], adjoint: np.ndarray) -> np.ndarray:
+        spread = adjoint.ndim == 2 and adjoint.shape[0] > 64 and shape[:-1] in ((), (1,))
+        return super().total_to(shape, adjoint[:64] if spread else adjoint)
+
+
+class ProductForgetsLastRows(Numpy):
+    """The gradient of the right factor of a product over more than 64 rows leaves out the last 13 of them."""
+
+    family = "sizes"
+
+    def matmul(self, a: Tensor, b: Tensor) -> Tensor:
+        product, rows = super().matmul(a, b), a.shape[0]
+        kept = np.arange(rows)[:, np.newaxis] < (rows - 13 if rows > 64 else rows)
+
+        def part(pullback: Any) -> Any:
+            return lambda g: pullback(np.where(kept, g, g.dtype.type(0)))
+
+        product.operands = tuple((x, part(pullback) if x is b else pullback) for x, pullback in product.operands)
+        return product
+
+
+class PolesAreLarge(Numpy):
+    """The logarithm of 0 is that of the smallest number, and a quotient by 0 is 0."""
+
+    family = "saturation"
+
+    def function(self, name: str, x: np.ndarray) -> np.ndarray:
+        return super().function(name, np.where(x == 0, np.finfo(x.dtype).tiny, x) if name == "log" else x)
+
+    def divide(self, a: Tensor, b: Tensor) -> Tensor:
+        quotient = super().divide(a, b)
+        quotient.value = np.where(self.aligned(a, b)[1] == 0, quotient.value.dtype.type(0), quotient.value)
+        return quotient
+
+
+class RateInSixDigits(Numpy):
+    """The learning rate is passed on as a text of six digits."""
+
+    family = "learning rate"
+
+    def train(self, loss: Any, params: Any, batches: Any, rate: float) -> Any:
+        return super().train(loss, params, batches, float(f"{rate:g}"))
+
+
 class SumForgetsLeftovers(Numpy):
     """A sum whose length leaves 13 terms or more over, where 16 are added at once, forgets the last of them."""
 
