@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from backends import SETTINGS
+import backends
 from report.document import Record, of_kind
 from report.power import EXCEPTION, SUITE, false_alarms, matrix, score, survivors
 from report.table import is_red
@@ -47,6 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
     faults = [fault for fault in fleet() if not options.fault or fault.name in options.fault]
     if unknown := set(options.fault) - {fault.name for fault in faults}:
         parser.error(f"no fault is called {', '.join(sorted(unknown))}; there are {', '.join(f.name for f in fleet())}")
+    gone = {fault.sound: reason for fault in faults if (reason := backends.missing(fault.sound))}
+    faults = [fault for fault in faults if fault.sound not in gone]
     try:
         file = ResultsFile(options.results)
         file.begin(describe_run())
@@ -60,11 +62,13 @@ def main(arguments: list[str] | None = None) -> int:
     for table in [matrix(records), *score(records)]:
         print(drawn(table))
     print("\n".join([*false_alarms(records), "survivors:", *(survivors(records) or ["none"])]))
+    for name, words in gone.items():
+        print(f"not judged: the faults of {name}, which cannot be imported: {words}", file=sys.stderr)
     ours = (kill for kill in of_kind(records, "kill") if kill["judge"] == SUITE)
     if file.fault:
         print(f"{file.path} is not complete: {file.fault}; it holds {file.kept}", file=sys.stderr)
         return 1
-    return 1 if any(not kill["visible"] and kill["caught"] for kill in ours) else 0
+    return 1 if gone or any(not kill["visible"] and kill["caught"] for kill in ours) else 0
 
 
 def measured(faults: list[Fault], further: list[str], *, against: bool) -> Iterator[Record]:
@@ -84,13 +88,13 @@ def measured(faults: list[Fault], further: list[str], *, against: bool) -> Itera
             yield from kills(fault.name, checks[fault.adapter], checks[fault.sound])
         print(f"{start + len(part)} of {len(faults)} faults", file=sys.stderr, flush=True)
     if against:
-        os.environ |= SETTINGS | os.environ  # which the frameworks read when they are imported
+        os.environ |= backends.SETTINGS | os.environ  # which the frameworks read when they are imported
         from tests.meta.rivals import compared
 
         yield from compared(faults)
 
 
-def judged(backends: list[str], further: list[str]) -> dict[str, dict[Key, Checks]]:
+def judged(names: list[str], further: list[str]) -> dict[str, dict[Key, Checks]]:
     """Run the conformance tests; return the checks of each backend by case and dtype, and then by what they judge."""
     with tempfile.TemporaryDirectory() as folder:
         results = Path(folder) / "results.json"
@@ -106,14 +110,14 @@ def judged(backends: list[str], further: list[str]) -> dict[str, dict[Key, Check
             "--nodes",
             "--tb=no",
         ]
-        command += [f"--results={results}", *(word for name in backends for word in ("--backend", name)), *further]
+        command += [f"--results={results}", *(word for name in names for word in ("--backend", name)), *further]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         if done.returncode not in (0, 1):
             raise RuntimeError(f"the run ended with status {done.returncode}: {done.stdout[-2000:]}{done.stderr[-2000:]}")
         document = json.loads(results.read_text())
         if not document["complete"]:  # a check that is not there would pass for one that a fault has changed
             raise RuntimeError(f"the run has no complete results: {done.stdout[-2000:]}{done.stderr[-2000:]}")
-    found: dict[str, dict[Key, Checks]] = {name: {} for name in backends}
+    found: dict[str, dict[Key, Checks]] = {name: {} for name in names}
     for check in of_kind(document["records"], "check"):
         cell = found[check["backend"]].setdefault((check["case"], check["dtype"]), {})
         cell[check["level"], check["test"], check["quantity"]] = check

@@ -7,7 +7,7 @@ import pytest
 import backends
 from report.power import EXCEPTION, SUITE, false_alarms, matrix, score, survivors
 from tests.meta.fleet import fleet
-from tests.meta.power import PART, judged, kills
+from tests.meta.power import PART, judged, kills, main
 from tests.meta.test_levels import BATCHES
 
 # A case of each kind, all of them quick; sh conform faults has them all, in both dtypes.
@@ -54,6 +54,18 @@ def test_every_fault_is_killed(first, tmp_path):
     assert not alive
     if gone:
         pytest.skip(f"faults not judged: {gone}")
+
+
+def test_a_framework_that_is_missing_is_no_false_alarm(monkeypatch, capsys, tmp_path):
+    """Its faults are named as not judged, and the exit status is 1; nothing is counted of them."""
+    monkeypatch.setattr(backends, "missing", {"mxnet": "package 'mxnet' is not installed"}.get)
+    options = ["--case", "line", "-k", "test_gradient", "--dtype", "float64", "--results", str(tmp_path / "power.json")]
+    assert main(["--fault", "StepOfBatch", "--fault", "SumIsMean", *options]) == 1
+    out, err = capsys.readouterr()
+    assert "not judged: the faults of mxnet, which cannot be imported: package 'mxnet' is not installed" in err
+    assert "this suite: 0 false alarms" in out
+    assert "SumIsMean" in out
+    assert "StepOfBatch" not in out
 
 
 def cell(fault="A", case="nand", dtype="float64", visible=True, caught=(), judge=SUITE, note=""):
