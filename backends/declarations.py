@@ -63,7 +63,7 @@ def shown(value: object) -> str:
     """Return the repr of ``value``, cut short, in one printable line, whatever its repr does."""
     try:
         words = _short.repr(value)
-    except BaseException:
+    except BaseException:  # a repr is the adapter's own code, which may exit
         words = object.__repr__(value)
     return printable(words[:200])
 
@@ -253,7 +253,7 @@ def _line(deviation: Any) -> str:
     """Where ``deviation`` says that it is declared, as far as it can be read."""
     try:
         return _text(deviation.place)
-    except BaseException:
+    except BaseException:  # as of what may be no Deviation at all; reading its fields says what is wrong
         return ""
 
 

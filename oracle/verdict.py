@@ -28,8 +28,8 @@ class Judgement:
     """A verdict on one quantity, with the entry that decides it.
 
     ``where``, ``got``, ``truth`` and ``bound`` describe one row: the whole quantity at one point or training step. That row is
-    the first outside its bound (``first``) or, if none is outside, the one that uses most of its bound; ``entry`` is its worst
-    entry. Over the judged ``entries`` of all rows, ``used`` is the largest fraction error / bound and
+    the first outside its bound (``first``). If none is outside, it is the row that uses most of its bound. ``entry`` is the
+    worst entry of that row. Over the judged ``entries`` of all rows, ``used`` is the largest fraction error / bound and
     ``used_median`` the median. ``blind`` entries have a bound that admits a wrong value of that entry alone; ``error_ulp``
     is the worst error, in units in the last place, of the others. Of ``rows`` points judged, ``uninformative`` gave no
     verdict. ``declared`` is the subject of the stated deviation that explains a ``deviates``, ``cause`` the signal, status

@@ -128,7 +128,7 @@ def _locked(path: str | Path) -> BinaryIO:
             _lock(file)
             if _is_at(file, path):  # and was not removed by the run that had the lock before
                 return file
-        except BaseException:
+        except BaseException:  # Ctrl-C too must not leave the file open, and locked
             file.close()
             raise
         file.close()

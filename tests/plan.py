@@ -267,8 +267,8 @@ def _examples_of(case: Case, data: dict[str, np.ndarray]) -> Iterator[dict[str, 
 
 def _count(case: Case, figure: Figure) -> None:
     """A figure prints one number for each entry of its quantity, in dtypes that are known."""
-    words = [figure.printed_by, *figure.runs] if isinstance(figure.runs, tuple) else [figure.runs]
-    if not isinstance(figure.runs, tuple) or not figure.runs or not {*words} <= {*DTYPES}:
+    runs = figure.runs if isinstance(figure.runs, tuple) else ()
+    if not runs or not all(dtype in DTYPES for dtype in (figure.printed_by, *runs)):
         raise CaseError(
             f"case {case.name!r}: the figure of its {figure.quantity} has printed_by={figure.printed_by!r} and "
             f"runs={figure.runs!r}; expected a dtype and a tuple of them, of {', '.join(DTYPES)}"

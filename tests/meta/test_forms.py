@@ -10,7 +10,7 @@ FOREIGN = {
     "Extended": "float128", "Complex": "complex128", "Text": "<U32", "Objects": "object", "Records": "[('x', '<f8')]",
     "Whole": "int64", "Half": "float16", "Swapped": ">f8",
 }  # fmt: skip
-# What is said of those that return something else in the middle of a run.
+# Adapters whose gradients change their form in the middle of a run, and the message that each gets.
 LATE = {
     "LateFlat": "got shape (4,) at kept step 3, at the first (2, 2), in the gradient of w",
     "LateDurations": "got dtype timedelta64[s], expected float64, in the gradient of w",
