@@ -29,7 +29,7 @@ LAYERS = {"jax": ("equinox", "optax"), "tensorflow": ("keras",)}
 PARTS = {"jax": ("jaxlib",)}
 
 # The suite's own tape. It is what numpy, which every process imports, differentiates with here.
-TAPE = "backends.tape"
+TAPE = "arithmetic.tape"
 
 # What a framework imports by itself where it is installed, without computing with it: TensorFlow Lite and Keras look for JAX.
 BROUGHT = {"tensorflow": ("jax",)}

@@ -8,8 +8,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from backends.base import OPTIMIZER_DTYPE, SCALARS_KEEP_DTYPE, Backend, Deviation, Formula, Program, Tensor, Tensors, Words
+from backends.base import Backend, Deviation, Program
 from backends.legacy import removed_names
+from vocabulary.tensors import Formula, Tensor, Tensors
+from vocabulary.words import OPTIMIZER_DTYPE, SCALARS_KEEP_DTYPE, Words
 
 with removed_names():
     import autograd

@@ -13,83 +13,15 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path as File
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from backends.text import printable
+from vocabulary.tensors import Formula, Tensor, Tensors
+from vocabulary.words import BY_HAND, DTYPES, EAGER, LEVELS, NATIVE, NUMERIC, RULES, STAGES, unknown
 
-Tensor = Any
-Tensors = dict[str, Tensor]
 Model = Any  # of the framework, called with a batch of inputs
-Formula = Callable[[Any, Mapping[str, Tensor], Mapping[str, Tensor]], Tensor]
-Meaning = TypeVar("Meaning")
-
-
-def unknown(kind: str, word: str, known: Iterable[str]) -> ValueError:
-    """Return the error of a ``word`` that is not among those ``known`` of its ``kind``."""
-    return ValueError(f"unknown {kind} {word!r}; known: {', '.join(filter(None, known))}")
-
-
-class Words(dict[str, Meaning]):
-    """What the words of one kind mean to an adapter: ``Words("activation", {"tanh": torch.nn.Tanh})``.
-
-    To look up another word raises ValueError, which names it and those that are known.
-    """
-
-    def __init__(self, kind: str, meanings: Mapping[str, Meaning]) -> None:
-        super().__init__(meanings)
-        self.kind = kind
-
-    def __missing__(self, word: str) -> Meaning:
-        raise unknown(self.kind, word, self)
-
-
-# The named operations. An adapter defines every one, and each is measured against the truth on its own.
-FUNCTIONS = ("exp", "log", "tanh", "sigmoid")
-OPERATIONS = (*FUNCTIONS, "relu", "sum", "mean")
-MATMUL = "@"
-ALL_OPERATIONS = (*OPERATIONS, MATMUL, "+", "-", "*", "/")
-# Precisions that a run may ask for, the default ones first.
-DTYPES = ("float32", "float64", "float16")
-# The ways to write a training run: by hand over automatic differentiation, with the framework's layers and loss, with its
-# optimiser as well, and as a model class of the user's own.
-AUTODIFF = "autodiff"
-LEVELS = (AUTODIFF, "modules", "optimizer", "class")
-# What a backend is asked to compute at the level of autodiff, and how it does.
-STAGES = ("gradient", "training")
-MODES = EAGER, COMPILED = "eager", "compiled"
-OBJECTIVES = ("binary cross-entropy", "softmax cross-entropy", "squared error")
-REDUCTIONS = ("sum", "mean")
-# Update rules, each with its hyperparameters.
-RULES = Words("rule", {"sgd": ("rate",), "adam": ("rate", "beta1", "beta2", "epsilon")})
-# Whether the framework's optimiser makes the step at this level. Where not, the step is written by hand, by a rule of BY_HAND.
-NATIVE = Words("level", {"modules": False, "optimizer": True, "class": True})
-BY_HAND = ("sgd",)
-# Where Adam adds epsilon: to the square root of the corrected second moment, or of the plain one.
-CONVENTIONS = ("epsilon", "epsilon hat")
-# Clauses of the contract that a deviation may name, next to the named operations.
-SCALARS_KEEP_DTYPE = "scalars keep the dtype"
-HYPERPARAMETERS = "hyperparameters keep the dtype"
-OPTIMIZER_DTYPE = "optimizers keep the dtype"
-TRAINING_DTYPE = "training keeps the dtype"
-# What a deviation of an optimiser may be about: hyperparameters of a rule, the powers of the betas, or the weights.
-PARTS = ("rate", "beta1", "beta2", "epsilon", "powers", "weights")
-# And one of a step by hand: weights that go on in a wider dtype than they are shown in.
-MASTER_WEIGHTS = {"what": ("weights",), "of": BY_HAND}
-# What the checks of a setting are called beside that of its value.
-SLOPE_OF, AT_ZERO, FAR_OUT, ONE_BY_ONE = "slope of {}", "{} at 0", "{} far out", "{} one by one"
-# What a binary cross-entropy may be at a logit of exactly 0, after its reduction: the slope -y for 1/2 - y.
-NO_SLOPE = "without the slope of log(1 + exp(z))"
-CLAUSES = (SCALARS_KEEP_DTYPE, HYPERPARAMETERS, OPTIMIZER_DTYPE, TRAINING_DTYPE)
-# Numeric modes as IEEE 754 has them: nothing narrower than asked for, and subnormal numbers.
-NUMERIC = {
-    "float32 matmul": "24 bits",
-    "float64 matmul": "53 bits",
-    "float32 subnormals": "kept",
-    "float64 subnormals": "kept",
-}
-FLUSHED = "flushed to zero"
 
 
 def place_of(file: str, line: int | None = None) -> str:

@@ -8,8 +8,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from backends.base import Backend, Deviation, Formula, Layer, Model, Program, Setting, Tensor, Tensors, Words
+from backends.base import Backend, Deviation, Layer, Model, Program, Setting
 from backends.legacy import removed_names
+from vocabulary.tensors import Formula, Tensor, Tensors
+from vocabulary.words import Words
 
 with removed_names():
     import chainer

@@ -15,7 +15,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from backends import FRAMEWORKS
-from backends.base import (
+from backends.base import Backend, Deviation, Setting, place_of
+from backends.text import printable
+from vocabulary.words import (
     ALL_OPERATIONS,
     AT_ZERO,
     CONVENTIONS,
@@ -37,12 +39,7 @@ from backends.base import (
     SLOPE_OF,
     STAGES,
     TRAINING_DTYPE,
-    Backend,
-    Deviation,
-    Setting,
-    place_of,
 )
-from backends.text import printable
 
 OF_OPTIMIZERS = (HYPERPARAMETERS, OPTIMIZER_DTYPE)
 # No honest declaration comes near; without an end to them, one adapter could fill the results file of all.

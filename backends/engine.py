@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from backends.base import AUTODIFF, STAGES, Backend, Formula, Layer, Optimizer, Program, Tensor, Tensors
+from backends.base import Backend, Layer, Optimizer, Program
+from vocabulary.tensors import Formula, Tensor, Tensors
+from vocabulary.words import AUTODIFF, STAGES
 
 ALIGNMENT = 64  # bytes: a line of the cache, and the widest vector
 

@@ -12,7 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from backends.base import FLUSHED, NUMERIC, Backend, Formula, Layer, Model, Program, Setting, Tensor, Tensors, Words
+from backends.base import Backend, Layer, Model, Program, Setting
+from vocabulary.tensors import Formula, Tensor, Tensors
+from vocabulary.words import FLUSHED, NUMERIC, Words
 
 ACTIVATIONS = Words("activation", {"sigmoid": jax.nn.sigmoid, "tanh": jnp.tanh, "relu": jax.nn.relu, "": lambda x: x})
 OBJECTIVES = Words(

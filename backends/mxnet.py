@@ -8,23 +8,10 @@ from typing import ClassVar
 
 import numpy
 
-from backends.base import (
-    AT_ZERO,
-    HYPERPARAMETERS,
-    MATMUL,
-    NO_SLOPE,
-    Backend,
-    Deviation,
-    Formula,
-    Layer,
-    Model,
-    Program,
-    Setting,
-    Tensor,
-    Tensors,
-    Words,
-)
+from backends.base import Backend, Deviation, Layer, Model, Program, Setting
 from backends.legacy import removed_names
+from vocabulary.tensors import Formula, Tensor, Tensors
+from vocabulary.words import AT_ZERO, HYPERPARAMETERS, MATMUL, NO_SLOPE, Words
 
 with removed_names():
     import mxnet

@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
-from backends.base import Words
-from backends.tape import TapeBackend, Tensor
+from arithmetic.floats import Floats
+from backends.base import Backend
 
 
-def _sigmoid(x: np.ndarray) -> np.ndarray:
-    one = x.dtype.type(1)
-    return one / (one + np.exp(-x))
-
-
-FUNCTIONS: Words[Callable[[np.ndarray], np.ndarray]] = Words(
-    "function", {"exp": np.exp, "log": np.log, "tanh": np.tanh, "sigmoid": _sigmoid}
-)
-
-
-class Numpy(TapeBackend):
-    """Reverse mode over numpy arrays; sigmoid is 1 / (1 + exp(-x)), which overflows quietly to its limit 0."""
-
+class Numpy(Floats, Backend):
     name = "numpy"
     lacks: ClassVar = {
         "modules": "numpy has no layers",
@@ -34,28 +21,3 @@ class Numpy(TapeBackend):
     @property
     def version(self) -> str:
         return np.__version__
-
-    def tensor(self, array: np.ndarray) -> Tensor:
-        return Tensor(np.array(array), self)
-
-    def array(self, tensor: Tensor) -> np.ndarray:
-        return tensor.value
-
-    def constant(self, value: Any, like: np.ndarray) -> np.ndarray:
-        # Before numpy 2 a Python number turns a 0-d float32 array into float64.
-        return np.asarray(value, dtype=like.dtype)
-
-    def function(self, name: str, x: np.ndarray) -> np.ndarray:
-        with np.errstate(all="ignore"):
-            return FUNCTIONS[name](x)
-
-    def logistic_loss(self, z: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """max(z, 0) - y z + log1p(exp(-|z|)): nothing overflows, and the loss of a sure and right logit keeps its digits."""
-        soft: np.ndarray = np.log1p(np.exp(-np.abs(z)))
-        return self.maximum0(z) - y * z + soft
-
-    def step(self, x: np.ndarray) -> np.ndarray:
-        return (x > 0).astype(x.dtype)
-
-    def maximum0(self, x: np.ndarray) -> np.ndarray:
-        return np.maximum(x, self.constant(0, x))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from backends.base import FLUSHED, NUMERIC, Backend
+from backends.base import Backend
 from backends.text import printable
+from vocabulary.words import FLUSHED, NUMERIC
 
 
 def probe(backend: Backend) -> dict[str, str]:

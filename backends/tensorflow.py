@@ -9,21 +9,9 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
-from backends.base import (
-    FLUSHED,
-    HYPERPARAMETERS,
-    NUMERIC,
-    Backend,
-    Deviation,
-    Formula,
-    Layer,
-    Model,
-    Program,
-    Setting,
-    Tensor,
-    Tensors,
-    Words,
-)
+from backends.base import Backend, Deviation, Layer, Model, Program, Setting
+from vocabulary.tensors import Formula, Tensor, Tensors
+from vocabulary.words import FLUSHED, HYPERPARAMETERS, NUMERIC, Words
 
 ACTIVATIONS = Words("activation", {"sigmoid": "sigmoid", "tanh": "tanh", "relu": "relu", "": None})
 OBJECTIVES = Words(

@@ -8,7 +8,9 @@ from typing import ClassVar
 import numpy as np
 import torch
 
-from backends.base import Backend, Deviation, Formula, Layer, Model, Program, Setting, Tensor, Tensors, Words
+from backends.base import Backend, Deviation, Layer, Model, Program, Setting
+from vocabulary.tensors import Formula, Tensor, Tensors
+from vocabulary.words import Words
 
 ACTIVATIONS = Words(
     "activation", {"sigmoid": torch.nn.Sigmoid, "tanh": torch.nn.Tanh, "relu": torch.nn.ReLU, "": torch.nn.Identity}

@@ -15,11 +15,11 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import cases
-from backends.base import AUTODIFF
 from backends.engine import Engine
 from backends.numpy import Numpy
 from oracle.judge import Oracle, Steps
-from tests.lab import training
+from runner.processes import training
+from vocabulary.words import AUTODIFF
 
 STEPS = 200
 

@@ -10,11 +10,8 @@ from typing import Any
 import numpy as np
 
 from cases.network import Network
+from vocabulary.tensors import Formula
 
-# A tensor of whichever framework evaluates the formula, and that framework's named operations.
-Tensor = Any
-Ops = Any
-Formula = Callable[[Ops, Mapping[str, Tensor], Mapping[str, Tensor]], Tensor]
 Goal = Callable[[float, np.ndarray, Mapping[str, np.ndarray]], bool]
 
 
@@ -210,6 +207,12 @@ class Case:
         layers = "" if self.network and self.steps else "not trained" if not self.steps else "a formula without layers"
         step = "the step of an optimiser is not written by hand" if self.optimizer != "sgd" else ""
         return {"autodiff": step, "modules": layers or step, "optimizer": layers, "class": layers}
+
+    @property
+    def layered_loss(self) -> Formula:
+        """The loss of the case's layers, as a formula."""
+        assert self.network is not None
+        return self.network.loss
 
     @property
     def judged(self) -> np.ndarray:

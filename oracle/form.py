@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from backends.base import DTYPES
+from vocabulary.words import DTYPES
 
 
 def wrong_dtype(array: np.ndarray, dtype: str) -> str:

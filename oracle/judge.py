@@ -11,27 +11,18 @@ from typing import Any
 import numpy as np
 from flint import arb
 
-from backends.base import (
-    HYPERPARAMETERS,
-    MATMUL,
-    NO_SLOPE,
-    OPERATIONS,
-    OPTIMIZER_DTYPE,
-    SCALARS_KEEP_DTYPE,
-    TRAINING_DTYPE,
-    Deviation,
-    Formula,
-    Optimizer,
-)
+from arithmetic.balls import Balls
+from arithmetic.floats import Floats
+from arithmetic.precision import rounding
+from arithmetic.tape import Array, Taped
+from backends.base import Deviation, Optimizer
 from backends.engine import Training
-from backends.exact import Exact
-from backends.numpy import Numpy
-from backends.tape import Array, Tensor
 from oracle.form import form
-from oracle.precision import rounding
 from oracle.rules import Rule, rule
 from oracle.trace import Node, trace
 from oracle.verdict import CONFORMS, DEVIATES, UNINFORMATIVE, Comparison, Judgement, digest
+from vocabulary.tensors import Formula
+from vocabulary.words import HYPERPARAMETERS, MATMUL, NO_SLOPE, OPERATIONS, OPTIMIZER_DTYPE, SCALARS_KEEP_DTYPE, TRAINING_DTYPE
 
 # Bounds need no more than this: their midpoints only have to be close to the truth.
 BOUND_BITS = 128
@@ -89,12 +80,12 @@ class Oracle:
         self.dtype = dtype
         self.steps = steps
         self.deviations = [deviation for deviation in deviations if dtype in deviation.dtypes]
-        self.truth = Exact()
+        self.truth = Balls()
         self.direct = direct
         self.bounds = self._bounds()
 
-    def _bounds(self, absolute: Mapping[str, float] | None = None) -> Exact:
-        return Exact(BOUND_BITS, rounding(self.dtype, absolute, argument=not self.direct))
+    def _bounds(self, absolute: Mapping[str, float] | None = None) -> Balls:
+        return Balls(BOUND_BITS, rounding(self.dtype, absolute, argument=not self.direct))
 
     def judge(self, points: Sequence[Point], results: Results, row: str = "start") -> dict[str, Judgement]:
         """Return a judgement for every quantity in ``results``, which holds one array a point.
@@ -163,7 +154,7 @@ class Oracle:
                 return dataclasses.replace(judgement, verdict=UNINFORMATIVE, message=message)
         return judgement
 
-    def _beside(self, excuses: Sequence[Deviation]) -> Exact:
+    def _beside(self, excuses: Sequence[Deviation]) -> Balls:
         """Return the bounds of this formula where the backend deviates as ``excuses`` say."""
         bounds = self._bounds({deviation.subject: deviation.absolute for deviation in excuses if deviation.absolute})
         bounds.no_slope = any(deviation.instead for deviation in excuses)
@@ -175,7 +166,7 @@ class Oracle:
         return self.steps.numbers if self.steps else None
 
     def _compare(
-        self, comparisons: Mapping[str, Comparison], bounds: Exact, points: Sequence[tuple[int, Point]], results: Results
+        self, comparisons: Mapping[str, Comparison], bounds: Balls, points: Sequence[tuple[int, Point]], results: Results
     ) -> None:
         """Put the results at ``points``, given with their indices, beside the truth and its balls."""
         pair = [(numbers, self._rule(numbers)) for numbers in (self.truth, bounds)]
@@ -195,7 +186,7 @@ class Oracle:
                     origin = point[name].ravel().tolist() if quantity != name else None
                     comparison.add(index, got, truth[quantity][k], balls[quantity][k], origin)
 
-    def _rule(self, numbers: Exact) -> Rule | None:
+    def _rule(self, numbers: Balls) -> Rule | None:
         if self.steps is None:
             return None
         with numbers.precision():
@@ -206,7 +197,7 @@ class Oracle:
         return self.steps.data[index] if self.steps and self.steps.data else self.data
 
     def _expect(
-        self, backend: Exact, rule: Rule | None, points: Point, seen: Point, quantities: Iterable[str]
+        self, backend: Balls, rule: Rule | None, points: Point, seen: Point, quantities: Iterable[str]
     ) -> dict[str, list[list[arb]]]:
         """Return every quantity as balls, a flat list for each point along the first axis of ``points``."""
         weights = {name: backend.points(arrays) for name, arrays in points.items()}
@@ -220,14 +211,14 @@ class Oracle:
             for name, g in gradient.items():
                 expected[f"gradient {name}"] = _flat(g, n)
                 if rule:
-                    after = Tensor(rule.updated(name, backend.passed(weights[name].value, "weights"), g.value), backend)
+                    after = Taped(rule.updated(name, backend.passed(weights[name].value, "weights"), g.value), backend)
                     expected[f"updated {name}"] = _flat(after, n)
             return expected
 
     def _shapes(self, point: Point, results: Results) -> dict[str, tuple[int, ...]]:
         shapes: dict[str, tuple[int, ...]] = {"value": ()}
         if list(results) == ["value"]:
-            shapes["value"] = evaluated(Numpy(), self.formula, point, self._seen(0)).shape
+            shapes["value"] = evaluated(Floats(), self.formula, point, self._seen(0)).shape
         for name, array in point.items():
             shapes[f"gradient {name}"] = shapes[f"updated {name}"] = array.shape
         return shapes
@@ -252,18 +243,18 @@ def subjects(formula: Formula, point: Point, data: Point) -> set[str]:
 
 def graph(formula: Formula, point: Point, data: Point) -> list[Node]:
     """Return the nodes of ``formula`` in the order of computation, with numpy's values."""
-    nodes: list[Node] = evaluated(Numpy(), partial(trace, formula), point, data)[1]
+    nodes: list[Node] = evaluated(Floats(), partial(trace, formula), point, data)[1]
     return nodes
 
 
-def evaluated(ops: Numpy, formula: Formula, point: Point, data: Point) -> Any:
+def evaluated(ops: Floats, formula: Formula, point: Point, data: Point) -> Any:
     """Return what ``formula`` gives in the numbers of ``ops``."""
     inside = ({name: ops.tensor(array) for name, array in arrays.items()} for arrays in (point, data))
     with np.errstate(all="ignore"):
         return formula(ops, *inside)
 
 
-class _Subjects(Numpy):
+class _Subjects(Floats):
     """numpy that notes what it is asked for."""
 
     def __init__(self) -> None:
@@ -283,12 +274,12 @@ class _Subjects(Numpy):
             self.used.add(SCALARS_KEEP_DTYPE)
         return super().lift(value, like)
 
-    def matmul(self, a: Tensor, b: Tensor) -> Tensor:
+    def matmul(self, a: Taped, b: Taped) -> Taped:
         self.used.add(MATMUL)
         return super().matmul(a, b)
 
 
-def _flat(tensor: Tensor, points: int) -> list[list[arb]]:
+def _flat(tensor: Taped, points: int) -> list[list[arb]]:
     value = tensor.value.reshape(len(tensor.value), -1)
     return np.broadcast_to(value, (points, value.shape[1])).tolist()
 

@@ -14,9 +14,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from backends.base import Optimizer, Words
-from backends.exact import Exact, balls
-from backends.tape import Array
+from arithmetic.balls import Balls, balls
+from arithmetic.tape import Array
+from backends.base import Optimizer
+from vocabulary.words import Words
 
 
 class Rule(Protocol):
@@ -28,7 +29,7 @@ class Rule(Protocol):
 class Sgd:
     """w - rate g."""
 
-    def __init__(self, numbers: Exact, *, rate: float) -> None:
+    def __init__(self, numbers: Balls, *, rate: float) -> None:
         self.numbers = numbers
         self.rate = rate
 
@@ -39,7 +40,7 @@ class Sgd:
 class Adam:
     """m = b1 m + (1 - b1) g, v = b2 v + (1 - b2) g^2, and w - rate m' / (sqrt(v') + epsilon) with corrected m', v'."""
 
-    def __init__(self, numbers: Exact, *, rate: float, beta1: float, beta2: float, epsilon: float) -> None:
+    def __init__(self, numbers: Balls, *, rate: float, beta1: float, beta2: float, epsilon: float) -> None:
         self.numbers = numbers
         self.rate = numbers.parameter(rate, "rate")
         self.beta1 = numbers.parameter(beta1, "beta1")
@@ -101,7 +102,7 @@ class AdamHat(Adam):
 ADAMS = Words("convention of Adam", {"epsilon": Adam, "epsilon hat": AdamHat})
 
 
-def rule(numbers: Exact, optimizer: Optimizer, convention: str) -> Rule:
+def rule(numbers: Balls, optimizer: Optimizer, convention: str) -> Rule:
     """Return the rule of ``optimizer``; ``convention`` says which Adam. Raises ValueError for a word that it does not know."""
     made: Rule = optimizer.passed_to(Words("rule", {"sgd": Sgd, "adam": ADAMS[convention]}), numbers)
     return made

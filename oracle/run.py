@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from arithmetic.balls import Balls
+from arithmetic.tape import Taped
 from backends.engine import Training
-from backends.exact import Exact
-from backends.tape import Tensor
 from oracle.rules import rule
 
 
@@ -18,10 +18,10 @@ def exact_run(trainings: Sequence[Training], convention: str = "epsilon") -> lis
     Shapes: (n, ...) for n kept steps. Midpoints go on from step to step: balls would grow with every step, whether or not
     errors do.
     """
-    exact, first = Exact(), trainings[0]
+    exact, first = Balls(), trainings[0]
     wanted = set(first.keep.tolist())
     params = {name: exact.points(np.stack([run.params[name] for run in trainings])) for name in first.params}
-    data: dict[str, Tensor] = {}
+    data: dict[str, Taped] = {}
     points = []
     with exact.precision():
         step_rule = rule(exact, first.optimizer, convention)
@@ -32,7 +32,7 @@ def exact_run(trainings: Sequence[Training], convention: str = "epsilon") -> lis
             _, gradient = exact.value_and_grad(first.loss, params, data)
             # To a rule all runs together are one step: along the first axis it would take them for steps of one run.
             after = {name: step_rule.updated(name, w.value[None], gradient[name].value[None])[0] for name, w in params.items()}
-            params = {name: Tensor(exact.midpoints(w), exact) for name, w in after.items()}
+            params = {name: Taped(exact.midpoints(w), exact) for name, w in after.items()}
             if step in wanted:
                 points.append(params)
     return [

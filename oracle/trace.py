@@ -12,7 +12,8 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from backends.base import MATMUL, OPERATIONS, Formula, Tensor
+from vocabulary.tensors import Formula, Tensor
+from vocabulary.words import MATMUL, OPERATIONS
 
 PROBE = "node "
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from flint import arb
 
-from oracle.precision import ulp
+from arithmetic.precision import ulp
 
 CONFORMS = "conforms"
 DEVIATES = "deviates"

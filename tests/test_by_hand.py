@@ -19,7 +19,7 @@ from cases.by_hand import (
 from cases.thermometer import T_C, T_U
 from oracle.judge import Oracle
 from oracle.verdict import CONFORMS
-from tests.figures import printed
+from runner.figures import printed
 
 X = np.array([[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], dtype=float)
 AND, NAND = np.array([0.0, 0, 0, 1]), np.array([1.0, 1, 1, 0])

@@ -6,7 +6,7 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from backends.numpy import Numpy
 from oracle.verdict import CONFORMS, DEVIATES, UNINFORMATIVE, Judgement
-from tests.recording import hexes
+from runner.recording import hexes
 
 SHOWN = 3
 

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from backends import is_installed
-from backends.base import COMPILED, CONVENTIONS, EAGER, FUNCTIONS, LEVELS, SCALARS_KEEP_DTYPE, Optimizer
+from backends.base import Optimizer
 from backends.engine import Training
 from cases import Dense, Network
 from oracle.verdict import DEVIATES, UNINFORMATIVE, Judgement
-from tests.judging import (
+from runner.judging import (
     clause,
     judge_lacking,
     judge_runs,
@@ -18,7 +18,8 @@ from tests.judging import (
     judge_value,
     optimizer_runs,
 )
-from tests.sweeps import ARITHMETIC, One, pairs, sizes, sweep
+from runner.sweeps import ARITHMETIC, One, pairs, sizes, sweep
+from vocabulary.words import COMPILED, CONVENTIONS, EAGER, FUNCTIONS, LEVELS, SCALARS_KEEP_DTYPE
 
 
 def same_bits(a, b):

@@ -4,10 +4,9 @@ import dataclasses
 
 import pytest
 
-from backends.base import ALL_OPERATIONS, DTYPES, SCALARS_KEEP_DTYPE, TRAINING_DTYPE
 from backends.declarations import OF_OPTIMIZERS
 from oracle.verdict import CONFORMS, DEVIATES, UNSUPPORTED, Judgement
-from tests.judging import (
+from runner.judging import (
     clause,
     judge_lacking,
     judge_runs,
@@ -18,7 +17,8 @@ from tests.judging import (
     optimizer_runs,
     runs_by_hand,
 )
-from tests.sweeps import sweep
+from runner.sweeps import sweep
+from vocabulary.words import ALL_OPERATIONS, DTYPES, SCALARS_KEEP_DTYPE, TRAINING_DTYPE
 
 DTYPES_BY_WIDTH = ("float64", "float32", "float16")
 

@@ -6,13 +6,13 @@ import itertools
 import numpy as np
 import pytest
 
-from backends.base import AT_ZERO, LEVELS, OBJECTIVES, REDUCTIONS
 from cases import nand, thermometer
 from oracle.form import form
 from oracle.verdict import DEVIATES, Judgement
-from tests import losses
-from tests.judging import clause, judge_setting
-from tests.lab import training
+from runner import losses
+from runner.judging import clause, judge_setting
+from runner.processes import training
+from vocabulary.words import AT_ZERO, LEVELS, OBJECTIVES, REDUCTIONS
 
 # Steps of the runs that are made twice.
 REPEATED = 10

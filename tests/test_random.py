@@ -7,11 +7,11 @@ import hypothesis
 import numpy as np
 import pytest
 
-from backends.base import AUTODIFF
 from backends.process import BackendError
 from oracle.verdict import CONFORMS, DEVIATES, UNINFORMATIVE, Judgement
-from tests.lab import training
-from tests.variants import variants, written
+from runner.processes import training
+from runner.variants import variants, written
+from vocabulary.words import AUTODIFF
 
 GRAVITY = (CONFORMS, UNINFORMATIVE, DEVIATES)
 

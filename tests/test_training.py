@@ -5,12 +5,12 @@ import dataclasses
 import numpy as np
 import pytest
 
-from backends.base import AUTODIFF
 from oracle.form import form
 from oracle.trace import PROBE, Probed, ValueOf
 from oracle.verdict import CONFORMS, DEVIATES, Comparison, Judgement
-from tests.figures import printed, shape
-from tests.plan import reference_goal
+from runner.figures import printed, shape
+from runner.plan import reference_goal
+from vocabulary.words import AUTODIFF
 
 # Printed quantities that a training run shows, at whatever level.
 STEPPED = ("loss", "gradient", "final")

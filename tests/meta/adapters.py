@@ -12,9 +12,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from arithmetic.tape import Taped
 from backends.base import Backend, Deviation, Program
 from backends.numpy import Numpy
-from backends.tape import Tensor
 from tests.meta.layered import Layered
 
 
@@ -72,21 +72,21 @@ class Short(Numpy):
 class Raises(Numpy):
     """Has no logarithm."""
 
-    def log(self, x: Tensor) -> Tensor:
+    def log(self, x: Taped) -> Taped:
         raise ArithmeticError("no logarithm today")
 
 
 class Aborts(Numpy):
     """The process dies in native code."""
 
-    def log(self, x: Tensor) -> Tensor:
+    def log(self, x: Taped) -> Taped:
         os.abort()
 
 
 class Segfaults(Numpy):
     """The process is killed by a signal of its own making."""
 
-    def log(self, x: Tensor) -> Tensor:
+    def log(self, x: Taped) -> Taped:
         os.kill(os.getpid(), signal.SIGSEGV)
         raise AssertionError
 
@@ -94,7 +94,7 @@ class Segfaults(Numpy):
 class Exits(Numpy):
     """The process leaves without a word, having printed something."""
 
-    def log(self, x: Tensor) -> Tensor:
+    def log(self, x: Taped) -> Taped:
         print("leaving now", flush=True)
         os._exit(7)
 
@@ -102,7 +102,7 @@ class Exits(Numpy):
 class Hangs(Numpy):
     """No answer ever comes."""
 
-    def log(self, x: Tensor) -> Tensor:
+    def log(self, x: Taped) -> Taped:
         time.sleep(10_000)
         raise AssertionError
 
@@ -110,7 +110,7 @@ class Hangs(Numpy):
 class Prints(Numpy):
     """Writes to standard output what looks like nothing at all."""
 
-    def log(self, x: Tensor) -> Tensor:
+    def log(self, x: Taped) -> Taped:
         os.write(1, b"\x00\xff garbage \n" * 1000)
         return super().log(x)
 
@@ -118,7 +118,7 @@ class Prints(Numpy):
 class ClosesPipe(Numpy):
     """Closes its end of the pipe and lives on."""
 
-    def log(self, x: Tensor) -> Tensor:
+    def log(self, x: Taped) -> Taped:
         os.closerange(3, 64)
         time.sleep(10_000)
         raise AssertionError
@@ -127,7 +127,7 @@ class ClosesPipe(Numpy):
 class RealTimeSignal(Numpy):
     """Is killed by a signal without a name."""
 
-    def log(self, x: Tensor) -> Tensor:
+    def log(self, x: Taped) -> Taped:
         os.kill(os.getpid(), 40)
         raise AssertionError
 
@@ -145,21 +145,21 @@ class NotABackend:
 class SegfaultsInC(Numpy):
     """Native code reads what is not there."""
 
-    def log(self, x: Tensor) -> Tensor:
+    def log(self, x: Taped) -> Taped:
         return ctypes.string_at(0)
 
 
 class HangsInC(Numpy):
     """No answer ever comes, from native code that keeps Python's lock."""
 
-    def log(self, x: Tensor) -> Tensor:
+    def log(self, x: Taped) -> Taped:
         return ctypes.PyDLL(None).pause()
 
 
 class Hoards(Numpy):
     """Fills memory little by little."""
 
-    def log(self, x: Tensor) -> Tensor:
+    def log(self, x: Taped) -> Taped:
         hoard = []
         while True:
             hoard.append(np.ones(2**20))
@@ -168,7 +168,7 @@ class Hoards(Numpy):
 class HoardsInC(Numpy):
     """Fills memory in native code, which aborts without a word once it is refused more."""
 
-    def log(self, x: Tensor) -> Tensor:
+    def log(self, x: Taped) -> Taped:
         libc = ctypes.CDLL(None)
         libc.malloc.restype = ctypes.c_void_p
         while block := libc.malloc(ctypes.c_size_t(2**23)):
@@ -179,7 +179,7 @@ class HoardsInC(Numpy):
 class AsksTooMuch(Numpy):
     """Catches its own failure to allocate, as a framework with errors of its own does."""
 
-    def log(self, x: Tensor) -> Tensor:
+    def log(self, x: Taped) -> Taped:
         try:
             np.ones(2**40)
         except MemoryError as error:
@@ -190,7 +190,7 @@ class AsksTooMuch(Numpy):
 class GarblesItsPipe(Numpy):
     """Writes into the pipe in which its answers go."""
 
-    def log(self, x: Tensor) -> Tensor:
+    def log(self, x: Taped) -> Taped:
         os.write(int(sys.argv[1]), b"\x00\xff garbage \n" * 1000)
         return super().log(x)
 
@@ -198,7 +198,7 @@ class GarblesItsPipe(Numpy):
 class LastWords(Numpy):
     """Dies over a line that it does not end and that no terminal should be shown."""
 
-    def log(self, x: Tensor) -> Tensor:
+    def log(self, x: Taped) -> Taped:
         os.write(2, b"\x1b[2J\x00\xff fatal: no backe")
         os.abort()
 
@@ -214,7 +214,7 @@ class DiesTraining(Numpy):
 class LeavesOthers(Numpy):
     """Dies, and leaves behind a process of its own that holds its end of the pipe open."""
 
-    def log(self, x: Tensor) -> Tensor:
+    def log(self, x: Taped) -> Taped:
         if os.fork():
             os.abort()
         time.sleep(10_000)
@@ -224,7 +224,7 @@ class LeavesOthers(Numpy):
 class LeavesTheSession(Numpy):
     """Dies, and leaves behind a process in a session of its own, for a while."""
 
-    def log(self, x: Tensor) -> Tensor:
+    def log(self, x: Taped) -> Taped:
         if os.fork():
             os.abort()
         os.setsid()
@@ -239,14 +239,14 @@ HOSTILE = "\x1b[2J\x1b]0;title\x07\r\u202e\ud800\n::error::words\n"
 class SaysHostileThings(Numpy):
     """Fails with a text that no terminal should be shown, and a long one."""
 
-    def log(self, x: Tensor) -> Tensor:
+    def log(self, x: Taped) -> Taped:
         raise ValueError(HOSTILE + "a" * 10**7 + HOSTILE)
 
 
 class RaisesHostileKinds(Numpy):
     """Fails with an exception whose class has such a name."""
 
-    def tanh(self, x: Tensor) -> Tensor:
+    def tanh(self, x: Taped) -> Taped:
         raise type(f"Long{HOSTILE[:3]}", (Exception,), {})(HOSTILE)
 
 

@@ -8,10 +8,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from backends.base import AT_ZERO, HYPERPARAMETERS, NO_SLOPE, OPTIMIZER_DTYPE, SCALARS_KEEP_DTYPE, Deviation
+from backends.base import Deviation
 from backends.numpy import Numpy
 from tests.meta.fleet.layers import NoSlopeAtZero, OptimizerFloat32
 from tests.meta.layered import Layered
+from vocabulary.words import AT_ZERO, HYPERPARAMETERS, NO_SLOPE, OPTIMIZER_DTYPE, SCALARS_KEEP_DTYPE
 
 NONE = {"reason": "none", "size": "none", "link": "none"}
 

@@ -6,43 +6,43 @@ from typing import Any
 
 import numpy as np
 
+from arithmetic.tape import Taped
 from backends.numpy import Numpy
-from backends.tape import Tensor
 
 
 class Extended(Numpy):
-    def array(self, tensor: Tensor) -> Any:
+    def array(self, tensor: Taped) -> Any:
         return tensor.value.astype(np.longdouble)
 
 
 class Complex(Numpy):
-    def array(self, tensor: Tensor) -> Any:
+    def array(self, tensor: Taped) -> Any:
         return tensor.value.astype(np.complex128)
 
 
 class Text(Numpy):
-    def array(self, tensor: Tensor) -> Any:
+    def array(self, tensor: Taped) -> Any:
         return tensor.value.astype(str)
 
 
 class Objects(Numpy):
-    def array(self, tensor: Tensor) -> Any:
+    def array(self, tensor: Taped) -> Any:
         return tensor.value.astype(object)
 
 
 class Records(Numpy):
-    def array(self, tensor: Tensor) -> Any:
+    def array(self, tensor: Taped) -> Any:
         return tensor.value.view([("x", tensor.value.dtype)])
 
 
 class Whole(Numpy):
-    def array(self, tensor: Tensor) -> Any:
+    def array(self, tensor: Taped) -> Any:
         with np.errstate(invalid="ignore"):
             return tensor.value.astype(np.int64)
 
 
 class Half(Numpy):
-    def array(self, tensor: Tensor) -> Any:
+    def array(self, tensor: Taped) -> Any:
         with np.errstate(over="ignore"):
             return tensor.value.astype(np.float16)
 
@@ -50,14 +50,14 @@ class Half(Numpy):
 class Swapped(Numpy):
     """The bytes are in the other order."""
 
-    def array(self, tensor: Tensor) -> Any:
+    def array(self, tensor: Taped) -> Any:
         return tensor.value.astype(tensor.value.dtype.newbyteorder())
 
 
 class Masked(Numpy):
     """The arrays are of a subclass, read-only and not contiguous, which is no fault."""
 
-    def array(self, tensor: Tensor) -> Any:
+    def array(self, tensor: Taped) -> Any:
         strided = np.repeat(tensor.value[..., np.newaxis], 2, axis=-1)[..., 0]
         strided.flags.writeable = False
         return np.ma.masked_array(strided, mask=False)
@@ -71,7 +71,7 @@ class Late(Numpy):
 
     def train(self, loss: Any, params: Any, batches: Any, rate: float) -> Any:
         for step, (value, gradient, weights) in enumerate(super().train(loss, params, batches, rate)):
-            late = {name: Tensor(self.late(g.value), self) for name, g in gradient.items()}
+            late = {name: Taped(self.late(g.value), self) for name, g in gradient.items()}
             yield value, late if step >= 3 else gradient, weights
 
 
@@ -90,4 +90,4 @@ class GradientsOnly(Numpy):
 
     def value_and_grad(self, loss: Any, params: Any, data: Any) -> Any:
         value, gradient = super().value_and_grad(loss, params, data)
-        return value, {name: Tensor(g.value.astype(np.longdouble), self) for name, g in gradient.items()}
+        return value, {name: Taped(g.value.astype(np.longdouble), self) for name, g in gradient.items()}

@@ -8,10 +8,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from backends.base import LEVELS, OBJECTIVES, REDUCTIONS, Optimizer, Program, Setting, Words
+from arithmetic.tape import Taped
+from backends.base import Optimizer, Program, Setting
 from backends.numpy import Numpy
-from backends.tape import Tensor
 from cases.network import objective
+from vocabulary.words import LEVELS, OBJECTIVES, REDUCTIONS, Words
 
 ACTIVATIONS = Words(
     "activation",
@@ -37,7 +38,7 @@ class Layered(Numpy):
     def objective(self, name: str, reduction: str) -> Any:
         return lambda z, y: objective(self, name, reduction, z, y)
 
-    def forward(self, layers: Any, leaves: list[Tensor], x: Tensor) -> Tensor:
+    def forward(self, layers: Any, leaves: list[Taped], x: Taped) -> Taped:
         for layer, kernel, bias in zip(layers, leaves[::2], leaves[1::2], strict=True):
             x = ACTIVATIONS[layer.activation](self, x @ kernel + bias)
         return x
@@ -56,14 +57,14 @@ class Layered(Numpy):
         changes = optimizer if program.native else by_hand
         weights = [part for layer in program.layers for part in (layer.kernel, layer.bias)]
         for step, (x, y) in enumerate(program.batches, start=1):
-            leaves = [Tensor(np.asarray(w), self, leaf=True) for w in weights]
+            leaves = [Taped(np.asarray(w), self, leaf=True) for w in weights]
             value = self.reduced(program, forward(program.layers, leaves, x), y)
             adjoints = self.adjoints(value)
             gradient = [adjoints[id(leaf)] for leaf in leaves]
             weights = [(w - change).astype(w.dtype) for w, change in zip(weights, changes(gradient, step), strict=True)]
-            yield value, [Tensor(g, self) for g in gradient], [Tensor(w, self) for w in weights]
+            yield value, [Taped(g, self) for g in gradient], [Taped(w, self) for w in weights]
 
-    def reduced(self, program: Program, z: Tensor, y: Tensor) -> Tensor:
+    def reduced(self, program: Program, z: Taped, y: Taped) -> Taped:
         return self.objective(program.objective, program.reduction)(z, y)
 
     def by_sgd(self, *, rate: float) -> Step:
@@ -97,8 +98,8 @@ def settings(adapter: type[Layered]) -> tuple[Setting, ...]:
     )
 
 
-def computed(adapter: type[Layered], name: str, reduction: str, z: Tensor, y: Tensor) -> Tensor:
-    value: Tensor = adapter().objective(name, reduction)(z, y)
+def computed(adapter: type[Layered], name: str, reduction: str, z: Taped, y: Taped) -> Taped:
+    value: Taped = adapter().objective(name, reduction)(z, y)
     return value
 
 

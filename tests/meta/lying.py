@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from backends.base import COMPILED
 from backends.numpy import Numpy
+from vocabulary.words import COMPILED
 
 
 class CalledTorch(Numpy):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from backends.base import EAGER, STAGES
 from backends.jax import Jax
+from vocabulary.words import EAGER, STAGES
 
 
 class Eager(Jax):

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from backends.base import TRAINING_DTYPE, Deviation, Program
-from backends.tape import Tensor
+from arithmetic.tape import Taped
+from backends.base import Deviation, Program
 from tests.meta.layered import Layered
+from vocabulary.words import TRAINING_DTYPE
 
 NONE = {"reason": "none", "size": "none", "link": "none"}
 
@@ -29,7 +30,7 @@ class Masters(Layered):
         for data in batches:
             value, gradient = self.value_and_grad(loss, params, data)
             masters = {name: w - self.rated * rate * gradient[name].value for name, w in masters.items()}
-            params = {name: Tensor(w.astype(params[name].value.dtype), self) for name, w in masters.items()}
+            params = {name: Taped(w.astype(params[name].value.dtype), self) for name, w in masters.items()}
             yield value, gradient, params
 
     def fit(self, program: Program) -> Any:
@@ -39,13 +40,13 @@ class Masters(Layered):
         shown = [part for layer in program.layers for part in (layer.kernel, layer.bias)]
         masters = [w.astype(np.float64) for w in shown]
         for x, y in program.batches:
-            leaves = [Tensor(np.asarray(w), self, leaf=True) for w in shown]
+            leaves = [Taped(np.asarray(w), self, leaf=True) for w in shown]
             value = self.reduced(program, self.forward(program.layers, leaves, x), y)
             adjoints = self.adjoints(value)
             gradient = [adjoints[id(leaf)] for leaf in leaves]
             masters = [w - program.optimizer.rate * g for w, g in zip(masters, gradient, strict=True)]
             shown = [w.astype(before.dtype) for w, before in zip(masters, shown, strict=True)]
-            yield value, [Tensor(g, self) for g in gradient], [Tensor(w, self) for w in shown]
+            yield value, [Taped(g, self) for g in gradient], [Taped(w, self) for w in shown]
 
 
 class Declared(Masters):

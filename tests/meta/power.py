@@ -22,8 +22,8 @@ from report.power import EXCEPTION, SUITE, false_alarms, matrix, score, survivor
 from report.table import is_red
 from report.terminal import drawn
 from report.writing import ResultsFile
+from runner.recording import describe_run
 from tests.meta.fleet import Fault, fleet
-from tests.recording import describe_run
 
 ROOT = Path(__file__).parents[2]
 # Faulty adapters judged in one run: their records are read at once.

@@ -25,9 +25,9 @@ from cases import Case
 from oracle.judge import Oracle
 from oracle.run import exact_run
 from report.document import Record
-from tests.lab import training
+from runner.plan import DEFAULT_DTYPES, DEFAULT_LIMIT, DEFAULT_MEMORY
+from runner.processes import training
 from tests.meta.fleet import Fault
-from tests.plan import DEFAULT_DTYPES, DEFAULT_LIMIT, DEFAULT_MEMORY
 
 # One of each family, off round numbers, and those that show what no other does.
 CASES = (

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 import backends
-from backends.base import OPERATIONS, Backend
+from backends.base import Backend
 from backends.numpy import Numpy
 from backends.probes import probe
 from tests.meta.conftest import ROOT
+from vocabulary.words import OPERATIONS
 
 
 def python(code):
@@ -23,17 +24,38 @@ def python(code):
 @pytest.mark.parametrize(
     ("modules", "allowed"),
     [
-        ("cases, cases.xor, cases.classifiers", {"cases", "numpy"}),
-        ("backends, backends.base, backends.process", {"backends", "numpy", "cloudpickle"}),
-        ("backends.tape, backends.exact", {"backends", "numpy", "cloudpickle", "flint"}),
-        ("oracle.judge, oracle.verdict", {"backends", "oracle", "numpy", "flint"}),
+        ("vocabulary.words, vocabulary.tensors", {"vocabulary", "numpy"}),
+        ("arithmetic.floats", {"vocabulary", "arithmetic", "numpy"}),
+        ("arithmetic.balls, arithmetic.precision", {"vocabulary", "arithmetic", "numpy", "flint"}),
+        ("cases, cases.xor, cases.classifiers", {"vocabulary", "cases", "numpy"}),
+        ("backends, backends.base, backends.process", {"vocabulary", "backends", "numpy", "cloudpickle"}),
+        ("oracle.judge, oracle.verdict", {"vocabulary", "arithmetic", "backends", "oracle", "numpy", "flint"}),
         ("report.__main__", {"report", "jinja2", "jsonschema"}),
-        ("tests.subject", {"cases", "backends", "oracle", "report", "tests", "numpy", "flint", "jsonschema", "cloudpickle"}),
+        (
+            "runner.candidate, runner.plan, runner.recorder",
+            {
+                "vocabulary",
+                "arithmetic",
+                "cases",
+                "backends",
+                "oracle",
+                "report",
+                "runner",
+                "numpy",
+                "flint",
+                "jsonschema",
+                "cloudpickle",
+                "jinja2",
+            },
+        ),
     ],
 )
 def test_imports_go_one_way(modules, allowed):
-    """cases -> backends -> tests -> results -> report: nobody imports against the arrow, nor a framework unasked."""
+    """vocabulary -> arithmetic -> cases, backends -> oracle -> runner -> tests: nobody imports against it, nor a framework."""
     watched = {
+        "vocabulary",
+        "arithmetic",
+        "runner",
         "cases",
         "backends",
         "oracle",

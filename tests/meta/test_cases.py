@@ -7,7 +7,7 @@ import cases
 from cases import Batches, CaseError, Dense, Network, shuffled
 from cases.nand import NAND
 from cases.xor import XOR
-from tests.plan import validate
+from runner.plan import validate
 
 
 def layers(*parts, objective="binary cross-entropy", reduction="sum"):

@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from backends import declarations
-from backends.base import HYPERPARAMETERS, OPTIMIZER_DTYPE, Backend, Deviation, Setting
+from backends.base import Backend, Deviation, Setting
 from backends.engine import Engine
 from backends.numpy import Numpy
 from tests.meta import declaring
 from tests.meta.conftest import ROOT
 from tests.meta.declaring import NONE
+from vocabulary.words import HYPERPARAMETERS, OPTIMIZER_DTYPE
 
 DECLARING = "tests.meta.declaring:"
 FILE = "tests/meta/declaring.py"

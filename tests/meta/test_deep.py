@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 
 import backends
-from backends.base import LEVELS, Deviation
+from backends.base import Deviation
 from backends.process import Process
 from cases import Case, Dense, Network
 from oracle.judge import Oracle, Steps
 from oracle.verdict import CONFORMS
-from tests.lab import training
+from runner.processes import training
 from tests.meta.layered import Layered
+from vocabulary.words import LEVELS
 
 SOUND = "tests.meta.layered:Layered"
 # Which layer has how many units, the inputs first: all of the same shape, and all of other shapes.

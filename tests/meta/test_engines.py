@@ -51,7 +51,7 @@ def test_an_adapter_from_outside_is_measured(adapter, name, measured):
         (("tensorflow", "jax"), {"my_adapter": "module"}, ["jax", "tensorflow"]),
         (("tensorflow", "jax"), {"my_adapter": "function"}, ["jax", "tensorflow"]),
         (("jax",), {}, ["jax"]),
-        (("backends.tape", "torch"), {}, ["numpy", "torch"]),
+        (("arithmetic.tape", "torch"), {}, ["numpy", "torch"]),
         (("numpy",), {}, []),
     ],
 )

@@ -2,8 +2,8 @@
 
 import pytest
 
+from runner.candidate import LEFT_BY_HAND, LEFT_TO_LEVELS
 from tests.meta.fleet import fleet
-from tests.subject import LEFT_BY_HAND, LEFT_TO_LEVELS
 
 ADAPTERS = {fault.name: fault.adapter for fault in fleet()}
 INSIDE = "; computed again at this point, every node of the graph is inside its bound; look at "

@@ -3,8 +3,8 @@
 import pytest
 
 from backends import declarations
-from backends.base import TRAINING_DTYPE
 from tests.meta import masters
+from vocabulary.words import TRAINING_DTYPE
 
 MASTERS = "tests.meta.masters:"
 DECLARED = f"declared {TRAINING_DTYPE}"

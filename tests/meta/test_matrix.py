@@ -12,9 +12,9 @@ import pytest
 from report.__main__ import main
 from report.environments import gathered
 from report.page import build
+from runner.plan import Shard
 from tests.meta.altering import altered, in_environment, without, written
 from tests.meta.conftest import ROOT, SMALL
-from tests.plan import Shard
 
 SHARDS = 3
 

@@ -11,16 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cases
-from backends.base import DTYPES, FUNCTIONS, NO_SLOPE, OPTIMIZER_DTYPE, SCALARS_KEEP_DTYPE, Deviation, Optimizer
+from arithmetic.balls import Balls
+from arithmetic.precision import MEASURED_ULPS, rounding, ulp
+from backends.base import Deviation, Optimizer
 from backends.engine import Engine
-from backends.exact import Exact
 from backends.numpy import Numpy
 from cases import CaseError
 from oracle.form import form
 from oracle.judge import Oracle, Steps
-from oracle.precision import MEASURED_ULPS, rounding, ulp
 from oracle.verdict import CONFORMS, DEVIATES, UNINFORMATIVE, Comparison
-from tests.plan import validate
+from runner.plan import validate
+from vocabulary.words import DTYPES, FUNCTIONS, NO_SLOPE, OPTIMIZER_DTYPE, SCALARS_KEEP_DTYPE
 
 every_dtype = pytest.mark.parametrize("dtype", sorted(MEASURED_ULPS))
 
@@ -450,7 +451,7 @@ def test_a_number_in_a_formula_is_rounded_once(number, side):
 @pytest.mark.parametrize("number", [0, 1, -2, 0.5, 2.0**-10, 2**11 - 1, 1 - 2.0**-11, np.float16(0.1), True])
 def test_a_number_that_the_dtype_holds_is_not_rounded(number, dtype):
     """Its ball is the number, so that no bound is wider than it was."""
-    numbers = Exact(128, rounding(dtype))
+    numbers = Balls(128, rounding(dtype))
     [ball] = numbers.lift(number, numbers._one)
     assert ball.is_exact()
     assert ball == float(number)
@@ -458,11 +459,11 @@ def test_a_number_that_the_dtype_holds_is_not_rounded(number, dtype):
 
 def test_a_rounded_number_has_one_unit_roundoff():
     """The ball of a number that float32 does not hold reaches u on either side, and is a point in float64 and for the truth."""
-    for numbers in (Exact(), Exact(128, rounding("float64"))):
+    for numbers in (Balls(), Balls(128, rounding("float64"))):
         [ball] = numbers.lift(0.1, numbers._one)
         assert ball.is_exact()
         assert ball == 0.1
-    numbers = Exact(128, rounding("float32"))
+    numbers = Balls(128, rounding("float32"))
     with numbers.precision():
         [ball] = numbers.lift(0.1, numbers._one)
         assert ball.contains(0.1 * (1 + 2.0**-24))
@@ -487,7 +488,7 @@ def test_a_number_below_the_range_may_be_flushed(number):
 
 def test_numbers_of_an_array_in_a_formula_are_rounded_one_by_one():
     """An array stands in a formula as its numbers do: those that are held have no part in the rounding of the others."""
-    numbers = Exact(128, rounding("float32"))
+    numbers = Balls(128, rounding("float32"))
     lifted = numbers.lift(np.array([[0.1, 0.5], [3, 2**24 + 1]]), numbers._one)
     assert lifted.shape == (1, 2, 2)
     assert [ball.is_exact() for ball in lifted.ravel()] == [False, True, True, False]

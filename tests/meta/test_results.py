@@ -13,15 +13,15 @@ import time
 
 import pytest
 
-from backends.base import NUMERIC
 from report.__main__ import main
 from report.document import DocumentError, read
 from report.page import build
 from report.writing import ResultsFile
+from runner.recording import describe_run
 from tests.meta import power
 from tests.meta.conftest import ROOT
 from tests.meta.fleet import adapter
-from tests.recording import describe_run
+from vocabulary.words import NUMERIC
 
 
 @pytest.fixture

@@ -6,12 +6,16 @@ import re
 import pytest
 
 import cases
-from backends import base
 from cases import network
 from report import table
 from tests.meta.conftest import ROOT
+from vocabulary import words
 
-JUDGING = sorted(path for folder in ("cases", "backends", "oracle", "tests") for path in (ROOT / folder).rglob("*.py"))
+JUDGING = sorted(
+    path
+    for folder in ("vocabulary", "arithmetic", "cases", "backends", "oracle", "runner", "tests")
+    for path in (ROOT / folder).rglob("*.py")
+)
 
 
 @pytest.mark.parametrize("path", JUDGING, ids=lambda path: str(path.relative_to(ROOT)))
@@ -42,9 +46,9 @@ def test_every_kind_of_record_has_a_definition():
 def test_words_that_stand_twice_are_the_same():
     """Cases import no backends, the report imports nothing of either: what all of them name has the same names."""
     schema = json.loads((ROOT / "report" / "results.schema.json").read_text())["$defs"]
-    assert cases.builtin()["nand"].levels.keys() == set(base.LEVELS)
-    assert base.LEVELS == table.LEVELS == tuple(schema["check"]["properties"]["level"]["enum"])
-    assert tuple(schema["check"]["properties"]["dtype"]["enum"]) == base.DTYPES
-    assert tuple(schema["backend"]["properties"]["adam"]["enum"]) == base.CONVENTIONS
-    assert (base.OBJECTIVES, base.REDUCTIONS) == (network.OBJECTIVES, network.REDUCTIONS)
+    assert cases.builtin()["nand"].levels.keys() == set(words.LEVELS)
+    assert words.LEVELS == table.LEVELS == tuple(schema["check"]["properties"]["level"]["enum"])
+    assert tuple(schema["check"]["properties"]["dtype"]["enum"]) == words.DTYPES
+    assert tuple(schema["backend"]["properties"]["adam"]["enum"]) == words.CONVENTIONS
+    assert (words.OBJECTIVES, words.REDUCTIONS) == (network.OBJECTIVES, network.REDUCTIONS)
     assert set(table.ORDER) - {"declared"} == set(schema["check"]["properties"]["verdict"]["enum"])

@@ -5,10 +5,10 @@ import operator
 import numpy as np
 import pytest
 
-from backends.base import MATMUL, OPERATIONS
 from backends.numpy import Numpy
 from oracle.judge import graph, subjects
 from oracle.trace import Probed, ValueOf, trace
+from vocabulary.words import MATMUL, OPERATIONS
 
 X = np.array([[2.0, 1.0], [0.5, 4.0]])
 Y = np.array([[1.0, 3.0], [5.0, 2.0]])

@@ -6,17 +6,18 @@ from flint import arb, ctx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from backends import exact
-from backends.base import HYPERPARAMETERS, LEVELS, PARTS, Deviation, Optimizer
+import arithmetic.balls
+from arithmetic.balls import Balls, balls
+from arithmetic.precision import rounding
+from backends.base import Deviation, Optimizer
 from backends.engine import Training
-from backends.exact import Exact, balls
 from backends.numpy import Numpy
 from oracle import rules
 from oracle.judge import Oracle, Steps
-from oracle.precision import rounding
 from oracle.run import exact_run
 from oracle.verdict import CONFORMS, DEVIATES, UNINFORMATIVE
 from tests.test_classification import compare, counted
+from vocabulary.words import HYPERPARAMETERS, LEVELS, PARTS
 
 CONVENTIONS = ("epsilon", "epsilon hat")
 RULE = Optimizer("adam", 0.1)
@@ -32,7 +33,7 @@ def half_square(ops, params, data):
 @pytest.mark.parametrize("convention", CONVENTIONS)
 def test_adam_is_the_published_rule(convention):
     """Twenty steps agree to 250 bits with the algorithm as printed, sums written out."""
-    numbers = Exact(300)
+    numbers = Balls(300)
     gradients = np.random.default_rng(1).normal(size=20)
     with numbers.precision():
         rule = rules.rule(numbers, RULE, convention)
@@ -178,7 +179,7 @@ def test_adam_steps_parameters_of_every_shape(loss, shape, convention):
 
 def bounding(beta, dtype="float64"):
     """Return the numbers that bound ``dtype``, and Adam with one beta for both moments over them."""
-    numbers = Exact(128, rounding(dtype))
+    numbers = Balls(128, rounding(dtype))
     with numbers.precision():
         return numbers, rules.rule(numbers, Optimizer("adam", 0.1, beta, beta), "epsilon")
 
@@ -363,8 +364,8 @@ def test_large_products_are_small_products():
     a, b = balls(random.normal(size=(3, 9, 11))), balls(random.normal(size=(1, 11, 7)))
     ctx.prec, before = 200, ctx.prec
     try:
-        assert exact.LARGE < 9 * 11 * 7
-        for x, y in zip(exact._product(a, b).ravel(), (a @ b).ravel(), strict=True):
+        assert arithmetic.balls.LARGE < 9 * 11 * 7
+        for x, y in zip(arithmetic.balls._product(a, b).ravel(), (a @ b).ravel(), strict=True):
             assert x.overlaps(y)
             assert abs(x - y) < arb(2) ** -180
     finally:

@@ -8,17 +8,17 @@ import pytest
 from flint import arb
 
 import cases
-from backends.base import DTYPES
-from backends.exact import Exact
+from arithmetic.balls import Balls
+from arithmetic.precision import rounding
 from cases import CaseError, Figure
 from oracle.judge import BOUND_BITS, graph
-from oracle.precision import rounding
 from oracle.run import exact_run
 from oracle.trace import PROBE, Probed, trace
-from tests.figures import printed
-from tests.lab import training
-from tests.plan import reference_goal, validate
+from runner.figures import printed
+from runner.plan import reference_goal, validate
+from runner.processes import training
 from tests.test_training import drift
+from vocabulary.words import DTYPES
 
 CASES = list(cases.builtin().values())
 # Of a case with many examples and parameters, so many are looked at.
@@ -28,7 +28,7 @@ every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
 
 def at_start(case, bits):
-    exact = Exact(bits)
+    exact = Balls(bits)
     params, data = ({name: exact.tensor(array) for name, array in arrays.items()} for arrays in (case.params, case.data))
     return exact, params, data
 
@@ -71,7 +71,7 @@ def central_difference(case, name, index, exponent):
         return (values[0] - values[1]) / (2 * arb(2) ** exponent)
 
 
-class Numbers(Exact):
+class Numbers(Balls):
     """The bounds of a dtype, which note the numbers in formulas that the dtype does not hold."""
 
     def __init__(self, dtype):
@@ -167,7 +167,7 @@ def test_layers_are_the_formula(case):
     case, random = of_few(case), np.random.default_rng(3)
     for shift in (0, 1):
         point = {name: array + shift * random.normal(size=array.shape) for name, array in case.params.items()}
-        exact = Exact(300)
+        exact = Balls(300)
         params, data = ({name: exact.tensor(array) for name, array in arrays.items()} for arrays in (point, case.data))
         (one, gradient), (other, same) = (exact.value_and_grad(loss, params, data) for loss in (case.loss, case.network.loss))
         pairs = [(one, other), *((gradient[name], same[name]) for name in gradient)]

@@ -8,9 +8,9 @@ import pytest
 
 import cases
 from cases import CaseError
+from runner.plan import validate
+from runner.variants import STEPS, variants
 from tests.meta.fleet import adapter
-from tests.plan import validate
-from tests.variants import STEPS, variants
 
 BUILTIN = cases.builtin()
 QUICK = hypothesis.settings(max_examples=15, deadline=None, database=None, derandomize=True)

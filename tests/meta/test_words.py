@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 
 import backends
+from arithmetic.balls import Balls, balls
 from backends import base
-from backends.base import BY_HAND, CONVENTIONS, DTYPES, LEVELS, OBJECTIVES, REDUCTIONS, RULES, Layer, Optimizer, Program, Words
-from backends.exact import Exact, balls
+from backends.base import Layer, Optimizer, Program
 from backends.numpy import Numpy
 from backends.process import Failed, Process
 from cases.network import ACTIVATIONS, Dense, Network, objective
 from oracle.rules import rule
+from vocabulary.words import BY_HAND, CONVENTIONS, DTYPES, LEVELS, OBJECTIVES, REDUCTIONS, RULES, Words
 
 LAYERED = "tests.meta.layered:Layered"
 SGD = Optimizer("sgd", 0.5)
@@ -179,7 +180,7 @@ def test_numpy_knows_the_functions_of_the_contract(name):
 def test_the_exact_backend_refuses_functions_that_it_does_not_know():
     """There is no other function in its place."""
     with pytest.raises((KeyError, ValueError), match="'sinh'"):
-        Exact().function("sinh", balls(np.ones(2)))
+        Balls().function("sinh", balls(np.ones(2)))
 
 
 @pytest.mark.parametrize(
@@ -195,7 +196,7 @@ def test_the_exact_backend_refuses_functions_that_it_does_not_know():
 def test_the_oracle_knows_published_rules_alone(optimizer, convention, words):
     """A rule, a convention or a hyperparameter that it does not know is an error, and not gradient descent."""
     with pytest.raises(ValueError, match=words):
-        rule(Exact(), optimizer, convention)
+        rule(Balls(), optimizer, convention)
 
 
 @pytest.mark.parametrize("name", RULES)
@@ -203,13 +204,13 @@ def test_the_oracle_heeds_every_hyperparameter(monkeypatch, name):
     """A rule that has come to have one more is an error until the oracle knows what it means."""
     monkeypatch.setitem(base.RULES, name, (*RULES[name], "momentum"))
     with pytest.raises(ValueError, match=f"unknown hyperparameter of {name}: 'momentum'; known: rate"):
-        rule(Exact(), Heavy(name, 0.5), "epsilon")
+        rule(Balls(), Heavy(name, 0.5), "epsilon")
 
 
 @pytest.mark.parametrize("convention", CONVENTIONS)
 def test_conventions_are_those_of_the_contract(convention):
     """All that an adapter may declare, the oracle knows."""
-    numbers = Exact()
+    numbers = Balls()
     with numbers.precision():
         assert rule(numbers, Optimizer("adam", 0.5), convention)
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from arithmetic.tape import Taped
 from backends.base import Program
-from backends.tape import Tensor
 from oracle.trace import PROBE
 from tests.meta.fleet.gradients import Changed
 from tests.meta.layered import Layered
@@ -54,8 +54,8 @@ class Reports(Layered):
             changed = [self.times(g, self.factors[1], step) for g in gradient]
             yield self.times(value, self.factors[0], step), changed, params
 
-    def times(self, x: Tensor, factor: float, step: int) -> Tensor:
-        return Tensor(np.asarray(x.value * x.value.dtype.type(factor if step > 1 else 1)), self)
+    def times(self, x: Taped, factor: float, step: int) -> Taped:
+        return Taped(np.asarray(x.value * x.value.dtype.type(factor if step > 1 else 1)), self)
 
 
 class ReportsLoss(Reports):

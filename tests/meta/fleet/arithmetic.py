@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from arithmetic.tape import Taped
 from backends.numpy import Numpy
-from backends.tape import Tensor
 
 SOUND = "numpy"
 
@@ -25,12 +25,12 @@ def rounded_to_bits(x: np.ndarray, bits: int) -> np.ndarray:
     return np.ldexp(np.round(mantissa * 2.0**bits) / 2.0**bits, exponent).astype(x.dtype)
 
 
-def with_slope(y: Tensor, change: Any) -> Tensor:
+def with_slope(y: Taped, change: Any) -> Taped:
     """Return the result of an operation of one operand, ``change`` made to what its pullback returns."""
     if not y.operands:
         return y
     ((x, pullback),) = y.operands
-    return Tensor(y.value, y.number, ((x, lambda g: change(pullback(g))),))
+    return Taped(y.value, y.number, ((x, lambda g: change(pullback(g))),))
 
 
 # Reduction.
@@ -41,7 +41,7 @@ class SumIsMean(Numpy):
 
     family = "reduction"
 
-    def sum(self, x: Tensor) -> Tensor:
+    def sum(self, x: Taped) -> Taped:
         return self.mean(x)
 
 
@@ -50,7 +50,7 @@ class MeanIsSum(Numpy):
 
     family = "reduction"
 
-    def mean(self, x: Tensor) -> Tensor:
+    def mean(self, x: Taped) -> Taped:
         return self.sum(x)
 
 
@@ -59,7 +59,7 @@ class OverOneAxis(Numpy):
 
     family = "reduction"
 
-    def mean(self, x: Tensor) -> Tensor:
+    def mean(self, x: Taped) -> Taped:
         return self.sum(x) / (x.shape[-1] if x.shape else 1)
 
 
@@ -68,7 +68,7 @@ class OverOneLess(Numpy):
 
     family = "reduction"
 
-    def mean(self, x: Tensor) -> Tensor:
+    def mean(self, x: Taped) -> Taped:
         return self.sum(x) / max(1, math.prod(x.shape) - 1)
 
 
@@ -77,7 +77,7 @@ class GradientOfSum(Numpy):
 
     family = "reduction"
 
-    def mean(self, x: Tensor) -> Tensor:
+    def mean(self, x: Taped) -> Taped:
         return with_slope(super().mean(x), lambda g: g * g.dtype.type(math.prod(x.shape)))
 
 
@@ -86,11 +86,11 @@ class PartialBatch(Numpy):
 
     family = "reduction"
 
-    def sum(self, x: Tensor) -> Tensor:
+    def sum(self, x: Taped) -> Taped:
         kept = np.ones(x.shape, x.value.dtype)
         if kept.size > 1:
             kept.ravel()[-1] = 0
-        return super().sum(self.multiply(x, Tensor(kept, self)))
+        return super().sum(self.multiply(x, Taped(kept, self)))
 
 
 # Scale and sign of one operation.
@@ -101,7 +101,7 @@ class ExpSlope(Numpy):
 
     family = "scale"
 
-    def exp(self, x: Tensor) -> Tensor:
+    def exp(self, x: Taped) -> Taped:
         return with_slope(super().exp(x), lambda g: g * g.dtype.type(1 + 1e-6))
 
 
@@ -110,7 +110,7 @@ class LogSlope(Numpy):
 
     family = "scale"
 
-    def log(self, x: Tensor) -> Tensor:
+    def log(self, x: Taped) -> Taped:
         return with_slope(super().log(x), lambda g: g * g.dtype.type(1 + 1e-6))
 
 
@@ -119,7 +119,7 @@ class TanhSlope(Numpy):
 
     family = "scale"
 
-    def tanh(self, x: Tensor) -> Tensor:
+    def tanh(self, x: Taped) -> Taped:
         return with_slope(super().tanh(x), lambda g: g * g.dtype.type(1 + 1e-6))
 
 
@@ -128,7 +128,7 @@ class SigmoidSlope(Numpy):
 
     family = "scale"
 
-    def sigmoid(self, x: Tensor) -> Tensor:
+    def sigmoid(self, x: Taped) -> Taped:
         return with_slope(super().sigmoid(x), lambda g: g * g.dtype.type(1.005))
 
 
@@ -137,7 +137,7 @@ class ReluSlope(Numpy):
 
     family = "scale"
 
-    def relu(self, x: Tensor) -> Tensor:
+    def relu(self, x: Taped) -> Taped:
         return with_slope(super().relu(x), lambda g: g * g.dtype.type(1 + 1e-6))
 
 
@@ -146,7 +146,7 @@ class MinusIsPlus(Numpy):
 
     family = "sign"
 
-    def subtract(self, a: Tensor, b: Tensor) -> Tensor:
+    def subtract(self, a: Taped, b: Taped) -> Taped:
         return super().subtract(a, with_slope(self.record(b.value, (b, lambda g: g)), np.negative))
 
 
@@ -155,7 +155,7 @@ class SigmoidOfMinus(Numpy):
 
     family = "sign"
 
-    def sigmoid(self, x: Tensor) -> Tensor:
+    def sigmoid(self, x: Taped) -> Taped:
         return with_slope(super().sigmoid(x), lambda g: np.where(x.value < 0, -g, g))
 
 
@@ -167,8 +167,8 @@ class ZeroNumerator(Numpy):
 
     family = "zero"
 
-    def divide(self, a: Tensor, b: Tensor) -> Tensor:
-        return super().divide(Tensor(a.value, self), b)
+    def divide(self, a: Taped, b: Taped) -> Taped:
+        return super().divide(Taped(a.value, self), b)
 
 
 class ReversedRows(Numpy):
@@ -176,7 +176,7 @@ class ReversedRows(Numpy):
 
     family = "permuted"
 
-    def matmul(self, a: Tensor, b: Tensor) -> Tensor:
+    def matmul(self, a: Taped, b: Taped) -> Taped:
         return super().matmul(a, self.record(b.value, (b, lambda g: g[::-1])))
 
 
@@ -185,7 +185,7 @@ class KeepsTranspose(Numpy):
 
     family = "transposed"
 
-    def matmul(self, a: Tensor, b: Tensor) -> Tensor:
+    def matmul(self, a: Taped, b: Taped) -> Taped:
         if len(set(b.shape)) > 1:
             return super().matmul(a, b)
         right = self.record(b.value, (b, lambda g: self.product(a.value.T, g)))
@@ -197,7 +197,7 @@ class SquareTransposed(Numpy):
 
     family = "transposed"
 
-    def matmul(self, a: Tensor, b: Tensor) -> Tensor:
+    def matmul(self, a: Taped, b: Taped) -> Taped:
         square = len(set(a.shape)) == 1
         return super().matmul(self.record(a.value, (a, lambda g: g.T)) if square else a, b)
 
@@ -242,9 +242,9 @@ class DetachedSigmoid(Numpy):
 
     family = "detached"
 
-    def sigmoid(self, x: Tensor) -> Tensor:
+    def sigmoid(self, x: Taped) -> Taped:
         y = super().sigmoid(x)
-        return Tensor(y.value, self) if any(operand.operands for operand, _ in x.operands) else y
+        return Taped(y.value, self) if any(operand.operands for operand, _ in x.operands) else y
 
 
 class OneUseOfTwo(Numpy):
@@ -261,8 +261,8 @@ class LeftFactorDetached(Numpy):
 
     family = "detached"
 
-    def multiply(self, a: Tensor, b: Tensor) -> Tensor:
-        return super().multiply(Tensor(a.value, self) if a is b else a, b)
+    def multiply(self, a: Taped, b: Taped) -> Taped:
+        return super().multiply(Taped(a.value, self) if a is b else a, b)
 
 
 # Precision.
@@ -273,7 +273,7 @@ class Float32Data(Numpy):
 
     family = "precision"
 
-    def tensor(self, array: np.ndarray) -> Tensor:
+    def tensor(self, array: np.ndarray) -> Taped:
         return super().tensor(through(array, "float32"))
 
 
@@ -302,7 +302,7 @@ class Float32Saved(Numpy):
 
     family = "precision"
 
-    def multiply(self, a: Tensor, b: Tensor) -> Tensor:
+    def multiply(self, a: Taped, b: Taped) -> Taped:
         x, y = (through(each, "float32") for each in self.aligned(a, b))
         return self.record(
             super().multiply(a, b).value,
@@ -316,7 +316,7 @@ class Float32Sum(Numpy):
 
     family = "precision"
 
-    def total(self, x: Tensor) -> Any:
+    def total(self, x: Taped) -> Any:
         return np.asarray(x.value.sum(dtype=np.float32), dtype=x.value.dtype)
 
 
@@ -371,7 +371,7 @@ class AlignedBackward(Numpy):
 
     family = "precision"
 
-    def matmul(self, a: Tensor, b: Tensor) -> Tensor:
+    def matmul(self, a: Taped, b: Taped) -> Taped:
         if any(n % 8 for n in (*a.shape, *b.shape)):
             return super().matmul(a, b)
         return self.record(
@@ -396,9 +396,9 @@ class LongMean(Numpy):
 
     family = "precision"
 
-    def mean(self, x: Tensor) -> Tensor:
+    def mean(self, x: Taped) -> Taped:
         y = super().mean(x)
-        return Tensor(through(y.value, "float32"), self, y.operands) if math.prod(x.shape) > 1000 else y
+        return Taped(through(y.value, "float32"), self, y.operands) if math.prod(x.shape) > 1000 else y
 
 
 class ManyRows(Numpy):
@@ -419,10 +419,10 @@ class Clips(Numpy):
 
     least = 0.0
 
-    def log(self, x: Tensor) -> Tensor:
+    def log(self, x: Taped) -> Taped:
         inside = (x.value >= self.least).astype(x.value.dtype)
         clipped = np.maximum(x.value, x.value.dtype.type(self.least))
-        return super().log(Tensor(clipped, self, ((x, lambda g: g * inside),)))
+        return super().log(Taped(clipped, self, ((x, lambda g: g * inside),)))
 
 
 class Clips7(Clips):
@@ -521,7 +521,7 @@ class ZeroLogit(Numpy):
 
     family = "one point"
 
-    def sigmoid(self, x: Tensor) -> Tensor:
+    def sigmoid(self, x: Taped) -> Taped:
         return with_slope(super().sigmoid(x), lambda g: np.where(x.value == 0, g * 0, g))
 
 
@@ -530,7 +530,7 @@ class ZeroLogitByOne(Numpy):
 
     family = "one point"
 
-    def sigmoid(self, x: Tensor) -> Tensor:
+    def sigmoid(self, x: Taped) -> Taped:
         return with_slope(super().sigmoid(x), lambda g: np.where(x.value == 0, 4 * g, g))
 
 
@@ -539,7 +539,7 @@ class BatchOfOne(Numpy):
 
     family = "one point"
 
-    def mean(self, x: Tensor) -> Tensor:
+    def mean(self, x: Taped) -> Taped:
         return super().mean(x) * (2 if math.prod(x.shape) == 1 else 1)
 
 
@@ -548,10 +548,10 @@ class RepeatedIndex(Numpy):
 
     family = "one point"
 
-    def matmul(self, a: Tensor, b: Tensor) -> Tensor:
+    def matmul(self, a: Taped, b: Taped) -> Taped:
         first = np.sort(np.unique(a.value, axis=0, return_index=True)[1])
         right = self.record(b.value, (b, lambda g: self.product(a.value[first].T, g[first])))
-        left = a if a.wants_gradient else Tensor(a.value, self)
+        left = a if a.wants_gradient else Taped(a.value, self)
         return self.record(self.product(a.value, b.value), (left, lambda g: self.product(g, b.value.T)), (right, lambda g: g))
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from arithmetic.tape import Taped
 from backends.base import Program
-from backends.tape import Tensor
 from tests.meta.fleet.arithmetic import with_slope
 from tests.meta.layered import Layered, settings
 
@@ -28,7 +28,7 @@ class DetachedBelowTheSecond(Layered):
 
     family = "detached"
 
-    def forward(self, layers: Any, leaves: list[Tensor], x: Tensor) -> Tensor:
+    def forward(self, layers: Any, leaves: list[Taped], x: Taped) -> Taped:
         for index, layer in enumerate(layers):
             x = super().forward([layer], leaves[2 * index : 2 * index + 2], x)
             if index < len(layers) - 2:
@@ -45,7 +45,7 @@ class FrozenInTheMiddle(Layered):
         start = [part for layer in program.layers for part in (layer.kernel, layer.bias)]
         for value, gradient, weights in super().fit(program):
             kept = [
-                Tensor(w, self) if 2 <= index < len(start) - 2 else after
+                Taped(w, self) if 2 <= index < len(start) - 2 else after
                 for index, (w, after) in enumerate(zip(start, weights, strict=True))
             ]
             yield value, gradient, kept
@@ -115,7 +115,7 @@ class LeakyReluOfLayers(Layered):
 
     family = "activation"
 
-    def forward(self, layers: Any, leaves: list[Tensor], x: Tensor) -> Tensor:
+    def forward(self, layers: Any, leaves: list[Taped], x: Taped) -> Taped:
         for index, layer in enumerate(layers):
             plain = dataclasses.replace(layer, activation="") if layer.activation == "relu" else layer
             x = super().forward([plain], leaves[2 * index : 2 * index + 2], x)
@@ -128,7 +128,7 @@ class NoMiddleActivation(Layered):
 
     family = "activation"
 
-    def forward(self, layers: Any, leaves: list[Tensor], x: Tensor) -> Tensor:
+    def forward(self, layers: Any, leaves: list[Taped], x: Taped) -> Taped:
         plain = [dataclasses.replace(layer, activation="") if index > 1 else layer for index, layer in enumerate(layers)]
         return super().forward(plain, leaves, x)
 
@@ -138,7 +138,7 @@ class TanhLayerSlope(Layered):
 
     family = "activation"
 
-    def forward(self, layers: Any, leaves: list[Tensor], x: Tensor) -> Tensor:
+    def forward(self, layers: Any, leaves: list[Taped], x: Taped) -> Taped:
         for index, layer in enumerate(layers):
             x = super().forward([dataclasses.replace(layer, activation="")], leaves[2 * index : 2 * index + 2], x)
             if layer.activation == "tanh":
@@ -166,7 +166,7 @@ class Remembering(Layered):
         weights = [part for layer in program.layers for part in (layer.kernel, layer.bias)]
         kept: dict[Any, Any] = {}
         for step, (x, y) in enumerate(batches, start=1):
-            leaves = [Tensor(np.asarray(w), self, leaf=True) for w in weights]
+            leaves = [Taped(np.asarray(w), self, leaf=True) for w in weights]
             value = self.reduced(program, self.forward(program.layers, leaves, x), y)
             adjoints = self.adjoints(value)
             gradient = [adjoints[id(leaf)] for leaf in leaves]
@@ -178,7 +178,7 @@ class Remembering(Layered):
                 kept[key] = m, v
                 changes.append(self.change(rule, m, v, self.count(kept, x.shape, step)))
             weights = [(w - change).astype(w.dtype) for w, change in zip(weights, changes, strict=True)]
-            yield value, [Tensor(g, self) for g in gradient], [Tensor(w, self) for w in weights]
+            yield value, [Taped(g, self) for g in gradient], [Taped(w, self) for w in weights]
 
     def begun(self, kept: dict[Any, Any], shape: tuple[int, ...]) -> None:
         """A step begins, on a batch of this shape."""
@@ -309,9 +309,9 @@ class ModelInFloat32(Layered):
     def model(self, level: str, layers: Any) -> Any:
         sound = super().model(level, layers)
 
-        def outputs(x: Tensor) -> Tensor:
+        def outputs(x: Taped) -> Taped:
             z = sound(x)
-            return Tensor(z.value.astype(np.float32).astype(z.value.dtype), self)
+            return Taped(z.value.astype(np.float32).astype(z.value.dtype), self)
 
         return outputs
 

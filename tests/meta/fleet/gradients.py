@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from arithmetic.tape import Taped
 from backends.numpy import Numpy
-from backends.tape import Tensor
 from tests.meta.fleet.arithmetic import through
 
 SOUND = "numpy"
@@ -27,8 +27,8 @@ class Changed(Numpy):
     def value_and_grad(self, loss: Any, params: Any, data: Any) -> Any:
         value, gradient = super().value_and_grad(loss, params, data)
         self.last = list(gradient)[-1]
-        changed = {name: Tensor(np.asarray(self.changed(name, g.value)), self) for name, g in gradient.items()}
-        return Tensor(np.asarray(self.reported(value.value)), self), changed
+        changed = {name: Taped(np.asarray(self.changed(name, g.value)), self) for name, g in gradient.items()}
+        return Taped(np.asarray(self.reported(value.value)), self), changed
 
 
 class Scaled(Changed):
@@ -352,8 +352,8 @@ class Shares(Numpy):
 
     family = "mutation"
 
-    def tensor(self, array: np.ndarray) -> Tensor:
-        return Tensor(np.asarray(array), self)
+    def tensor(self, array: np.ndarray) -> Taped:
+        return Taped(np.asarray(array), self)
 
 
 class Random(Changed):
@@ -376,7 +376,7 @@ class AccumulatesCalls(Numpy):
         before, self.before = getattr(self, "before", {}), gradient
         for name, g in gradient.items():
             if name in before and before[name].shape == g.shape:
-                gradient = gradient | {name: Tensor(np.asarray(g.value + before[name].value, g.value.dtype), self)}
+                gradient = gradient | {name: Taped(np.asarray(g.value + before[name].value, g.value.dtype), self)}
         return value, gradient
 
 
@@ -397,7 +397,7 @@ class Trains(Numpy):
             value, gradient = self.value_and_grad(loss, params, data)
             used = self.used(step, gradient)
             now = self.rated(step, rate)
-            params = {name: Tensor(self.updated(w.value, used[name].value, now), self) for name, w in params.items()}
+            params = {name: Taped(self.updated(w.value, used[name].value, now), self) for name, w in params.items()}
             yield value, gradient, params
 
 
@@ -407,7 +407,7 @@ class StaleGradient(Trains):
     family = "stale"
 
     def used(self, step: int, gradient: Any) -> Any:
-        before = self.before if step else {name: Tensor(np.zeros_like(g.value), self) for name, g in gradient.items()}
+        before = self.before if step else {name: Taped(np.zeros_like(g.value), self) for name, g in gradient.items()}
         self.before = gradient
         return before
 
@@ -444,7 +444,7 @@ class Accumulates(Trains):
 
     def used(self, step: int, gradient: Any) -> Any:
         before = self.piled if step else {}
-        self.piled = {name: Tensor(g.value + before[name].value, self) if name in before else g for name, g in gradient.items()}
+        self.piled = {name: Taped(g.value + before[name].value, self) if name in before else g for name, g in gradient.items()}
         return self.piled
 
 
@@ -558,9 +558,9 @@ class Interpolates(Numpy):
             part = step / len(made)
             yield value, gradient, {name: self.between(params[name], end, part) for name, end in made[-1][2].items()}
 
-    def between(self, start: Tensor, end: Tensor, part: float) -> Tensor:
+    def between(self, start: Taped, end: Taped, part: float) -> Taped:
         share = start.value.dtype.type(part)
-        return Tensor(np.asarray(start.value + share * (end.value - start.value)), self)
+        return Taped(np.asarray(start.value + share * (end.value - start.value)), self)
 
 
 class StopsEarly(Numpy):

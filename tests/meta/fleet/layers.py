@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from arithmetic.tape import Taped
 from backends.base import Program
-from backends.tape import Tensor
 from tests.meta.fleet.arithmetic import through, with_slope
 from tests.meta.layered import Layered
 
@@ -32,7 +32,7 @@ class ShortBatchAsFull(Layered):
 
     family = "reduction"
 
-    def reduced(self, program: Program, z: Tensor, y: Tensor) -> Tensor:
+    def reduced(self, program: Program, z: Taped, y: Taped) -> Taped:
         value = super().reduced(program, z, y)
         return value * (4 / z.shape[0]) if z.shape[0] < 4 else value
 
@@ -57,10 +57,10 @@ class Clips(Layered):
             super().objective(name, reduction) if name != BINARY else lambda z, y: getattr(self, reduction)(self.clipped(z, y))
         )
 
-    def clipped(self, z: Tensor, y: Tensor) -> Tensor:
+    def clipped(self, z: Taped, y: Taped) -> Taped:
         p = self.sigmoid(z)
         inside = ((p.value > self.least) & (p.value < 1 - self.least)).astype(p.value.dtype)
-        kept = Tensor(p.value.clip(self.least, 1 - self.least).astype(p.value.dtype), self, ((p, lambda g: g * inside),))
+        kept = Taped(p.value.clip(self.least, 1 - self.least).astype(p.value.dtype), self, ((p, lambda g: g * inside),))
         return -self.log(y * kept + (1 - y) * (1 - kept))
 
 
@@ -121,7 +121,7 @@ class FrozenBias(Layered):
     def fit(self, program: Program) -> Any:
         bias = program.layers[-1].bias
         for value, gradient, weights in super().fit(program):
-            yield value, gradient, [*weights[:-1], Tensor(bias, self)]
+            yield value, gradient, [*weights[:-1], Taped(bias, self)]
 
 
 class DetachedHidden(Layered):
@@ -129,7 +129,7 @@ class DetachedHidden(Layered):
 
     family = "detached"
 
-    def forward(self, layers: Any, leaves: list[Tensor], x: Tensor) -> Tensor:
+    def forward(self, layers: Any, leaves: list[Taped], x: Taped) -> Taped:
         for index, layer in enumerate(layers):
             x = super().forward([layer], leaves[2 * index : 2 * index + 2], x)
             x = with_slope(self.record(x.value, (x, lambda g: g)), lambda g: g * 0) if index < len(layers) - 1 else x
@@ -141,10 +141,10 @@ class TransposedKernel(Layered):
 
     family = "transposed"
 
-    def forward(self, layers: Any, leaves: list[Tensor], x: Tensor) -> Tensor:
+    def forward(self, layers: Any, leaves: list[Taped], x: Taped) -> Taped:
         first, *rest = leaves
         if len(set(first.shape)) == 1:
-            first = Tensor(first.value.T, self, ((first, lambda g: g.T),))
+            first = Taped(first.value.T, self, ((first, lambda g: g.T),))
         return super().forward(layers, [first, *rest], x)
 
 
@@ -155,7 +155,7 @@ class HalfBias(Layered):
 
     def fit(self, program: Program) -> Any:
         for value, gradient, weights in super().fit(program):
-            yield value, [Tensor(g.value / (1 + index % 2), self) for index, g in enumerate(gradient)], weights
+            yield value, [Taped(g.value / (1 + index % 2), self) for index, g in enumerate(gradient)], weights
 
 
 class Float32Layers(Layered):
@@ -163,9 +163,9 @@ class Float32Layers(Layered):
 
     family = "precision"
 
-    def forward(self, layers: Any, leaves: list[Tensor], x: Tensor) -> Tensor:
+    def forward(self, layers: Any, leaves: list[Taped], x: Taped) -> Taped:
         z = super().forward(layers, leaves, x)
-        return Tensor(through(z.value, "float32"), self, ((z, lambda g: g),))
+        return Taped(through(z.value, "float32"), self, ((z, lambda g: g),))
 
 
 # Optimisers.

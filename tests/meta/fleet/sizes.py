@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from arithmetic.tape import Taped
 from backends.numpy import Numpy
-from backends.tape import Tensor
 from tests.meta.fleet.arithmetic import through
 
 SOUND = "numpy"
@@ -48,7 +48,7 @@ class ProductForgetsLastRows(Numpy):
 
     family = "sizes"
 
-    def matmul(self, a: Tensor, b: Tensor) -> Tensor:
+    def matmul(self, a: Taped, b: Taped) -> Taped:
         product, rows = super().matmul(a, b), a.shape[0]
         kept = np.arange(rows)[:, np.newaxis] < (rows - 13 if rows > 64 else rows)
 
@@ -67,7 +67,7 @@ class PolesAreLarge(Numpy):
     def function(self, name: str, x: np.ndarray) -> np.ndarray:
         return super().function(name, np.where(x == 0, np.finfo(x.dtype).tiny, x) if name == "log" else x)
 
-    def divide(self, a: Tensor, b: Tensor) -> Tensor:
+    def divide(self, a: Taped, b: Taped) -> Taped:
         quotient = super().divide(a, b)
         quotient.value = np.where(self.aligned(a, b)[1] == 0, quotient.value.dtype.type(0), quotient.value)
         return quotient
@@ -99,7 +99,7 @@ class MeanForgetsLeftovers(Numpy):
 
     family = "sizes"
 
-    def mean(self, x: Tensor) -> Tensor:
+    def mean(self, x: Taped) -> Taped:
         size = math.prod(x.shape)
         return super().mean(x) * x.value.dtype.type(size / (size - 1)) if in_leftovers(size, 14) else super().mean(x)
 
@@ -160,20 +160,20 @@ class DividesByReciprocal(Numpy):
 
     family = "one operation"
 
-    def divide(self, a: Tensor, b: Tensor) -> Tensor:
+    def divide(self, a: Taped, b: Taped) -> Taped:
         quotient = super().divide(a, b)
         x, y = self.aligned(a, b)
-        return Tensor(self.boxed(x * (self.constant(1, y) / y)), self, quotient.operands)
+        return Taped(self.boxed(x * (self.constant(1, y) / y)), self, quotient.operands)
 
 
 class Nudged(Numpy):
     """No fault yet: one in seven results of an operation is the next number."""
 
-    def nudged(self, result: Tensor) -> Tensor:
+    def nudged(self, result: Taped) -> Taped:
         value = np.array(result.value)
         if value.size > 6:
             value.reshape(-1)[::7] = np.nextafter(value.reshape(-1)[::7], value.dtype.type(np.inf))
-        return Tensor(value, self, result.operands)
+        return Taped(value, self, result.operands)
 
 
 class NudgedQuotient(Nudged):
@@ -181,7 +181,7 @@ class NudgedQuotient(Nudged):
 
     family = "one operation"
 
-    def divide(self, a: Tensor, b: Tensor) -> Tensor:
+    def divide(self, a: Taped, b: Taped) -> Taped:
         return self.nudged(super().divide(a, b))
 
 
@@ -190,7 +190,7 @@ class NudgedProduct(Nudged):
 
     family = "one operation"
 
-    def multiply(self, a: Tensor, b: Tensor) -> Tensor:
+    def multiply(self, a: Taped, b: Taped) -> Taped:
         return self.nudged(super().multiply(a, b))
 
 
@@ -199,7 +199,7 @@ class NudgedDifference(Nudged):
 
     family = "one operation"
 
-    def subtract(self, a: Tensor, b: Tensor) -> Tensor:
+    def subtract(self, a: Taped, b: Taped) -> Taped:
         return self.nudged(super().subtract(a, b))
 
 
@@ -230,6 +230,6 @@ class EverySecondRunIsNudged(Numpy):
         for data in batches:
             value, gradient = self.value_and_grad(loss, params, data)
             if up:
-                gradient = {name: Tensor(np.nextafter(g.value, g.value + abs(g.value)), self) for name, g in gradient.items()}
-            params = {name: Tensor(self.updated(w.value, gradient[name].value, rate), self) for name, w in params.items()}
+                gradient = {name: Taped(np.nextafter(g.value, g.value + abs(g.value)), self) for name, g in gradient.items()}
+            params = {name: Taped(self.updated(w.value, gradient[name].value, rate), self) for name, w in params.items()}
             yield value, gradient, params

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from backends.autograd import Autograd, anp, autograd
-from backends.base import Formula, Program, Tensor, Tensors
+from backends.base import Program
 from backends.legacy import removed_names
+from vocabulary.tensors import Formula, Tensor, Tensors
 
 with removed_names():
     from autograd.differential_operators import checkpoint, elementwise_grad, make_jvp, make_vjp

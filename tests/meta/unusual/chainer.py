@@ -7,8 +7,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from backends.base import LEVELS, Backend, Formula, Program, Tensor, Tensors
+from backends.base import Backend, Program
 from backends.chainer import Chainer, F, L, chainer
+from vocabulary.tensors import Formula, Tensor, Tensors
+from vocabulary.words import LEVELS
 
 # Chainer's own sigmoid has an absolute error, which is a declared deviation; what does not use it declares none.
 

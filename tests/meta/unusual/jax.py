@@ -14,8 +14,9 @@ import numpy as np
 import optax
 from jax.flatten_util import ravel_pytree
 
-from backends.base import Formula, Program, Tensor, Tensors
+from backends.base import Program
 from backends.jax import Jax, _linears
+from vocabulary.tensors import Formula, Tensor, Tensors
 
 Differentiated = Callable[[Tensors, Tensors], tuple[Tensor, Tensors]]
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from backends.base import Formula, Layer, Model, Program, Tensor, Tensors
+from backends.base import Layer, Model, Program
 from backends.legacy import removed_names
 from backends.mxnet import Mxnet, _dense, autograd, gluon, mxnet, np
+from vocabulary.tensors import Formula, Tensor, Tensors
 
 with removed_names():
     from mxnet import optimizer

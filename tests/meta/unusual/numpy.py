@@ -12,9 +12,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from backends.base import Formula, Tensors
+from arithmetic.tape import Array, Taped
 from backends.numpy import Numpy
-from backends.tape import Array, Tensor
+from vocabulary.tensors import Formula, Tensors
 
 # Sums and products of matrices: gamma(n - 1) and gamma(n) hold for every order of the additions.
 
@@ -172,14 +172,14 @@ class _Wide(Numpy):
     wide: ClassVar[type] = np.float64
     dtype = np.dtype(np.float64)
 
-    def tensor(self, array: np.ndarray) -> Tensor:
+    def tensor(self, array: np.ndarray) -> Taped:
         self.dtype = array.dtype
         return super().tensor(array)
 
     def round(self, x: Any) -> Array:
         return np.asarray(x, dtype=self.dtype)
 
-    def aligned(self, a: Tensor, b: Tensor) -> tuple[Array, Array]:
+    def aligned(self, a: Taped, b: Taped) -> tuple[Array, Array]:
         return a.value.astype(self.wide), b.value.astype(self.wide)
 
     def function(self, name: str, x: Array) -> Array:
@@ -234,7 +234,7 @@ class Branches(_Forms):
             return np.copysign(power / (power + one + one), x)
         return super().function(name, x)
 
-    def sigmoid(self, x: Tensor) -> Tensor:
+    def sigmoid(self, x: Taped) -> Taped:
         y = self.function("sigmoid", x.value)
         return self.record(y, (x, lambda g: g * (y * self.function("sigmoid", -x.value))))
 
@@ -247,7 +247,7 @@ class Branches(_Forms):
     def by_denominator(self, g: Array, x: Array, y: Array, quotient: Array) -> Array:
         return (g / y) * quotient
 
-    def mean(self, x: Tensor) -> Tensor:
+    def mean(self, x: Taped) -> Taped:
         part = self.one(x.value) / self.constant(math.prod(x.shape), x.value)
         return self.record(self.total(x) * part, (x, lambda g: self.broadcast(np.asarray(g * part), x)))
 
@@ -275,7 +275,7 @@ class OtherForms(_Forms):
     def by_denominator(self, g: Array, x: Array, y: Array, quotient: Array) -> Array:
         return g * (x / (y * y))
 
-    def mean(self, x: Tensor) -> Tensor:
+    def mean(self, x: Taped) -> Taped:
         n = self.constant(math.prod(x.shape), x.value)
         axes = tuple(range(x.value.ndim))
         return self.record(self.summed(x.value / n, axes), (x, lambda g: self.broadcast(np.asarray(g), x) / n))
@@ -290,7 +290,7 @@ class SquareFirst(_Forms):
     def by_denominator(self, g: Array, x: Array, y: Array, quotient: Array) -> Array:
         return g * x * (self.one(y) / (y * y))
 
-    def sigmoid(self, x: Tensor) -> Tensor:
+    def sigmoid(self, x: Taped) -> Taped:
         y = self.function("sigmoid", x.value)
         return self.record(y, (x, lambda g: g * (y - y * y)))
 
@@ -301,7 +301,7 @@ class InvertedNumbers(_Forms):
     That is one rounding more than the quotient has, known to whoever compiles.
     """
 
-    def divide(self, a: Tensor, b: Tensor) -> Tensor:
+    def divide(self, a: Taped, b: Taped) -> Taped:
         if b.wants_gradient or b.shape != ():
             return super().divide(a, b)
         x, y = self.aligned(a, b)
@@ -354,8 +354,8 @@ class _Laid(Numpy):
     def laid(self, x: Array) -> Array:
         raise NotImplementedError
 
-    def tensor(self, array: np.ndarray) -> Tensor:
-        return Tensor(self.laid(np.array(array)), self)
+    def tensor(self, array: np.ndarray) -> Taped:
+        return Taped(self.laid(np.array(array)), self)
 
     def boxed(self, x: Any) -> Array:
         return self.laid(np.asarray(x))
@@ -389,7 +389,7 @@ class ReadOnly(_Laid):
 class StretchedViews(Numpy):
     """The adjoints of a sum are one number in memory, as a view with strides of 0, and gradients are given back so."""
 
-    def broadcast(self, adjoint: Array, x: Tensor) -> Array:
+    def broadcast(self, adjoint: Array, x: Taped) -> Array:
         return np.broadcast_to(adjoint, x.shape)
 
 
@@ -398,10 +398,10 @@ class ManyPoints(Numpy):
 
     lead = 1
 
-    def tensor(self, array: np.ndarray) -> Tensor:
-        return Tensor(np.stack([array, array]), self)
+    def tensor(self, array: np.ndarray) -> Taped:
+        return Taped(np.stack([array, array]), self)
 
-    def array(self, tensor: Tensor) -> np.ndarray:
+    def array(self, tensor: Taped) -> np.ndarray:
         return tensor.value[-1]
 
     def constant(self, value: Any, like: Array) -> Array:
@@ -411,7 +411,7 @@ class ManyPoints(Numpy):
 class Threads(Numpy):
     """Value and gradient are computed in threads, four at a time, and all of them are the same."""
 
-    def value_and_grad(self, loss: Formula, params: Tensors, data: Tensors) -> tuple[Tensor, Tensors]:
+    def value_and_grad(self, loss: Formula, params: Tensors, data: Tensors) -> tuple[Taped, Tensors]:
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
             *_, last = pool.map(lambda _: super(Threads, self).value_and_grad(loss, params, data), range(4))
         return last

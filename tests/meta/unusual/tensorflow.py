@@ -11,8 +11,9 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
-from backends.base import Formula, Layer, Model, Tensor, Tensors
+from backends.base import Layer, Model
 from backends.tensorflow import Tensorflow
+from vocabulary.tensors import Formula, Tensor, Tensors
 
 Differentiated = Callable[[Tensors, Tensors], tuple[Tensor, Tensors]]
 ZERO = tf.UnconnectedGradients.ZERO

@@ -10,8 +10,9 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from backends.base import Formula, Program, Tensor, Tensors
+from backends.base import Program
 from backends.torch import Torch
+from vocabulary.tensors import Formula, Tensor, Tensors
 
 Differentiated = Callable[[Tensors, Tensors], tuple[Tensor, Tensors]]
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from backends.base import AUTODIFF, REDUCTIONS, Deviation, Formula
+from backends.base import Deviation
 from backends.engine import Path, Training
 from backends.process import BackendError, Failed
 from backends.text import legible
@@ -21,9 +21,11 @@ from oracle.judge import Oracle, Steps, graph, subjects
 from oracle.trace import Node, Probed, ValueOf
 from oracle.verdict import CONFORMS, DEVIATES, UNINFORMATIVE, UNSUPPORTED, Judgement
 from report.document import Record
-from tests.answers import checked
-from tests.lab import Lab, training
-from tests.recording import record
+from runner.answers import checked
+from runner.processes import Lab, training
+from runner.recording import record
+from vocabulary.tensors import Formula
+from vocabulary.words import AUTODIFF, REDUCTIONS
 
 Arrays = Mapping[str, np.ndarray]
 # What a backend is asked for; not every stage runs in the same mode.
@@ -197,8 +199,7 @@ class Subject:
         __tracebackhide__ = True
         if self.level == AUTODIFF or "modules" in self.describe()["lacks"]:
             return self.case.loss
-        assert self.case.network is not None
-        return self.case.network.loss
+        return self.case.layered_loss
 
     @property
     def scores(self) -> Formula:

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from backends.base import NO_SLOPE
 from cases.network import objective
+from vocabulary.words import NO_SLOPE
 
 # Keras' epsilon(), in the dtype of the run.
 CLIP = 1e-7

@@ -4,7 +4,7 @@ import math
 
 from flint import arb
 
-from backends.numpy import Numpy
+from arithmetic.floats import Floats
 from oracle.judge import evaluated, graph
 
 
@@ -31,5 +31,5 @@ def shape(case, quantity, params, data):
             raise ValueError(f"it has no {quantity} to print; the nodes of its loss are 1 to {len(nodes)}")
         return nodes[int(name) - 1].tensor.shape
     if kind == "prediction":
-        return evaluated(Numpy(), case.predict, params, data).shape
+        return evaluated(Floats(), case.predict, params, data).shape
     return () if quantity in ("loss", "final loss") else params[name].shape

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from backends.exact import Rounding
+from arithmetic.balls import Rounding
 
 # The largest error of each elementary function that any of the seven frameworks shows, in ulp: measured against the
 # truth on 200,000 points a function (3,000,000 in float32) with numpy 1.26.4, autograd 1.9.1, PyTorch 2.13.0, TensorFlow

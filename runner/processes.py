@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from backends.base import AUTODIFF, Optimizer
+from backends.base import Optimizer
 from backends.engine import Path, Training
 from backends.process import BackendError, Process
 from cases import Case
 from oracle.run import exact_run
 from report.document import Record
-from tests.plan import Plan
+from runner.plan import Plan
+from vocabulary.words import AUTODIFF
 
 # A training run of more steps gets more time, in proportion.
 USUAL_STEPS = 5000

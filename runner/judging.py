@@ -4,13 +4,14 @@ import dataclasses
 
 import numpy as np
 
-from backends.base import AT_ZERO, AUTODIFF, FAR_OUT, ONE_BY_ONE, SLOPE_OF, Optimizer
+from backends.base import Optimizer
 from backends.process import BackendError, Failed
 from cases import nand, thermometer
 from oracle.verdict import CONFORMS, DEVIATES, UNSUPPORTED, Judgement, digest
-from tests import losses
-from tests.lab import training
-from tests.sweeps import sweep
+from runner import losses
+from runner.processes import training
+from runner.sweeps import sweep
+from vocabulary.words import AT_ZERO, AUTODIFF, FAR_OUT, ONE_BY_ONE, SLOPE_OF
 
 
 def clause(holds, message, evidence=()):
@@ -65,7 +66,7 @@ def judge_settings(subject):
                 rows.append((name, where, losses.formula(promise, objective), points, seen, columns))
 
     def judge(deviations):
-        judgements = {}
+        judgements: dict[str, Judgement] = {}
         for setting in found:
             judgements |= judge_setting(subject, deviations, *setting)
         for name, where, formula, points, seen, columns in rows:
@@ -110,7 +111,7 @@ def optimizer_runs(subject):
         (
             words,
             subject.call("path", program),
-            case.loss if "modules" in subject.describe()["lacks"] else case.network.loss,
+            case.loss if "modules" in subject.describe()["lacks"] else case.layered_loss,
             program,
         )
         for words, case, program in (
@@ -124,7 +125,7 @@ def optimizer_runs(subject):
 def runs_by_hand(subject):
     """Return runs whose steps are made by hand, one for each level that has them, as ``optimizer_runs`` does."""
     case, runs = thermometer.SLOW, []
-    for level, formula in ((AUTODIFF, case.loss), ("modules", case.network.loss)):
+    for level, formula in ((AUTODIFF, case.loss), ("modules", case.layered_loss)):
         if level not in subject.describe()["lacks"]:
             program = training(case, subject.dtype, level)
             runs.append((level, subject.call("path", program), formula, program))

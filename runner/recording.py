@@ -18,7 +18,7 @@ from backends import LAYERS, SETTINGS, installed
 from backends.text import legible
 from oracle.verdict import Judgement
 from report.document import Record
-from tests.plan import Plan
+from runner.plan import Plan
 
 # A quantity longer than this is stored by the entry that decides its verdict.
 MAX_STORED = 32

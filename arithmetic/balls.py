@@ -13,7 +13,6 @@ Algorithms, 2nd ed., SIAM 2002, sections 2.2 and 3.1.
 from __future__ import annotations
 
 import dataclasses
-import importlib.metadata
 import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -23,8 +22,8 @@ import flint
 import numpy as np
 from flint import arb, arb_mat
 
-from backends.base import Formula, Tensors
-from backends.tape import TapeBackend, Tensor
+from arithmetic.tape import Tape, Taped
+from vocabulary.tensors import Formula, Tensors
 
 TRUTH_BITS = 300
 # Products of so many terms are made in one piece.
@@ -138,10 +137,9 @@ _FUNCTIONS = {
 _UNBOUNDED = arb(0, float("inf"))
 
 
-class Exact(TapeBackend):
+class Balls(Tape):
     """Ball arithmetic with ``bits`` bits, plain (the truth) or with the roundings of a precision (its bound)."""
 
-    name = "exact"
     lead = 1
 
     _one = balls(np.ones(1))
@@ -169,33 +167,29 @@ class Exact(TapeBackend):
     def _near_one(radius: arb) -> np.ndarray:
         return _filled([arb(1, radius)], ())
 
-    @property
-    def version(self) -> str:
-        return f"python-flint {importlib.metadata.version('python-flint')}"
-
     @contextmanager
     def precision(self) -> Iterator[None]:
         """Compute with this backend's bits within the block; flint's precision is global."""
         with flint.ctx.workprec(self.bits):
             yield
 
-    def tensor(self, array: np.ndarray) -> Tensor:
+    def tensor(self, array: np.ndarray) -> Taped:
         """Return a tensor that is the same at every point."""
         return self.points(array[np.newaxis])
 
-    def points(self, arrays: np.ndarray) -> Tensor:
+    def points(self, arrays: np.ndarray) -> Taped:
         """Return a tensor with one value for each point along the first axis of ``arrays``."""
         value = balls(arrays)
         if self.rounding is not None and ((arrays != 0) & (np.abs(arrays) < self.rounding.tiny)).any():
             value = _elementwise(self._flushed, value)
-        return Tensor(value, self)
+        return Taped(value, self)
 
     def _flushed(self, x: arb) -> arb:
         """A subnormal input may be read as zero."""
         assert self.rounding is not None
         return x.union(arb(0)) if abs(x) < self.rounding.tiny else x
 
-    def array(self, tensor: Tensor) -> np.ndarray:
+    def array(self, tensor: Taped) -> np.ndarray:
         return tensor.value
 
     def constant(self, value: Any, like: np.ndarray) -> np.ndarray:
@@ -385,6 +379,6 @@ class Exact(TapeBackend):
     def updated(self, w: np.ndarray, gradient: np.ndarray, rate: float) -> np.ndarray:
         return self.round(w - self.round(self.parameter(rate, "rate") * gradient))
 
-    def value_and_grad(self, loss: Formula, params: Tensors, data: Tensors) -> tuple[Tensor, Tensors]:
+    def value_and_grad(self, loss: Formula, params: Tensors, data: Tensors) -> tuple[Taped, Tensors]:
         with self.precision():
             return super().value_and_grad(loss, params, data)

@@ -1,6 +1,6 @@
 """Reverse-mode differentiation over any numpy-like array, in one screen of rules.
 
-A Tensor remembers the operation that made it as pairs (operand, pullback); a pullback maps the adjoint of the result to
+A Taped remembers the operation that made it as pairs (operand, pullback); a pullback maps the adjoint of the result to
 what it adds to the adjoint of the operand. All arithmetic, forward and backward, goes through ``number``, so the same
 tape runs over floats (numpy.py) and over balls with guaranteed error bounds (exact.py). ``lead`` leading axes of every
 array are no part of a tensor's shape: along them, many points are computed at once.
@@ -11,26 +11,26 @@ Source: Griewank and Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, chapte
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
-from backends.base import Backend, Formula, Tensors
+from vocabulary.tensors import Formula, Tensors
 
 Array = Any
 Pullback = Callable[[Array], Array]
 
 
-class Tensor:
+class Taped:
     """An array on the tape. Constants have no operands and get no adjoint."""
 
     __slots__ = ("number", "operands", "value", "wants_gradient")
     __array_ufunc__ = None  # numpy arrays on the left leave the operation to us
 
     def __init__(
-        self, value: Array, number: TapeBackend, operands: tuple[tuple[Tensor, Pullback], ...] = (), leaf: bool = False
+        self, value: Array, number: Tape, operands: tuple[tuple[Taped, Pullback], ...] = (), leaf: bool = False
     ) -> None:
         self.value = value
         self.number = number
@@ -41,55 +41,63 @@ class Tensor:
     def shape(self) -> tuple[int, ...]:
         return self.value.shape[self.number.lead :]
 
-    def __neg__(self) -> Tensor:
+    def __neg__(self) -> Taped:
         return self.number.record(-self.value, (self, lambda g: -g))
 
-    def __add__(self, other: Any) -> Tensor:
+    def __add__(self, other: Any) -> Taped:
         return self.number.add(self, self._lift(other))
 
-    def __radd__(self, other: Any) -> Tensor:
+    def __radd__(self, other: Any) -> Taped:
         return self.number.add(self._lift(other), self)
 
-    def __sub__(self, other: Any) -> Tensor:
+    def __sub__(self, other: Any) -> Taped:
         return self.number.subtract(self, self._lift(other))
 
-    def __rsub__(self, other: Any) -> Tensor:
+    def __rsub__(self, other: Any) -> Taped:
         return self.number.subtract(self._lift(other), self)
 
-    def __mul__(self, other: Any) -> Tensor:
+    def __mul__(self, other: Any) -> Taped:
         return self.number.multiply(self, self._lift(other))
 
-    def __rmul__(self, other: Any) -> Tensor:
+    def __rmul__(self, other: Any) -> Taped:
         return self.number.multiply(self._lift(other), self)
 
-    def __truediv__(self, other: Any) -> Tensor:
-        if isinstance(other, Tensor):
+    def __truediv__(self, other: Any) -> Taped:
+        if isinstance(other, Taped):
             return self.number.divide(self, other)
         return self.number.divide_by_number(self, self._lift(other))
 
-    def __rtruediv__(self, other: Any) -> Tensor:
+    def __rtruediv__(self, other: Any) -> Taped:
         return self.number.divide(self._lift(other), self)
 
-    def __matmul__(self, other: Any) -> Tensor:
+    def __matmul__(self, other: Any) -> Taped:
         return self.number.matmul(self, self._lift(other))
 
-    def _refuse(self, other: Any) -> Tensor:
+    def _refuse(self, other: Any) -> Taped:
         raise TypeError("a formula must not write into a tensor: x = x + y, not x += y")
 
     __iadd__ = __isub__ = __imul__ = __itruediv__ = __imatmul__ = _refuse
 
-    def _lift(self, other: Any) -> Tensor:
-        return other if isinstance(other, Tensor) else Tensor(self.number.lift(other, self.value), self.number)
+    def _lift(self, other: Any) -> Taped:
+        return other if isinstance(other, Taped) else Taped(self.number.lift(other, self.value), self.number)
 
 
-class TapeBackend(Backend):
-    """A backend whose gradients come from the tape. Subclasses say how arrays of their numbers are computed with.
+class Tape(ABC):
+    """The operations of formulas, with gradients. Subclasses say how arrays of their numbers are computed with.
 
     The primitives below take and return arrays; ``round`` stands after every operation that a p-bit machine rounds once.
     Sums and matrix products, whose order is not ours to know, round for themselves.
     """
 
     lead = 0
+
+    @abstractmethod
+    def tensor(self, array: np.ndarray) -> Taped:
+        """Return a tensor with the values and shape of ``array``, sharing no memory with it."""
+
+    @abstractmethod
+    def array(self, tensor: Taped) -> np.ndarray:
+        """Return the values of ``tensor`` as an array."""
 
     @abstractmethod
     def constant(self, value: Any, like: Array) -> Array:
@@ -118,12 +126,12 @@ class TapeBackend(Backend):
     def round(self, x: Any) -> Array:
         return self.boxed(x)
 
-    # Tensor operations, each with its derivative.
+    # Taped operations, each with its derivative.
 
-    def record(self, value: Array, *operands: tuple[Tensor, Pullback]) -> Tensor:
-        return Tensor(self.boxed(value), self, operands)
+    def record(self, value: Array, *operands: tuple[Taped, Pullback]) -> Taped:
+        return Taped(self.boxed(value), self, operands)
 
-    def add(self, a: Tensor, b: Tensor) -> Tensor:
+    def add(self, a: Taped, b: Taped) -> Taped:
         x, y = self.aligned(a, b)
         return self.record(
             self.round(x + y),
@@ -131,7 +139,7 @@ class TapeBackend(Backend):
             (b, lambda g: self.total_to(b.shape, g)),
         )
 
-    def subtract(self, a: Tensor, b: Tensor) -> Tensor:
+    def subtract(self, a: Taped, b: Taped) -> Taped:
         x, y = self.aligned(a, b)
         return self.record(
             self.round(x - y),
@@ -139,7 +147,7 @@ class TapeBackend(Backend):
             (b, lambda g: -self.total_to(b.shape, g)),
         )
 
-    def multiply(self, a: Tensor, b: Tensor) -> Tensor:
+    def multiply(self, a: Taped, b: Taped) -> Taped:
         x, y = self.aligned(a, b)
         return self.record(
             self.round(x * y),
@@ -147,7 +155,7 @@ class TapeBackend(Backend):
             (b, lambda g: self.total_to(b.shape, self.round(g * x))),
         )
 
-    def divide(self, a: Tensor, b: Tensor) -> Tensor:
+    def divide(self, a: Taped, b: Taped) -> Taped:
         x, y = self.aligned(a, b)
         quotient = self.round(x / y)
         return self.record(
@@ -156,7 +164,7 @@ class TapeBackend(Backend):
             (b, lambda g: -self.total_to(b.shape, self.by_denominator(g, x, y, quotient))),
         )
 
-    def divide_by_number(self, a: Tensor, c: Tensor) -> Tensor:
+    def divide_by_number(self, a: Taped, c: Taped) -> Taped:
         """a / c, where c is a number that stands in the formula."""
         x, y = self.aligned(a, c)
         return self.record(self.over_number(x, y), (a, lambda g: self.total_to(a.shape, self.over_number(g, y))))
@@ -172,7 +180,7 @@ class TapeBackend(Backend):
         """g x / y^2, what the denominator of x / y gets, but for the sign."""
         return self.round(self.round(g * quotient) / y)
 
-    def matmul(self, a: Tensor, b: Tensor) -> Tensor:
+    def matmul(self, a: Taped, b: Taped) -> Taped:
         if len(a.shape) != len(b.shape) or len(a.shape) != 2:
             raise TypeError(f"@ takes two matrices, got shapes {a.shape} and {b.shape}; write ops.sum(x * y) for vectors")
         return self.record(
@@ -189,14 +197,14 @@ class TapeBackend(Backend):
         """Sum of arrays over ``axes``, in an order that is not ours to know."""
         return self.boxed(terms.sum(axis=axes))
 
-    def exp(self, x: Tensor) -> Tensor:
+    def exp(self, x: Taped) -> Taped:
         y = self.function("exp", x.value)
         return self.record(y, (x, lambda g: self.round(g * y)))
 
-    def log(self, x: Tensor) -> Tensor:
+    def log(self, x: Taped) -> Taped:
         return self.record(self.function("log", x.value), (x, lambda g: self.quotient(g, x.value)))
 
-    def tanh(self, x: Tensor) -> Tensor:
+    def tanh(self, x: Taped) -> Taped:
         y = self.function("tanh", x.value)
         return self.record(y, (x, lambda g: self.round(g * self.tanh_slope(x.value, y))))
 
@@ -206,16 +214,16 @@ class TapeBackend(Backend):
     def quotient(self, g: Array, x: Array) -> Array:
         return self.round(g / x)
 
-    def sigmoid(self, x: Tensor) -> Tensor:
+    def sigmoid(self, x: Taped) -> Taped:
         y = self.function("sigmoid", x.value)
         return self.record(y, (x, lambda g: self.round(self.round(g * y) * self.round(self.constant(1, y) - y))))
 
-    def relu(self, x: Tensor) -> Tensor:
+    def relu(self, x: Taped) -> Taped:
         return self.record(self.maximum0(x.value), (x, lambda g: g * self.step(x.value)))
 
     # The objectives of layers, one value an example: what the frameworks' own losses reduce.
 
-    def binary_cross_entropy(self, z: Tensor, y: Tensor) -> Tensor:
+    def binary_cross_entropy(self, z: Taped, y: Taped) -> Taped:
         """log(1 + exp(z)) - y z, elementwise, of logits z and labels y."""
         return self.record(
             self.logistic_loss(z.value, y.value),
@@ -228,7 +236,7 @@ class TapeBackend(Backend):
     def logistic_loss(self, z: Array, y: Array) -> Array:
         return self.function("softplus", z) - y * z
 
-    def softmax_cross_entropy(self, z: Tensor, y: Tensor) -> Tensor:
+    def softmax_cross_entropy(self, z: Taped, y: Taped) -> Taped:
         """log sum_j exp(z_j) - sum_j y_j z_j over the last axis, of logits z and one-hot labels y."""
         loss, p = self.softmax_loss(z.value, y.value)
         return self.record(loss, (z, lambda g: self.round(g[..., np.newaxis] * self.round(p - y.value))))
@@ -240,10 +248,10 @@ class TapeBackend(Backend):
         total = self.summed(powers, (-1,))[..., np.newaxis]
         return self.summed(y * (self.function("log", total) - shifted), (-1,)), powers / total
 
-    def sum(self, x: Tensor) -> Tensor:
+    def sum(self, x: Taped) -> Taped:
         return self.record(self.total(x), (x, lambda g: self.broadcast(g, x)))
 
-    def mean(self, x: Tensor) -> Tensor:
+    def mean(self, x: Taped) -> Taped:
         n = self.constant(math.prod(x.shape), x.value)
 
         def over(total: Array) -> Array:
@@ -254,7 +262,7 @@ class TapeBackend(Backend):
 
     # Shapes.
 
-    def aligned(self, a: Tensor, b: Tensor) -> tuple[Array, Array]:
+    def aligned(self, a: Taped, b: Taped) -> tuple[Array, Array]:
         """Return both values with as many axes, so that they broadcast as their shapes do."""
         ndim = max(a.value.ndim, b.value.ndim)
         return self.padded(a.value, ndim), self.padded(b.value, ndim)
@@ -264,14 +272,14 @@ class TapeBackend(Backend):
             return x
         return x.reshape(x.shape[: self.lead] + (1,) * (ndim - x.ndim) + x.shape[self.lead :])
 
-    def broadcast(self, adjoint: Array, x: Tensor) -> Array:
+    def broadcast(self, adjoint: Array, x: Taped) -> Array:
         """Return the adjoint of a sum as one of each of its terms."""
         adjoint = self.padded(adjoint, x.value.ndim)
         full = np.empty(adjoint.shape[: self.lead] + x.shape, adjoint.dtype)
         full[...] = adjoint
         return full
 
-    def total(self, x: Tensor) -> Array:
+    def total(self, x: Taped) -> Array:
         return self.summed(x.value, tuple(range(self.lead, x.value.ndim)))
 
     def total_to(self, shape: tuple[int, ...], adjoint: Array) -> Array:
@@ -286,18 +294,16 @@ class TapeBackend(Backend):
     # The contract.
 
     def leaves(self, params: Tensors) -> Tensors:
-        return {name: Tensor(array.value, self, leaf=True) for name, array in params.items()}
+        return {name: Taped(array.value, self, leaf=True) for name, array in params.items()}
 
-    def value_and_grad(self, loss: Formula, params: Tensors, data: Tensors) -> tuple[Tensor, Tensors]:
+    def value_and_grad(self, loss: Formula, params: Tensors, data: Tensors) -> tuple[Taped, Tensors]:
         leaves = self.leaves(params)
         value = loss(self, leaves, data)
         adjoints = self.adjoints(value)
         unused = self.constant(0, value.value)  # the gradient of a leaf that the loss does not use
-        return value, {
-            name: Tensor(adjoints.get(id(leaf), self.broadcast(unused, leaf)), self) for name, leaf in leaves.items()
-        }
+        return value, {name: Taped(adjoints.get(id(leaf), self.broadcast(unused, leaf)), self) for name, leaf in leaves.items()}
 
-    def adjoints(self, root: Tensor) -> dict[int, Array]:
+    def adjoints(self, root: Taped) -> dict[int, Array]:
         """Return the derivative of ``root`` with respect to every tensor that it was made from, by identity."""
         if root.shape != ():
             raise ValueError(f"a loss is a scalar of shape (), this one has shape {root.shape}")
@@ -316,10 +322,10 @@ class TapeBackend(Backend):
 
     def train(
         self, loss: Formula, params: Tensors, batches: Iterable[Tensors], rate: float
-    ) -> Iterator[tuple[Tensor, Tensors, Tensors]]:
+    ) -> Iterator[tuple[Taped, Tensors, Tensors]]:
         for data in batches:
             value, gradient = self.value_and_grad(loss, params, data)
-            params = {name: Tensor(self.updated(w.value, gradient[name].value, rate), self) for name, w in params.items()}
+            params = {name: Taped(self.updated(w.value, gradient[name].value, rate), self) for name, w in params.items()}
             yield value, gradient, params
 
     def updated(self, w: Array, gradient: Array, rate: float) -> Array:
@@ -327,11 +333,11 @@ class TapeBackend(Backend):
         return self.round(w - self.round(self.round(self.constant(rate, w)) * gradient))
 
 
-def _uses_first(root: Tensor) -> list[Tensor]:
+def _uses_first(root: Taped) -> list[Taped]:
     """Tensors below ``root``, each after all that use it."""
-    order: list[Tensor] = []
+    order: list[Taped] = []
     seen: set[int] = set()
-    stack: list[tuple[Tensor, bool]] = [(root, False)]
+    stack: list[tuple[Taped, bool]] = [(root, False)]
     while stack:
         tensor, finished = stack.pop()
         if finished:

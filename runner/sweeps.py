@@ -5,7 +5,7 @@ import operator
 
 import numpy as np
 
-from backends.base import MATMUL
+from vocabulary.words import MATMUL
 
 ARITHMETIC = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
 # Libraries take other ways for other sizes. Square ones, so that a transpose too many or too few is no error of shapes;

@@ -18,12 +18,12 @@ import pytest
 
 import backends
 import cases
-from backends.base import DTYPES, LEVELS
-from backends.engine import Engine
-from backends.exact import Exact, written
-from backends.numpy import Numpy
+from arithmetic.balls import Balls, written
+from arithmetic.floats import Floats
 from cases import Case, CaseError, Figure
-from tests.figures import shape
+from oracle.judge import evaluated
+from runner.figures import shape
+from vocabulary.words import DTYPES, LEVELS
 
 DEFAULT_DTYPES = ("float32", "float64")
 DEFAULT_LIMIT = 300.0
@@ -284,7 +284,7 @@ def _count(case: Case, figure: Figure) -> None:
         )
 
 
-class _Ops(Numpy):
+class _Ops(Floats):
     """numpy that refuses, in a formula, what is no number that the oracle can take."""
 
     def lift(self, value: Any, like: np.ndarray) -> np.ndarray:
@@ -320,7 +320,7 @@ def _evaluate(case: Case, params: dict[str, np.ndarray], data: dict[str, np.ndar
 def _compare_layers(case: Case, data: dict[str, np.ndarray]) -> None:
     """The formula and the layers of a case have the same exact loss and gradient, or there are two truths."""
     assert case.network is not None
-    exact = Exact()
+    exact = Balls()
     params, seen = ({name: exact.tensor(array) for name, array in arrays.items()} for arrays in (case.params, data))
     try:
         (one, by_formula), (other, by_layers) = (
@@ -340,11 +340,12 @@ def _compare_layers(case: Case, data: dict[str, np.ndarray]) -> None:
 
 def reference_goal(case: Case, params: dict, dtype: str) -> bool:
     """Whether ``params`` reach the goal of ``case``, computed by numpy in float64 whoever trained them."""
-    engine = Engine(Numpy())
     weights, data = (
         {name: array.astype("float64") for name, array in arrays.items()} for arrays in (params, case.at(dtype)[1])
     )
     assert case.goal is not None
     with np.errstate(all="ignore"):  # a diverging run is judged too
-        prediction = engine.apply(case.predict or case.loss, weights, data)
-        return case.goal(float(engine.apply(case.loss, weights, data)), prediction, data)
+        prediction, loss = (
+            evaluated(Floats(), formula, weights, data).value for formula in (case.predict or case.loss, case.loss)
+        )
+        return case.goal(float(loss), prediction, data)

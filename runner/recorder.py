@@ -1,0 +1,157 @@
+"""The plugins of a run: one asks the backends what they declare before any test, one records what the tests find."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from oracle.verdict import FAILED, Judgement
+from report.document import Record
+from report.table import agreement, is_red, verdict_lines
+from report.terminal import drawn
+from report.validity import claims
+from report.writing import ResultsFile
+from runner.plan import Plan
+from runner.processes import Lab
+from runner.recording import describe_plan, describe_run
+from runner.recording import record as make_record
+from vocabulary.words import AUTODIFF
+
+RECORD = "gradient-conformance record"
+
+
+def left_out(plan: Plan) -> list[str]:
+    """Return a line that names the long cases which were not asked for, or none."""
+    return [f"left out without --long: {', '.join(plan.left_out)}"] if plan.left_out else []
+
+
+class Introduction:
+    """Refuses a run whose backends declare what means nothing, in the process in charge, before any test runs."""
+
+    def __init__(self, lab: Lab, recorder: Recorder) -> None:
+        self.lab = lab
+        self.recorder = recorder
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> None:
+        option = session.config.option
+        broken = session.testsfailed and not option.continue_on_collection_errors  # no test will run
+        # A shard may have no work; its results file says that it was there. With pytest-xdist the workers have the tests.
+        empty = self.lab.plan.shard.of > 1 and not session.config.pluginmanager.hasplugin("dsession")
+        if (session.items or empty) and not option.collectonly and not broken:
+            self.introduce([item.nodeid for item in session.items])
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
+        if not self.recorder.started:  # every worker collects the same tests
+            self.introduce(ids)
+            self.lab.close()  # workers have processes of their own
+
+    def introduce(self, tests: list[str]) -> None:
+        """Ask the backends of ``tests`` what they declare. Raises pytest.UsageError for what means nothing."""
+        asked = [name for name in self.lab.plan.backends if any(f"[{name}-" in test for test in tests)]
+        self.lab.introduce(asked)
+        if faults := [f"backend {name!r}: {fault}" for name in asked for fault in self.lab.faults.get(name, [])]:
+            raise pytest.UsageError("\n".join(faults))
+        self.recorder.start()
+
+
+@contextlib.contextmanager
+def _or_usage_error(path: str | Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise pytest.UsageError(f"--results={path} cannot be written: {error.strerror}") from error
+
+
+class Recorder:
+    """Collects the records that come with the reports of tests, writes them down as they come, and sums them up."""
+
+    def __init__(self, plan: Plan, path: str | None) -> None:
+        self.plan = plan
+        self.records: list[Record] = []
+        self.file: ResultsFile | None = None
+        self.started = False
+        if path:
+            with _or_usage_error(path):  # said now, and not after the run; nothing is overwritten yet
+                self.file = ResultsFile(path)
+
+    def start(self) -> None:
+        """Begin the results file, now that tests are about to run."""
+        if self.file:
+            with _or_usage_error(self.file.path):
+                self.file.begin(describe_run() | describe_plan(self.plan))
+            for case in self.plan.cases.values():
+                self.add({"kind": "case", "name": case.name, "title": case.title, "source": case.source, "levels": case.levels})
+        self.started = True
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        records = [cast(Record, value) for name, value in report.user_properties if name == RECORD]
+        if report.when == "call":
+            for record in records:
+                self.add(record)
+        if report.failed and not any(is_red(record) for record in records if record["kind"] == "check"):
+            self.add_failure(report)
+
+    def add(self, record: Record) -> None:
+        # Every worker describes the backends that it has used.
+        if record["kind"] == "check" or record not in self.records:
+            self.records.append(record)
+            if self.file:
+                self.file.add(record)
+
+    def add_failure(self, report: pytest.TestReport) -> None:
+        """Record a test that failed without a verdict: a fault of the suite, a case or a worker is no green either."""
+        test, _, words = report.nodeid.partition("[")
+        for backend in self.plan.backends:
+            for dtype in self.plan.dtypes:
+                if words.startswith(f"{backend}-") and words.endswith(f"{dtype}]"):
+                    middle = words[len(backend) + 1 : -len(dtype) - 2]
+                    named = {f"{case}-{level}": (case, level) for case in self.plan.cases for level in self.plan.levels}
+                    named |= {case: (case, AUTODIFF) for case in self.plan.cases}
+                    case, level = named.get(middle, ("contract", AUTODIFF))
+                    name = test.rpartition("::")[2]
+                    identity = {"backend": backend, "dtype": dtype, "case": case, "level": level, "mode": "eager", "test": name}
+                    # One of many tests in a cell may fail, and when it is called as well as afterwards.
+                    parts = [name, middle if middle not in named else "", report.when if report.when != "call" else ""]
+                    judgement = Judgement(FAILED, report.longreprtext)
+                    self.add(make_record(identity, " ".join(filter(None, parts)), judgement, report.duration))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        if self.started and self.plan.shard.of > 1 and exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+            session.exitstatus = exitstatus = pytest.ExitCode.OK
+        ended = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+        if self.file:
+            self.file.close(complete=ended and not session.shouldfail and not session.shouldstop)
+            if self.file.fault and exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED  # what was judged and is lost is no success
+
+    def pytest_unconfigure(self) -> None:
+        if self.file:
+            self.file.close(complete=False)  # of a command, as --help, that has no session
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        checks = [record for record in self.records if record["kind"] == "check"]
+        if checks:
+            terminalreporter.section("gradient conformance")
+            for line in self._found(checks):
+                terminalreporter.write_line(line)
+        if self.file and self.file.fault:
+            terminalreporter.section("results file")
+            terminalreporter.write_line(f"--results={self.file.path} is not complete: {self.file.fault}")
+            terminalreporter.write_line(f"it holds {self.file.kept}")
+
+    def _found(self, checks: list[Record]) -> list[str]:
+        return [
+            *map(drawn, agreement(checks)),
+            "✓ conforms: inside its rounding bound, which shuts out a zero, flipped, 1.5-fold or permuted result",
+            *verdict_lines(self.records),
+            *claims(self.records, self.plan.backends),
+            *left_out(self.plan),
+            *(f"not judged: {name}, {reason}" for name, reason in self.plan.missing.items()),
+        ]

@@ -1,0 +1,17 @@
+"""What formulas are made of, as types: the tensors of whoever evaluates them, and that one's operations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+
+# A tensor of the framework that evaluates the formula: the one place where anything is allowed.
+Tensor: TypeAlias = Any
+Tensors: TypeAlias = dict[str, Tensor]
+# The named operations of that framework.
+Ops: TypeAlias = Any
+# formula(ops, params, data)
+Formula: TypeAlias = Callable[[Ops, Mapping[str, Tensor], Mapping[str, Tensor]], Tensor]
+Arrays: TypeAlias = Mapping[str, np.ndarray]
