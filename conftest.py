@@ -15,7 +15,8 @@ from runner.candidate import Subject
 from runner.plan import Plan, add_options, make_plan
 from runner.processes import Lab
 from runner.recorder import RECORD, Introduction, Recorder, left_out
-from vocabulary.words import ALL_OPERATIONS, AUTODIFF, DTYPES, LEVELS
+from vocabulary.operators import public
+from vocabulary.words import AUTODIFF, DTYPES, LEVELS
 
 PLAN = pytest.StashKey[Plan]()
 LAB = pytest.StashKey[Lab]()
@@ -78,7 +79,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         "backend": list(plan.backends),
         "case": [case for case in among if only is None or only.kwargs["cases"](case)],
         "level": list(plan.levels),
-        "operation": list(ALL_OPERATIONS),
+        "operation": list(public()),
         "dtype": list(plan.dtypes),
     }
     rows: list[tuple[Any, ...]] = [()]

@@ -13,8 +13,9 @@ Algorithms, 2nd ed., SIAM 2002, sections 2.2 and 3.1.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -23,7 +24,10 @@ import numpy as np
 from flint import arb, arb_mat
 
 from arithmetic.tape import Tape, Taped
+from vocabulary.functions import FUNCTIONS
+from vocabulary.operators import Forms
 from vocabulary.tensors import Formula, Tensors
+from vocabulary.words import Words
 
 TRUTH_BITS = 300
 # Products of so many terms are made in one piece.
@@ -91,19 +95,7 @@ def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return result
 
 
-def _are_labels(y: np.ndarray) -> bool:
-    return all(label == 0 or label == 1 for label in y.ravel().tolist())
-
-
-def _are_powers_of_two(c: np.ndarray) -> bool:
-    return all(abs(math.frexp(float(value))[0]) == 0.5 for value in c.ravel().tolist())
-
-
-_without_slope = np.frompyfunc(lambda slope, z, y: slope.union(-y) if z.contains(0) else slope, 3, 1)
-
-
-def _sigmoid(x: arb) -> arb:
-    return 1 / (1 + (-x).exp())  # x stands once, so the ball is as narrow as can be
+_without_slope = np.frompyfunc(lambda slope, z, other: slope.union(other) if z.contains(0) else slope, 3, 1)
 
 
 def _root(x: arb) -> arb:
@@ -124,16 +116,6 @@ def _step(x: arb) -> arb:
     return arb(0).union(arb(1))
 
 
-_FUNCTIONS = {
-    "exp": arb.exp,
-    "log": arb.log,
-    "tanh": arb.tanh,
-    "sigmoid": _sigmoid,
-    "softplus": lambda x: x.exp().log1p(),
-    "log1p": arb.log1p,
-    "sech2": lambda x: 1 / x.cosh() ** 2,
-    "reciprocal": lambda x: 1 / x,
-}
 _UNBOUNDED = arb(0, float("inf"))
 
 
@@ -151,11 +133,14 @@ class Balls(Tape):
         self.lost: dict[str, float] = {}
         # Whether a binary cross-entropy may lack a part of its slope at a logit of 0: another.
         self.no_slope = False
+        self._rounds = True
         if rounding:
             unit = arb(rounding.unit)
             self._once = self._near_one(unit)
             self._gammas: dict[int, np.ndarray] = {}
-            self._factors = {name: self._near_one(size * unit) for name, size in rounding.functions.items()}
+            self._factors = Words(
+                "accuracy of", {name: self._near_one(size * unit) for name, size in rounding.functions.items()}
+            )
             # Below this the error of underflow, flushing to zero included, exceeds that of rounding.
             self._small = rounding.tiny / rounding.unit
             self._underflow = arb(0, rounding.tiny)
@@ -212,9 +197,10 @@ class Balls(Tape):
         return self.rounding.tiny <= abs(x) <= self.rounding.largest and x.man_exp()[0].bit_length() <= self._bits
 
     def function(self, name: str, x: np.ndarray) -> np.ndarray:
+        exactly = FUNCTIONS[name].exactly
         if self.rounding is None:
-            return _elementwise(_FUNCTIONS[name], x)
-        y = _elementwise(_FUNCTIONS[name], x * self._once if self.rounding.argument else x) * self._factors[name]
+            return _elementwise(exactly, x)
+        y = _elementwise(exactly, x * self._once if self.rounding.argument else x) * self._factors[name]
         return self._extremes(y + self._declared(name))
 
     def _declared(self, name: str) -> np.ndarray:
@@ -229,79 +215,71 @@ class Balls(Tape):
         return _elementwise(_relu, x)
 
     def round(self, x: np.ndarray) -> np.ndarray:
-        return x if self.rounding is None else self._extremes(x * self._once)
+        return x if self.rounding is None or not self._rounds else self._extremes(x * self._once)
 
-    def tanh_slope(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """1 - tanh(x)^2 or, as autograd has it, 1 / cosh(x)^2: the ball holds both."""
-        slope = super().tanh_slope(x, y)
-        return slope if self.rounding is None else _union(slope, self.function("sech2", x))
-
-    def quotient(self, g: np.ndarray, x: np.ndarray) -> np.ndarray:
-        """g / x or, as TensorFlow has it, g times a reciprocal that is not correctly rounded."""
-        return self.round(g / x) if self.rounding is None else self.round(g * self.function("reciprocal", x))
-
-    def over_number(self, x: np.ndarray, c: np.ndarray) -> np.ndarray:
-        """x / c or, as Chainer and XLA have it where c is a number of the formula, x times the rounded 1 / c."""
-        return self._times_reciprocal(super().over_number(x, c), x, c)
-
-    def by_numerator(self, g: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """g / y or, as MXNet has it, g times the rounded 1 / y."""
-        return self._times_reciprocal(super().by_numerator(g, y), g, y)
-
-    def _times_reciprocal(self, quotient: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Return what holds the quotient x / y, and x times the rounded 1 / y."""
-        if self.rounding is None or _are_powers_of_two(y):  # whose reciprocals are exact
-            return quotient
-        return _union(quotient, self.round(x * self.round(self.constant(1, y) / y)))
-
-    def by_denominator(self, g: np.ndarray, x: np.ndarray, y: np.ndarray, quotient: np.ndarray) -> np.ndarray:
-        """g (x / y) / y, g x / y^2 or g x (1 / y^2), as PyTorch, autograd and JAX have it: the ball holds all three."""
-        first = super().by_denominator(g, x, y, quotient)
+    def computed(self, forms: Forms, operands: Sequence[Taped], options: Mapping[str, Any]) -> Taped:
+        """The definition, where it is the truth, and else the union of the balls of all forms that frameworks compute."""
         if self.rounding is None:
-            return first
-        product, square = self.round(g * x), self.round(y * y)
-        third = self.round(product * self.round(self.constant(1, y) / square))
-        return _union(_union(first, self.round(product / square)), third)
+            return forms.definition(self, *operands, **options)
+        if len(forms.bounding) == 1:
+            return forms.bounding[0](self, *operands, **options)
+        if any(x.wants_gradient for x in operands):
+            return self._united(forms, operands, options)
+        return Taped(self._union([form(self, *operands, **options) for form in forms.bounding]), self)
 
-    def logistic_slope(self, z: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """sigmoid(z) - y or, as JAX derives it from logaddexp, (1 - y) p(z) - y p(-z) with p(z) = exp(z - log(1 + exp(z)))."""
-        slope = super().logistic_slope(z, y)
-        if self.rounding is None:
-            return slope
-        log1p = self.function("log1p", self.function("exp", -np.abs(z)))
-        one, other = (self.function("exp", self.round(x - self.round(self.maximum0(x) + log1p))) for x in (z, -z))
-        slope = _union(slope, self.round(self.round(self.round(1 - y) * one) - self.round(y * other)))
-        return _without_slope(slope, *np.broadcast_arrays(z, y)) if self.no_slope else slope
+    def _united(self, forms: Forms, operands: Sequence[Taped], options: Mapping[str, Any]) -> Taped:
+        """The union of forms with that of their derivatives, each form on a tape of its own."""
+        runs = []
+        for form in forms.bounding:
+            leaves = [Taped(x.value, self, leaf=x.wants_gradient) for x in operands]
+            result = form(self, *leaves, **options)
+            if result is not None:
+                runs.append((leaves, result))
+        known: dict[int, tuple[np.ndarray, list[dict[int, np.ndarray]]]] = {}
 
-    def logistic_loss(self, z: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """max(z, 0) - y z + log1p(exp(-|z|)) or, as PyTorch has it, (1 - y) z - min(z, 0) + log1p(exp(-|z|))."""
-        if self.rounding is None:
-            return super().logistic_loss(z, y)
-        soft = self.function("log1p", self.function("exp", -np.abs(z))) + self._declared("binary cross-entropy")
-        log_sigmoid = self.round(-self.maximum0(-z) - soft)
-        if _are_labels(y):  # products with 0 and 1 are exact, and so is max(z, 0) - z
-            return _union(self.round(self.maximum0((1 - 2 * y) * z) + soft), self.round((1 - y) * z - log_sigmoid))
-        first = self.round(self.round(self.maximum0(z) - self.round(y * z)) + soft)
-        return _union(first, self.round(self.round(self.round(1 - y) * z) - log_sigmoid))
+        def pulled(g: np.ndarray) -> list[dict[int, np.ndarray]]:
+            if id(g) not in known:  # the adjoint is kept, so that its identity stays its own
+                known[id(g)] = g, [self.pulled_back(result, g) for _, result in runs]
+            return known[id(g)][1]
 
-    def softmax_loss(self, z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The probabilities are exp(z) / sum exp(z) or exponentials of logarithms of either kind: the ball holds all."""
-        if self.rounding is None:
-            powers = self.function("exp", z)
-            total = powers.sum(axis=-1, keepdims=True)
-            return (y * (self.function("log", total) - z)).sum(axis=-1), powers / total
-        largest = _largest.reduce(z, axis=-1)[..., np.newaxis]
-        shifted = self.round(z - largest)
-        powers = self.function("exp", shifted)
-        total = self.summed(powers, (-1,))[..., np.newaxis]
-        log_total = self.function("log", total) + self._declared("softmax cross-entropy")
-        logs = self.round(shifted - log_total)
-        loss = self.summed(self.round(-y * logs), (-1,))
-        # log sum exp z - z_label, as others have it, with the maximum added back
-        back = self.round(largest + log_total)
-        loss = _union(loss, self.round(back[..., 0] - self.summed(self.round(y * z), (-1,))))
-        probabilities = _union(self.round(powers / total), self.function("exp", logs))
-        return loss, _union(probabilities, self.function("exp", self.round(z - back)))
+        def pullback(index: int) -> Callable[[np.ndarray], np.ndarray]:
+            def pull(g: np.ndarray) -> np.ndarray:
+                unused = self.constant(0, g)
+                parts = [
+                    Taped(adjoints.get(id(leaves[index]), self.broadcast(unused, leaves[index])), self)
+                    for (leaves, _), adjoints in zip(runs, pulled(g), strict=True)
+                ]
+                return self._union(parts)
+
+            return pull
+
+        value = self._union([result for _, result in runs])
+        return self.record(value, *((x, pullback(index)) for index, x in enumerate(operands)))
+
+    @staticmethod
+    def _union(balls: Sequence[Taped | None]) -> np.ndarray:
+        """Return the smallest balls that hold those of all forms; None is a form that is none of its own."""
+        united: np.ndarray = functools.reduce(_union, (ball.value for ball in balls if ball is not None))
+        return united
+
+    @contextmanager
+    def without_rounding(self) -> Iterator[None]:
+        before, self._rounds = self._rounds, False
+        try:
+            yield
+        finally:
+            self._rounds = before
+
+    def largest(self, x: Taped) -> Taped:
+        return Taped(_largest.reduce(x.value, axis=-1)[..., np.newaxis], self)
+
+    def declared(self, name: str, x: Taped) -> Taped:
+        return x if self.rounding is None else Taped(x.value + self._declared(name), self)
+
+    def or_at_zero(self, x: Taped, z: Taped, other: Taped) -> Taped:
+        if not self.no_slope:
+            return x
+        return Taped(_without_slope(x.value, *np.broadcast_arrays(z.value, other.value)), self)
 
     # Sums in p bits. Each of n terms takes part in at most n - 1 additions, in whatever order, and may be flushed to zero
     # where it is subnormal; a partial sum may leave the range although the sum does not.

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from arithmetic.tape import Tape, Taped
+from vocabulary.functions import FUNCTIONS
 from vocabulary.words import Words
 
 
@@ -16,8 +17,9 @@ def _sigmoid(x: np.ndarray) -> np.ndarray:
     return one / (one + np.exp(-x))
 
 
-FUNCTIONS: Words[Callable[[np.ndarray], np.ndarray]] = Words(
-    "function", {"exp": np.exp, "log": np.log, "tanh": np.tanh, "sigmoid": _sigmoid}
+# Found in numpy by their names.
+_COMPUTED: Words[Callable[[np.ndarray], np.ndarray]] = Words(
+    "function", {name: getattr(np, name) for name in FUNCTIONS if hasattr(np, name)} | {"sigmoid": _sigmoid}
 )
 
 
@@ -36,12 +38,7 @@ class Floats(Tape):
 
     def function(self, name: str, x: np.ndarray) -> np.ndarray:
         with np.errstate(all="ignore"):
-            return FUNCTIONS[name](x)
-
-    def logistic_loss(self, z: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """max(z, 0) - y z + log1p(exp(-|z|)): nothing overflows, and the loss of a sure and right logit keeps its digits."""
-        soft: np.ndarray = np.log1p(np.exp(-np.abs(z)))
-        return self.maximum0(z) - y * z + soft
+            return _COMPUTED[name](x)
 
     def step(self, x: np.ndarray) -> np.ndarray:
         return (x > 0).astype(x.dtype)

@@ -1,4 +1,4 @@
-"""What a precision can and cannot hold: the one place of every accuracy that a bound is made of."""
+"""What a precision can and cannot hold, and what it makes of the accuracies of elementary functions."""
 
 from __future__ import annotations
 
@@ -8,19 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from arithmetic.balls import Rounding
-
-# The largest error of each elementary function that any of the seven frameworks shows, in ulp: measured against the
-# truth on 200,000 points a function (3,000,000 in float32) with numpy 1.26.4, autograd 1.9.1, PyTorch 2.13.0, TensorFlow
-# 2.21.0, JAX 0.7.1, MXNet 1.9.1 and Chainer 7.8.1 on AVX-512. IEEE 754 leaves these errors to the library, and published
-# tables (OpenCL's full profile: exp 3, log 3, tanh 5) are exceeded by libraries in use. ``sech2`` is the derivative of
-# tanh as 1 / cosh(x)^2, ``reciprocal`` the derivative of log, ``log1p`` on [0, 1] a part of cross entropies.
-# tests/test_contract.py holds every backend to this table;
-# Chainer's sigmoid is no part of it but a declared deviation.
-MEASURED_ULPS = {
-    "float16": {"exp": 0.5, "log": 0.5, "tanh": 0.5, "sigmoid": 1.94, "sech2": 3.11, "reciprocal": 0.5, "log1p": 1.87},
-    "float32": {"exp": 2.33, "log": 3.58, "tanh": 5.76, "sigmoid": 5.96, "sech2": 7.49, "reciprocal": 2.68, "log1p": 3.81},
-    "float64": {"exp": 1.49, "log": 1.65, "tanh": 7.87, "sigmoid": 2.63, "sech2": 6.63, "reciprocal": 0.5, "log1p": 2.18},
-}
+from vocabulary.functions import FUNCTIONS
 
 
 def rounding(dtype: str, absolute: Mapping[str, float] | None = None, *, argument: bool = True) -> Rounding:
@@ -35,7 +23,7 @@ def rounding(dtype: str, absolute: Mapping[str, float] | None = None, *, argumen
         unit=float(format_.eps) / 2,
         tiny=float(format_.tiny),
         largest=float(format_.max),
-        functions={name: 2 * math.ceil(ulps) for name, ulps in MEASURED_ULPS[dtype].items()},
+        functions={name: 2 * math.ceil(each.ulps[dtype]) for name, each in FUNCTIONS.items() if each.ulps},
         absolute=absolute or {},
         argument=argument,
     )

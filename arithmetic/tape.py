@@ -12,11 +12,14 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, ClassVar
 
 import numpy as np
 
+from vocabulary.operators import Form, Forms, Operator, builtin
+from vocabulary.operators.arithmetic import DIVIDE, DIVIDE_BY_NUMBER
 from vocabulary.tensors import Formula, Tensors
 
 Array = Any
@@ -90,6 +93,8 @@ class Tape(ABC):
     """
 
     lead = 0
+    # Derivatives that these numbers have in place of those that stand in the records of operators, by name of the operator.
+    adjoint_rules: ClassVar[Mapping[str, tuple[Form | None, ...]]] = {}
 
     @abstractmethod
     def tensor(self, array: np.ndarray) -> Taped:
@@ -157,28 +162,11 @@ class Tape(ABC):
 
     def divide(self, a: Taped, b: Taped) -> Taped:
         x, y = self.aligned(a, b)
-        quotient = self.round(x / y)
-        return self.record(
-            quotient,
-            (a, lambda g: self.total_to(a.shape, self.by_numerator(g, y))),
-            (b, lambda g: -self.total_to(b.shape, self.by_denominator(g, x, y, quotient))),
-        )
+        return self.recorded(DIVIDE, (a, b), Taped(self.round(x / y), self))
 
     def divide_by_number(self, a: Taped, c: Taped) -> Taped:
         """a / c, where c is a number that stands in the formula."""
-        x, y = self.aligned(a, c)
-        return self.record(self.over_number(x, y), (a, lambda g: self.total_to(a.shape, self.over_number(g, y))))
-
-    def over_number(self, x: Array, c: Array) -> Array:
-        return self.round(x / c)
-
-    def by_numerator(self, g: Array, y: Array) -> Array:
-        """g / y, what the numerator of x / y gets."""
-        return self.round(g / y)
-
-    def by_denominator(self, g: Array, x: Array, y: Array, quotient: Array) -> Array:
-        """g x / y^2, what the denominator of x / y gets, but for the sign."""
-        return self.round(self.round(g * quotient) / y)
+        return self.apply(DIVIDE_BY_NUMBER, (a, c), {})
 
     def matmul(self, a: Taped, b: Taped) -> Taped:
         if len(a.shape) != len(b.shape) or len(a.shape) != 2:
@@ -197,68 +185,95 @@ class Tape(ABC):
         """Sum of arrays over ``axes``, in an order that is not ours to know."""
         return self.boxed(terms.sum(axis=axes))
 
-    def exp(self, x: Taped) -> Taped:
-        y = self.function("exp", x.value)
-        return self.record(y, (x, lambda g: self.round(g * y)))
+    def sum(self, x: Taped, axis: int | None = None, keepdims: bool = False) -> Taped:
+        """Sum over an axis, counted from the last as -1, or of all elements."""
+        if axis is None:
+            return self.record(self.total(x), (x, lambda g: self.broadcast(g, x)))
+        if axis >= 0:
+            raise ValueError(f"an axis is counted from the last, as -1, got {axis}")
+        kept = self.summed(x.value, (axis,))
+        if keepdims:
+            return self.record(np.expand_dims(kept, axis), (x, lambda g: self.broadcast(g, x)))
+        return self.record(kept, (x, lambda g: self.broadcast(np.expand_dims(g, axis), x)))
 
-    def log(self, x: Taped) -> Taped:
-        return self.record(self.function("log", x.value), (x, lambda g: self.quotient(g, x.value)))
+    # What records of operators are made of, beside arithmetic and sums.
 
-    def tanh(self, x: Taped) -> Taped:
-        y = self.function("tanh", x.value)
-        return self.record(y, (x, lambda g: self.round(g * self.tanh_slope(x.value, y))))
+    def apply(self, operator: Operator, operands: Sequence[Taped], options: Mapping[str, Any]) -> Taped:
+        """Return what ``operator`` makes of ``operands``. Its derivative is that of its forms or, where it has one, its own."""
+        if not operator.adjoints:
+            return self.computed(operator.value, operands, options)
+        return self.recorded(operator, operands, self.computed(operator.value, _constants(operands), options))
 
-    def tanh_slope(self, x: Array, y: Array) -> Array:
-        return self.round(self.constant(1, y) - self.round(y * y))
+    def recorded(self, operator: Operator, operands: Sequence[Taped], result: Taped) -> Taped:
+        """Return ``result`` on the tape, with the derivatives that ``operator`` has of its own."""
 
-    def quotient(self, g: Array, x: Array) -> Array:
-        return self.round(g / x)
+        def pullback(rule: Form, operand: Taped) -> Pullback:
+            def pull(g: Array) -> Array:
+                adjoint = rule(self, Taped(g, self), *_constants(operands), _constant(result))
+                return self.total_to(operand.shape, adjoint.value)
 
-    def sigmoid(self, x: Taped) -> Taped:
-        y = self.function("sigmoid", x.value)
-        return self.record(y, (x, lambda g: self.round(self.round(g * y) * self.round(self.constant(1, y) - y))))
+            return pull
 
-    def relu(self, x: Taped) -> Taped:
-        return self.record(self.maximum0(x.value), (x, lambda g: g * self.step(x.value)))
+        rules = zip(operands, self.adjoint_rules.get(operator.name, operator.adjoints), strict=True)
+        return self.record(result.value, *((x, pullback(rule, x)) for x, rule in rules if rule is not None))
 
-    # The objectives of layers, one value an example: what the frameworks' own losses reduce.
+    def computed(self, forms: Forms, operands: Sequence[Taped], options: Mapping[str, Any]) -> Taped:
+        """Return a quantity in the first form that frameworks compute."""
+        return forms.computed[0](self, *operands, **options)
 
-    def binary_cross_entropy(self, z: Taped, y: Taped) -> Taped:
-        """log(1 + exp(z)) - y z, elementwise, of logits z and labels y."""
-        return self.record(
-            self.logistic_loss(z.value, y.value),
-            (z, lambda g: self.round(g * self.logistic_slope(z.value, y.value))),
-        )
+    def elementary(self, name: str, x: Taped) -> Taped:
+        """An elementary function of a constant. Raises ValueError for one that is not known."""
+        return Taped(self.function(name, x.value), self)
 
-    def logistic_slope(self, z: Array, y: Array) -> Array:
-        return self.round(self.function("sigmoid", z) - y)
-
-    def logistic_loss(self, z: Array, y: Array) -> Array:
-        return self.function("softplus", z) - y * z
-
-    def softmax_cross_entropy(self, z: Taped, y: Taped) -> Taped:
-        """log sum_j exp(z_j) - sum_j y_j z_j over the last axis, of logits z and one-hot labels y."""
-        loss, p = self.softmax_loss(z.value, y.value)
-        return self.record(loss, (z, lambda g: self.round(g[..., np.newaxis] * self.round(p - y.value))))
-
-    def softmax_loss(self, z: Array, y: Array) -> tuple[Array, Array]:
-        """Return the loss of each row and its probabilities."""
-        shifted = z - z.max(axis=-1, keepdims=True)
-        powers = self.function("exp", shifted)
-        total = self.summed(powers, (-1,))[..., np.newaxis]
-        return self.summed(y * (self.function("log", total) - shifted), (-1,)), powers / total
-
-    def sum(self, x: Taped) -> Taped:
-        return self.record(self.total(x), (x, lambda g: self.broadcast(g, x)))
-
-    def mean(self, x: Taped) -> Taped:
-        n = self.constant(math.prod(x.shape), x.value)
+    def shared(self, x: Taped, n: int) -> Taped:
+        """x / n for a count n, rounded twice: frameworks divide by n or multiply by its rounded reciprocal."""
+        count = self.constant(n, x.value)
 
         def over(total: Array) -> Array:
-            # Two roundings: frameworks divide by n or multiply by its rounded reciprocal.
-            return self.round(self.round(total / n))
+            return self.round(self.round(total / count))
 
-        return self.record(over(self.total(x)), (x, lambda g: self.broadcast(over(g), x)))
+        return self.record(over(x.value), (x, over))
+
+    def positive_part(self, x: Taped) -> Taped:
+        """max(x, 0) of a constant."""
+        return Taped(self.maximum0(x.value), self)
+
+    def step_of(self, x: Taped) -> Taped:
+        """The derivative of max(x, 0) at a constant x."""
+        return Taped(self.step(x.value), self)
+
+    def absolute(self, x: Taped) -> Taped:
+        """|x| of a constant."""
+        return Taped(self.boxed(np.abs(x.value)), self)
+
+    def largest(self, x: Taped) -> Taped:
+        """The largest entry of a constant along the last axis, which stays."""
+        return Taped(self.boxed(x.value.max(axis=-1, keepdims=True)), self)
+
+    def column(self, x: Taped) -> Taped:
+        """A constant with one axis more, of one entry."""
+        return Taped(x.value[..., np.newaxis], self)
+
+    @contextmanager
+    def without_rounding(self) -> Iterator[None]:
+        """Within the block, results are exact: say so only of what rounding leaves as it is."""
+        yield
+
+    def are_labels(self, y: Taped) -> bool:
+        """Whether every entry is 0 or 1."""
+        return all(label == 0 or label == 1 for label in y.value.ravel().tolist())
+
+    def are_powers_of_two(self, c: Taped) -> bool:
+        """Whether the reciprocal of every entry is exact."""
+        return all(abs(math.frexp(float(value))[0]) == 0.5 for value in c.value.ravel().tolist())
+
+    def declared(self, name: str, x: Taped) -> Taped:
+        """Return x with the error that is declared of ``name``: of numbers as such there is none."""
+        return x
+
+    def or_at_zero(self, x: Taped, z: Taped, other: Taped) -> Taped:
+        """Return x or, where z may be 0 and that is declared, ``other``."""
+        return x
 
     # Shapes.
 
@@ -307,7 +322,11 @@ class Tape(ABC):
         """Return the derivative of ``root`` with respect to every tensor that it was made from, by identity."""
         if root.shape != ():
             raise ValueError(f"a loss is a scalar of shape (), this one has shape {root.shape}")
-        parts: dict[int, list[Array]] = {id(root): [self.constant(1, root.value)]}
+        return self.pulled_back(root, self.constant(1, root.value))
+
+    def pulled_back(self, root: Taped, adjoint: Array) -> dict[int, Array]:
+        """Return the adjoints of every tensor that ``root`` was made from, by identity, given that of ``root``."""
+        parts: dict[int, list[Array]] = {id(root): [adjoint]}
         done: dict[int, Array] = {}
         for tensor in _uses_first(root):
             terms = parts.pop(id(tensor))
@@ -347,3 +366,25 @@ def _uses_first(root: Taped) -> list[Taped]:
             stack.append((tensor, True))
             stack.extend((operand, False) for operand, _ in tensor.operands)
     return order[::-1]
+
+
+def _constant(x: Taped) -> Taped:
+    return Taped(x.value, x.number)
+
+
+def _constants(operands: Sequence[Taped]) -> list[Taped]:
+    return [_constant(x) for x in operands]
+
+
+def _method(operator: Operator) -> Callable[..., Taped]:
+    def method(self: Tape, *operands: Taped, **options: Any) -> Taped:
+        return self.apply(operator, operands, options)
+
+    method.__name__, method.__doc__ = operator.name, operator.value.definition.__doc__
+    return method
+
+
+# Every operator of the vocabulary is a method; sums are the tape's own.
+for _operator in builtin().values():
+    if _operator.name.isidentifier() and _operator.name not in vars(Tape):
+        setattr(Tape, _operator.name, _method(_operator))

@@ -17,13 +17,12 @@ from typing import Any
 from backends import FRAMEWORKS
 from backends.base import Backend, Deviation, Setting, place_of
 from backends.text import printable
+from vocabulary.operators import functions, public
 from vocabulary.words import (
-    ALL_OPERATIONS,
     AT_ZERO,
     CONVENTIONS,
     DTYPES,
     FAR_OUT,
-    FUNCTIONS,
     HYPERPARAMETERS,
     LEVELS,
     MASTER_WEIGHTS,
@@ -279,7 +278,7 @@ def _meaningless(backend: Backend, declared: SimpleNamespace) -> Iterator[str]:
         ("adam", [declared.adam], CONVENTIONS),
         ("lacks", declared.lacks, LEVELS[1:]),
         ("unsupported", [dtype for dtype, _ in declared.unsupported], DTYPES),
-        ("unsupported", [operation for _, operation in declared.unsupported], ALL_OPERATIONS),
+        ("unsupported", [operation for _, operation in declared.unsupported], public()),
         ("settings", [setting.objective for setting in declared.settings], OBJECTIVES),
         ("settings", [setting.promises for setting in declared.settings], REDUCTIONS),
     ):
@@ -302,8 +301,8 @@ def _meaningless(backend: Backend, declared: SimpleNamespace) -> Iterator[str]:
 def _faults(deviation: Deviation, settings: list[str], without_optimizers: bool) -> Iterator[str]:
     # What a field can be declared of: there, and nowhere else, it is tested to hold still.
     subjects = {
-        "absolute": (*FUNCTIONS, *OBJECTIVES),
-        "widens": (*ALL_OPERATIONS, SCALARS_KEEP_DTYPE, OPTIMIZER_DTYPE),
+        "absolute": (*functions(), *OBJECTIVES),
+        "widens": (*public(), SCALARS_KEEP_DTYPE, OPTIMIZER_DTYPE),
         "through": (*OF_OPTIMIZERS, TRAINING_DTYPE),
         "instead": (*settings, *map(AT_ZERO.format, settings)),
     }

@@ -11,7 +11,7 @@ import numpy
 from backends.base import Backend, Deviation, Layer, Model, Program, Setting
 from backends.legacy import removed_names
 from vocabulary.tensors import Formula, Tensor, Tensors
-from vocabulary.words import AT_ZERO, HYPERPARAMETERS, MATMUL, NO_SLOPE, Words
+from vocabulary.words import AT_ZERO, HYPERPARAMETERS, NO_SLOPE, Words
 
 with removed_names():
     import mxnet
@@ -155,7 +155,7 @@ class Mxnet(Backend):
         )
         for reduction, to in REDUCTIONS.items()
     )
-    unsupported: ClassVar = {("float16", MATMUL): "the CPU build multiplies matrices in float32 and float64 only"}
+    unsupported: ClassVar = {("float16", "@"): "the CPU build multiplies matrices in float32 and float64 only"}
 
     exp = staticmethod(np.exp)
     log = staticmethod(np.log)

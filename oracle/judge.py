@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
-from typing import Any
 
 import numpy as np
 from flint import arb
@@ -14,15 +12,15 @@ from flint import arb
 from arithmetic.balls import Balls
 from arithmetic.floats import Floats
 from arithmetic.precision import rounding
-from arithmetic.tape import Array, Taped
+from arithmetic.tape import Taped
 from backends.base import Deviation, Optimizer
 from backends.engine import Training
 from oracle.form import form
+from oracle.graph import evaluated, used_by
 from oracle.rules import Rule, rule
-from oracle.trace import Node, trace
 from oracle.verdict import CONFORMS, DEVIATES, UNINFORMATIVE, Comparison, Judgement, digest
 from vocabulary.tensors import Formula
-from vocabulary.words import HYPERPARAMETERS, MATMUL, NO_SLOPE, OPERATIONS, OPTIMIZER_DTYPE, SCALARS_KEEP_DTYPE, TRAINING_DTYPE
+from vocabulary.words import HYPERPARAMETERS, NO_SLOPE, OPTIMIZER_DTYPE, TRAINING_DTYPE
 
 # Bounds need no more than this: their midpoints only have to be close to the truth.
 BOUND_BITS = 128
@@ -225,58 +223,13 @@ class Oracle:
 
     def _relevant(self, point: Point) -> list[Deviation]:
         """Return the declared deviations of what the formula uses."""
-        used = subjects(self.formula, point, self._seen(0)) if self.deviations else set()
+        used = used_by(self.formula, point, self._seen(0)) if self.deviations else set()
         if self.steps:
             used |= {HYPERPARAMETERS, OPTIMIZER_DTYPE} if self.steps.native else {TRAINING_DTYPE}
         if self.steps and "binary cross-entropy" in used:  # a loss by itself is told from what it is instead
             used |= {d.subject for d in self.deviations if d.instead.endswith(NO_SLOPE)}
         rule = self.steps.optimizer.name if self.steps else ""
         return [d for d in self.deviations if d.subject in used and (not d.of or rule in d.of)]
-
-
-def subjects(formula: Formula, point: Point, data: Point) -> set[str]:
-    """Return what ``formula`` uses that a backend can lack or declare: operations, and numbers meeting scalar tensors."""
-    seen = _Subjects()
-    evaluated(seen, formula, point, data)
-    return seen.used
-
-
-def graph(formula: Formula, point: Point, data: Point) -> list[Node]:
-    """Return the nodes of ``formula`` in the order of computation, with numpy's values."""
-    nodes: list[Node] = evaluated(Floats(), partial(trace, formula), point, data)[1]
-    return nodes
-
-
-def evaluated(ops: Floats, formula: Formula, point: Point, data: Point) -> Any:
-    """Return what ``formula`` gives in the numbers of ``ops``."""
-    inside = ({name: ops.tensor(array) for name, array in arrays.items()} for arrays in (point, data))
-    with np.errstate(all="ignore"):
-        return formula(ops, *inside)
-
-
-class _Subjects(Floats):
-    """numpy that notes what it is asked for."""
-
-    def __init__(self) -> None:
-        self.used: set[str] = set()
-
-    def __getattribute__(self, name: str) -> Any:
-        if name in OPERATIONS:
-            self.used.add(name)
-        if name == "binary_cross_entropy":  # its derivative is made of it
-            self.used |= {"sigmoid", "binary cross-entropy"}
-        if name == "softmax_cross_entropy":
-            self.used.add("softmax cross-entropy")
-        return super().__getattribute__(name)
-
-    def lift(self, value: Any, like: Array) -> Array:
-        if like.shape == ():
-            self.used.add(SCALARS_KEEP_DTYPE)
-        return super().lift(value, like)
-
-    def matmul(self, a: Taped, b: Taped) -> Taped:
-        self.used.add(MATMUL)
-        return super().matmul(a, b)
 
 
 def _flat(tensor: Taped, points: int) -> list[list[arb]]:

@@ -12,8 +12,8 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from vocabulary.operators import named
 from vocabulary.tensors import Formula, Tensor
-from vocabulary.words import MATMUL, OPERATIONS
 
 PROBE = "node "
 
@@ -44,7 +44,7 @@ for _symbol, _function, _name in (
     ("-", operator.sub, "sub"),
     ("*", operator.mul, "mul"),
     ("/", operator.truediv, "truediv"),
-    (MATMUL, operator.matmul, "matmul"),
+    ("@", operator.matmul, "matmul"),
 ):
     setattr(Traced, f"__{_name}__", _noted(_symbol, _function))
     setattr(Traced, f"__r{_name}__", _noted(_symbol, _function, reflected=True))
@@ -72,8 +72,8 @@ class Tracer:
         self.nodes: list[Node] = []
 
     def __getattr__(self, name: str) -> Callable[..., Traced]:
-        if name not in OPERATIONS:
-            raise AttributeError(f"there is no operation {name!r}; there are {', '.join(OPERATIONS)}")
+        if name not in named():
+            raise AttributeError(f"there is no operation {name!r}; there are {', '.join(named())}")
         return lambda x: self.note(name, getattr(self.ops, name), x)
 
     def note(self, operation: str, function: Callable[..., Tensor], *operands: Any) -> Traced:

@@ -17,7 +17,8 @@ from backends.engine import Path, Training
 from backends.process import BackendError, Failed
 from backends.text import legible
 from cases import Case
-from oracle.judge import Oracle, Steps, graph, subjects
+from oracle.graph import graph, used_by
+from oracle.judge import Oracle, Steps
 from oracle.trace import Node, Probed, ValueOf
 from oracle.verdict import CONFORMS, DEVIATES, UNINFORMATIVE, UNSUPPORTED, Judgement
 from report.document import Record
@@ -169,7 +170,7 @@ class Subject:
         formula, points, data = arguments[:3]
         reasons = {operation: why for dtype, operation, why in self.describe()["unsupported"] if dtype == self.dtype}
         point = points[0] if isinstance(points, list) else points
-        return next((reasons[name] for name in sorted(subjects(formula, point, data)) if name in reasons), None)
+        return next((reasons[name] for name in sorted(used_by(formula, point, data)) if name in reasons), None)
 
     @property
     def lacking(self) -> str | None:

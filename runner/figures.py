@@ -5,7 +5,7 @@ import math
 from flint import arb
 
 from arithmetic.floats import Floats
-from oracle.judge import evaluated, graph
+from oracle.graph import evaluated, graph
 
 
 def printed(text, digits):

@@ -39,7 +39,7 @@ def judge_scalars(subject):
 
 def judge_unsupported(subject, operation, reason):
     """What is declared unsupported has to raise."""
-    formula, _, params, data = sweep(operation, subject.dtype, subject.lab.plan)
+    formula, _, params, data = sweep(operation, subject.dtype, subject.lab.plan.seed, subject.lab.plan.random)
     try:
         subject.lab.call(subject.backend, "apply", formula, params, data)
     except Failed as error:

@@ -21,7 +21,7 @@ import cases
 from arithmetic.balls import Balls, written
 from arithmetic.floats import Floats
 from cases import Case, CaseError, Figure
-from oracle.judge import evaluated
+from oracle.graph import evaluated
 from runner.figures import shape
 from vocabulary.words import DTYPES, LEVELS
 
@@ -31,7 +31,7 @@ DEFAULT_LIMIT = 300.0
 # processors; the stacks of its threads grow with their number.
 DEFAULT_MEMORY = 8.0
 MOST_SHARDS = 10_000
-TESTS = Path(__file__).parent
+TESTS = Path(__file__).parents[1] / "tests"
 
 
 @dataclasses.dataclass(frozen=True)

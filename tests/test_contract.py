@@ -8,6 +8,7 @@ from backends.base import Optimizer
 from backends.engine import Training
 from cases import Dense, Network
 from oracle.verdict import DEVIATES, UNINFORMATIVE, Judgement
+from runner.formulas import Applied
 from runner.judging import (
     clause,
     judge_lacking,
@@ -18,8 +19,10 @@ from runner.judging import (
     judge_value,
     optimizer_runs,
 )
-from runner.sweeps import ARITHMETIC, One, pairs, sizes, sweep
-from vocabulary.words import COMPILED, CONVENTIONS, EAGER, FUNCTIONS, LEVELS, SCALARS_KEEP_DTYPE
+from runner.sweeps import is_arithmetic, pairs, sweep
+from vocabulary.operators import named, public
+from vocabulary.operators.record import FINITE
+from vocabulary.words import COMPILED, CONVENTIONS, EAGER, LEVELS, SCALARS_KEEP_DTYPE
 
 
 def same_bits(a, b):
@@ -87,16 +90,16 @@ def test_operation(subject, operation):
     if reason := lacking.get((subject.dtype, operation)):
         subject.conclude({operation: judge_unsupported(subject, operation, reason)})
         return
-    judgements = {}
-    for number, size in enumerate(sizes(operation)):
-        formula, loss, params, data = sweep(operation, subject.dtype, subject.lab.plan, size)
+    judgements, plan = {}, subject.lab.plan
+    for number, size in enumerate(public()[operation].sizes):
+        formula, loss, params, data = sweep(operation, subject.dtype, plan.seed, plan.random, size)
         what = f"{operation} {'x'.join(map(str, size))}" if number else operation
         judgements[what] = judge_value(subject, formula, params, data)(subject.deviations)["value"]
         _, gradient = subject.call("gradients", loss, [params], data)[0]
         derivatives = subject.oracle(loss, data).judge([params], {f"gradient {name}": [gradient[name]] for name in params})
         judgements |= {f"{name} of {what}": judgement for name, judgement in derivatives.items()}
-    if operation in ARITHMETIC:
-        formula, params = pairs(operation, subject.dtype, subject.lab.plan)
+    if is_arithmetic(operation):
+        formula, params = pairs(operation, subject.dtype, plan.seed, plan.random)
         judgements[f"{operation} alone"] = judge_value(subject, formula, params, {})(subject.deviations)["value"]
     subject.conclude(judgements)
 
@@ -123,11 +126,11 @@ def not_kept(subject, number):
 
     lost = []
     x = {"x": np.array([number, 0.5], subject.dtype)}
-    for operation in (*FUNCTIONS, "relu", "sum", "mean"):
-        got = subject.call("apply", One(operation), x, {})
+    for operation, record in named().items():
+        got = subject.call("apply", Applied(operation), x, {})
         # Where a limit is finite, how well it is met is a matter of accuracy, judged elsewhere.
-        limits = LIMITS.get((operation, number), [number])
-        expected = [*summed(number)] if operation in ("sum", "mean") else [[limit, FINITE] for limit in limits]
+        limits = record.limits.get(number, (number,))
+        expected = [[limit, FINITE] if record.elementwise else limit for limit in limits]
         if not is_one_of(got, expected):
             kept = " or ".join("a finite number" if limit == FINITE else str(limit) for limit in limits)
             lost.append(f"{operation} of {x['x'].tolist()}: got {got.tolist()}, expected {kept}")
@@ -147,8 +150,8 @@ def not_reached(subject):
     """Return a sentence for each finite number whose infinite result is lost."""
     lost = []
     for words, formula, number, expected in (
-        ("exp(x)", One("exp"), 1e4, np.inf),
-        ("log(x)", One("log"), 0, -np.inf),
+        ("exp(x)", Applied("exp"), 1e4, np.inf),
+        ("log(x)", Applied("log"), 0, -np.inf),
         ("1 / x", lambda ops, params, data: 1 / params["x"], 0, np.inf),
         ("x * x", lambda ops, params, data: params["x"] * params["x"], np.finfo(subject.dtype).max, np.inf),
     ):
@@ -157,16 +160,6 @@ def not_reached(subject):
         if not is_one_of(got, [[expected, FINITE]]):
             lost.append(f"{words} of {x.tolist()}: got {got.tolist()}, expected {expected}")
     return lost
-
-
-FINITE = 0.0  # stands for every number that is
-# What an operation may make of an infinity, where that is something else.
-LIMITS = {
-    **{(operation, sign * np.inf): [FINITE] for operation in ("tanh", "sigmoid") for sign in (1, -1)},
-    ("exp", -np.inf): [FINITE],
-    ("relu", -np.inf): [FINITE, np.nan],  # (x + |x|) / 2 and x * (x > 0) are relu as well
-    ("log", -np.inf): [np.nan],
-}
 
 
 def summed(number):

@@ -18,7 +18,8 @@ from runner.judging import (
     runs_by_hand,
 )
 from runner.sweeps import sweep
-from vocabulary.words import ALL_OPERATIONS, DTYPES, SCALARS_KEEP_DTYPE, TRAINING_DTYPE
+from vocabulary.operators import public
+from vocabulary.words import DTYPES, SCALARS_KEEP_DTYPE, TRAINING_DTYPE
 
 DTYPES_BY_WIDTH = ("float64", "float32", "float16")
 
@@ -90,7 +91,7 @@ def judge_by(subject, deviation):
         return judge_runs(subject, runs_by_hand(subject))
     if deviation.subject == SCALARS_KEEP_DTYPE:
         return judge_scalars(subject)
-    if deviation.subject in ALL_OPERATIONS:
-        formula, _, params, data = sweep(deviation.subject, subject.dtype, subject.lab.plan)
+    if deviation.subject in public():
+        formula, _, params, data = sweep(deviation.subject, subject.dtype, subject.lab.plan.seed, subject.lab.plan.random)
         return judge_value(subject, formula, params, data)
     return judge_settings(subject)

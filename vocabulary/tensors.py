@@ -12,6 +12,8 @@ Tensor: TypeAlias = Any
 Tensors: TypeAlias = dict[str, Tensor]
 # The named operations of that framework.
 Ops: TypeAlias = Any
+# Those of a formula, by name, which it must not change.
+TensorsOf: TypeAlias = Mapping[str, Tensor]
 # formula(ops, params, data)
-Formula: TypeAlias = Callable[[Ops, Mapping[str, Tensor], Mapping[str, Tensor]], Tensor]
+Formula: TypeAlias = Callable[[Ops, TensorsOf, TensorsOf], Tensor]
 Arrays: TypeAlias = Mapping[str, np.ndarray]

@@ -27,11 +27,6 @@ class Words(dict[str, Meaning]):
         raise unknown(self.kind, word, self)
 
 
-# The named operations. An adapter defines every one, and each is measured against the truth on its own.
-FUNCTIONS = ("exp", "log", "tanh", "sigmoid")
-OPERATIONS = (*FUNCTIONS, "relu", "sum", "mean")
-MATMUL = "@"
-ALL_OPERATIONS = (*OPERATIONS, MATMUL, "+", "-", "*", "/")
 # Precisions that a run may ask for, the default ones first.
 DTYPES = ("float32", "float64", "float16")
 # The ways to write a training run: by hand over automatic differentiation, with the framework's layers and loss, with its

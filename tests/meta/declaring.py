@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from arithmetic.tape import Taped
 from backends.base import Deviation
 from backends.numpy import Numpy
-from tests.meta.fleet.layers import NoSlopeAtZero, OptimizerFloat32
+from tests.meta.fleet.layers import NoSlopeAtZero, OptimizerFloat32, no_slope_at_zero
 from tests.meta.layered import Layered
 from vocabulary.words import AT_ZERO, HYPERPARAMETERS, NO_SLOPE, OPTIMIZER_DTYPE, SCALARS_KEEP_DTYPE
 
@@ -159,9 +160,13 @@ class StatesNoSlope(NoSlopeAtZero):
     )
 
 
+def flipped_slope(ops: Any, g: Taped, z: Taped, y: Taped, loss: Taped) -> Taped:
+    """The slope -y at a logit of 0, and elsewhere one of the wrong sign."""
+    slope = no_slope_at_zero(ops, g, z, y, loss).value
+    return Taped(np.where(z.value == 0, slope, -slope), ops)
+
+
 class StatesNoSlopeAndFlips(StatesNoSlope):
     """Has another fault beside what it states: the slope has the wrong sign where the logit is not 0."""
 
-    def logistic_slope(self, z: np.ndarray, y: np.ndarray) -> np.ndarray:
-        slope = super().logistic_slope(z, y)
-        return np.where(z == 0, slope, -slope)
+    adjoint_rules: ClassVar = {"binary_cross_entropy": (flipped_slope, None)}

@@ -11,7 +11,7 @@ from backends.base import Backend
 from backends.numpy import Numpy
 from backends.probes import probe
 from tests.meta.conftest import ROOT
-from vocabulary.words import OPERATIONS
+from vocabulary.operators import named
 
 
 def python(code):
@@ -74,7 +74,7 @@ def test_imports_go_one_way(modules, allowed):
 
 def test_a_missing_method_fails_at_construction():
     """An adapter that lacks a part of the contract cannot be made."""
-    for name in (*OPERATIONS, "tensor", "array", "value_and_grad", "train", "version"):
+    for name in (*named(), "tensor", "array", "value_and_grad", "train", "version"):
         incomplete = type("Lacking", (Numpy,), {name: Backend.__dict__[name]})
         with pytest.raises(TypeError, match=f"abstract method '?{name}"):
             incomplete()

@@ -123,7 +123,10 @@ STEPS = {"gradient": "eager", "training": "eager"}
     [
         ({"adam": "epsilon_hat"}, "adam names 'epsilon_hat'; known: 'epsilon', 'epsilon hat'"),
         ({"lacks": {"module": "none"}}, "lacks names 'module'; known: 'modules', 'optimizer', 'class'"),
-        ({"unsupported": {("float64", "gamma"): "none"}}, "unsupported names 'gamma'; known: 'exp', 'log'"),
+        (
+            {"unsupported": {("float64", "gamma"): "none"}},
+            "unsupported names 'gamma'; known: '+', '-', '*', '/', '@', 'exp', 'log'",
+        ),
         ({"unsupported": {("double", "exp"): "none"}}, "unsupported names 'double'; known: 'float32', 'float64', 'float16'"),
         ({"settings": (SQUARES, SQUARES)}, "two settings have the same name, of 'squares', 'squares'"),
         *(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import cases
 from arithmetic.balls import Balls
-from arithmetic.precision import MEASURED_ULPS, rounding, ulp
+from arithmetic.precision import rounding, ulp
 from backends.base import Deviation, Optimizer
 from backends.engine import Engine
 from backends.numpy import Numpy
@@ -21,9 +21,11 @@ from oracle.form import form
 from oracle.judge import Oracle, Steps
 from oracle.verdict import CONFORMS, DEVIATES, UNINFORMATIVE, Comparison
 from runner.plan import validate
-from vocabulary.words import DTYPES, FUNCTIONS, NO_SLOPE, OPTIMIZER_DTYPE, SCALARS_KEEP_DTYPE
+from vocabulary.functions import FUNCTIONS
+from vocabulary.operators import functions
+from vocabulary.words import DTYPES, NO_SLOPE, OPTIMIZER_DTYPE, SCALARS_KEEP_DTYPE
 
-every_dtype = pytest.mark.parametrize("dtype", sorted(MEASURED_ULPS))
+every_dtype = pytest.mark.parametrize("dtype", sorted(DTYPES))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -346,13 +348,13 @@ def test_rounding_is_that_of_the_format(dtype):
 
 
 @every_dtype
-@pytest.mark.parametrize("name", FUNCTIONS)
+@pytest.mark.parametrize("name", functions())
 def test_a_function_is_bound_by_the_table(name, dtype):
     """Its measured ulps, rounded up, at two units roundoff each: no less, and more by Arb's own rounding alone."""
     x, unit = np.array(1.5, dtype), rounding(dtype).unit
     formula = lambda ops, p, d: getattr(ops, name)(p["x"])  # noqa: E731
     judged = Oracle(formula, {}, dtype, direct=True).judge([{"x": x}], {"value": [np.zeros((), dtype)]})["value"]
-    allowed = 2 * math.ceil(MEASURED_ULPS[dtype][name]) * unit * judged.truth[0]
+    allowed = 2 * math.ceil(FUNCTIONS[name].ulps[dtype]) * unit * judged.truth[0]
     assert 0 <= judged.bound[0] - allowed < unit * allowed + allowed * 2.0**-20
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -94,11 +94,18 @@ class SoftmaxUnprotected(Layered):
 
     family = "saturation"
 
-    def softmax_loss(self, z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def softmax_cross_entropy(self, z: Taped, y: Taped) -> Taped:
         with np.errstate(all="ignore"):
-            powers = np.exp(z)
+            powers = np.exp(z.value)
             total = powers.sum(axis=-1, keepdims=True)
-            return (y * (np.log(total) - z)).sum(axis=-1), powers / total
+            loss, slope = (y.value * (np.log(total) - z.value)).sum(axis=-1), powers / total - y.value
+        return self.record(loss, (z, lambda g: g[..., np.newaxis] * slope))
+
+
+def no_slope_at_zero(ops: Any, g: Taped, z: Taped, y: Taped, loss: Taped) -> Taped:
+    """sigmoid(z) - y or, where z is 0, -y."""
+    slope = ops.sigmoid(z) - y
+    return g * Taped(np.where(z.value == 0, -y.value, slope.value).astype(z.value.dtype), ops)
 
 
 class NoSlopeAtZero(Layered):
@@ -106,8 +113,7 @@ class NoSlopeAtZero(Layered):
 
     family = "one point"
 
-    def logistic_slope(self, z: np.ndarray, y: np.ndarray) -> np.ndarray:
-        return np.where(z == 0, -y, super().logistic_slope(z, y)).astype(z.dtype)
+    adjoint_rules: ClassVar = {"binary_cross_entropy": (no_slope_at_zero, None)}
 
 
 # Layers.

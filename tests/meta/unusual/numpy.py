@@ -209,6 +209,15 @@ class LongDouble(_Wide):
 # Other forms of functions and derivatives.
 
 
+def _by_numerator(ops: Any, g: Taped, x: Taped, y: Taped, quotient: Taped) -> Taped:
+    return g / y
+
+
+def _by_cosh(ops: Any, g: Taped, x: Taped, y: Taped) -> Taped:
+    with np.errstate(over="ignore"):
+        return g * (1 / Taped(np.square(np.cosh(x.value)), ops))
+
+
 class _Forms(Numpy):
     """One for the dtype at hand, so that no number widens it."""
 
@@ -238,14 +247,11 @@ class Branches(_Forms):
         y = self.function("sigmoid", x.value)
         return self.record(y, (x, lambda g: g * (y * self.function("sigmoid", -x.value))))
 
-    def tanh_slope(self, x: Array, y: Array) -> Array:
-        return (self.one(y) - y) * (self.one(y) + y)
-
-    def quotient(self, g: Array, x: Array) -> Array:
-        return g * (self.one(x) / x)
-
-    def by_denominator(self, g: Array, x: Array, y: Array, quotient: Array) -> Array:
-        return (g / y) * quotient
+    adjoint_rules: ClassVar = {
+        "tanh": (lambda ops, g, x, y: g * ((1 - y) * (1 + y)),),
+        "log": (lambda ops, g, x, y: g * (1 / x),),
+        "/": (_by_numerator, lambda ops, g, x, y, quotient: -(g / y * quotient)),
+    }
 
     def mean(self, x: Taped) -> Taped:
         part = self.one(x.value) / self.constant(math.prod(x.shape), x.value)
@@ -268,12 +274,10 @@ class OtherForms(_Forms):
                 return np.where((x > 0.5) & (x < 2), np.log1p(x - self.one(x)), np.log(x))
         return super().function(name, x)
 
-    def tanh_slope(self, x: Array, y: Array) -> Array:
-        with np.errstate(over="ignore"):
-            return self.one(x) / np.square(np.cosh(x))
-
-    def by_denominator(self, g: Array, x: Array, y: Array, quotient: Array) -> Array:
-        return g * (x / (y * y))
+    adjoint_rules: ClassVar = {
+        "tanh": (_by_cosh,),
+        "/": (_by_numerator, lambda ops, g, x, y, quotient: -(g * (x / (y * y)))),
+    }
 
     def mean(self, x: Taped) -> Taped:
         n = self.constant(math.prod(x.shape), x.value)
@@ -287,8 +291,7 @@ class OtherForms(_Forms):
 class SquareFirst(_Forms):
     """x / y has the slope g x (1 / y^2); the slope of sigmoid is y - y^2, with the cancellation of y (1 - y)."""
 
-    def by_denominator(self, g: Array, x: Array, y: Array, quotient: Array) -> Array:
-        return g * x * (self.one(y) / (y * y))
+    adjoint_rules: ClassVar = {"/": (_by_numerator, lambda ops, g, x, y, quotient: -(g * x * (1 / (y * y))))}
 
     def sigmoid(self, x: Taped) -> Taped:
         y = self.function("sigmoid", x.value)

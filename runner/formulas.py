@@ -1,0 +1,70 @@
+"""Formulas of the sweeps. Imports the vocabulary alone, since they travel to the processes of the backends."""
+
+from __future__ import annotations
+
+import dataclasses
+import operator
+
+from vocabulary.tensors import Formula, Ops, Tensor, TensorsOf
+
+SIGNS = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv, "@": operator.matmul}
+
+
+@dataclasses.dataclass(frozen=True)
+class Pair:
+    """An operator of two operands as a formula of a and b."""
+
+    operator: str
+
+    def __call__(self, ops: Ops, params: TensorsOf, data: TensorsOf) -> Tensor:
+        return SIGNS[self.operator](params["a"], params["b"])
+
+
+@dataclasses.dataclass(frozen=True)
+class Applied:
+    """An operator as a formula of the parameters ``operands``, in their order."""
+
+    operator: str
+    operands: tuple[str, ...] = ("x",)
+
+    def __call__(self, ops: Ops, params: TensorsOf, data: TensorsOf) -> Tensor:
+        operands = [params[name] for name in self.operands]
+        return SIGNS[self.operator](*operands) if self.operator in SIGNS else getattr(ops, self.operator)(*operands)
+
+
+@dataclasses.dataclass(frozen=True)
+class Broadcast:
+    """An operator of two operands over operands of all shapes that broadcast, and over numbers of the formula."""
+
+    operator: str
+    fine: float
+
+    def __call__(self, ops: Ops, params: TensorsOf, data: TensorsOf) -> Tensor:
+        combine = SIGNS[self.operator]
+        a, b, c, d, e, f = (params[name] for name in "abcdef")
+        pairs = [combine(a, b), combine(b, a), combine(c, d), combine(d, c), combine(a, e), combine(e, a), combine(f, a)]
+        # A number that no narrower dtype holds: frameworks that take scalars through float32 lose it.
+        total = combine(combine(2, a), combine(a, 3)) + combine(self.fine, a) + 2 * combine(a, self.fine)
+        for times, pair in enumerate(pairs, start=2):  # so that a - b and b - a do not cancel
+            total = total + times * pair
+        return total
+
+
+@dataclasses.dataclass(frozen=True)
+class Scaled:
+    """A formula of data in place of parameters, of which x is scaled by one parameter."""
+
+    formula: Formula
+
+    def __call__(self, ops: Ops, params: TensorsOf, data: TensorsOf) -> Tensor:
+        return self.formula(ops, {**data, "x": data["x"] * params["scale"]}, data)
+
+
+@dataclasses.dataclass(frozen=True)
+class Weighted:
+    """A formula as a loss: the sum of its entries, each with a weight."""
+
+    formula: Formula
+
+    def __call__(self, ops: Ops, params: TensorsOf, data: TensorsOf) -> Tensor:
+        return ops.sum(self.formula(ops, params, data) * data["weight"])
