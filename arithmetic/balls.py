@@ -346,16 +346,24 @@ class Balls(Tape):
         """Return ``x`` with what it loses where the backend declares that ``name`` passes through a narrower dtype."""
         return x * self._near_one(arb(self.lost[name])) if name in self.lost else x
 
-    def root(self, x: np.ndarray) -> np.ndarray:
+    def root(self, x: Taped) -> Taped:
         """Square root of every element, correctly rounded as IEEE 754 has it; what rounding puts below zero is no root."""
-        return self.round(_elementwise(_root, x))
+        return Taped(self.round(_elementwise(_root, x.value)), self)
 
-    def slack(self, sizes: np.ndarray, roundings: int) -> np.ndarray:
-        """Return balls around zero for so many roundings of numbers of these sizes."""
-        return sizes * (self._gamma(roundings) - 1) if self.rounding and roundings else sizes * 0
+    def power(self, x: Taped, exponent: int, name: str) -> Taped:
+        """x to a whole number, which a backend may declare to pass through a narrower dtype under ``name``.
 
-    def updated(self, w: np.ndarray, gradient: np.ndarray, rate: float) -> np.ndarray:
-        return self.round(w - self.round(self.parameter(rate, "rate") * gradient))
+        It is taken to be as accurate as exp, or as the product of so many factors.
+        """
+        power = self.passed(x.value, name) ** exponent
+        accuracy = exponent + int(self.rounding.functions["exp"]) if self.rounding else 0
+        return self.widened(Taped(power, self), Taped(power, self), accuracy)
+
+    def widened(self, x: Taped, sizes: Taped, roundings: int) -> Taped:
+        """Return x with so many roundings more of numbers of these sizes."""
+        if self.rounding is None or not roundings:
+            return x
+        return Taped(x.value + sizes.value * (self._gamma(roundings) - 1), self)
 
     def value_and_grad(self, loss: Formula, params: Tensors, data: Tensors) -> tuple[Taped, Tensors]:
         with self.precision():

@@ -206,6 +206,8 @@ class Tape(ABC):
 
     def recorded(self, operator: Operator, operands: Sequence[Taped], result: Taped) -> Taped:
         """Return ``result`` on the tape, with the derivatives that ``operator`` has of its own."""
+        if not any(x.wants_gradient for x in operands):
+            return result
 
         def pullback(rule: Form, operand: Taped) -> Pullback:
             def pull(g: Array) -> Array:

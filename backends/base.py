@@ -18,8 +18,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from backends.text import printable
+from vocabulary.rules import Optimizer, by_hand
 from vocabulary.tensors import Formula, Tensor, Tensors
-from vocabulary.words import BY_HAND, DTYPES, EAGER, LEVELS, NATIVE, NUMERIC, RULES, STAGES, unknown
+from vocabulary.words import DTYPES, EAGER, LEVELS, NATIVE, NUMERIC, STAGES, unknown
 
 Model = Any  # of the framework, called with a batch of inputs
 
@@ -88,42 +89,6 @@ class Layer:
 
 
 @dataclasses.dataclass(frozen=True)
-class Optimizer:
-    """An update rule by its published name and hyperparameters: ``sgd`` (w -= rate * gradient) or ``adam``.
-
-    Source of Adam and its defaults: D. P. Kingma and J. Ba, Adam: a method for stochastic optimization, ICLR 2015,
-    algorithm 1.
-    """
-
-    name: str
-    rate: float
-    beta1: float = 0.9
-    beta2: float = 0.999
-    epsilon: float = 1e-8
-
-    @property
-    def hyperparameters(self) -> dict[str, float]:
-        """The hyperparameters of this rule. Raises ValueError where another one is set, which nobody would heed."""
-        names = RULES[self.name]
-        for field in dataclasses.fields(self)[1:]:
-            if field.name not in names and getattr(self, field.name) != field.default:
-                raise unknown(f"hyperparameter of {self.name}:", field.name, names)
-        return {name: getattr(self, name) for name in names}
-
-    def passed_to(self, makers: Mapping[str, Any], *arguments: Any) -> Any:
-        """Return what ``makers[name]`` makes of ``arguments`` and of the hyperparameters, which it takes by keyword alone.
-
-        Raises ValueError for a rule that is not among ``makers``, and for a hyperparameter that its maker does not take.
-        """
-        make = makers[self.name]
-        taken = [each.name for each in inspect.signature(make).parameters.values() if each.kind is each.KEYWORD_ONLY]
-        for name in self.hyperparameters:
-            if name not in taken:
-                raise unknown(f"hyperparameter of {self.name}:", name, taken)
-        return make(*arguments, **self.hyperparameters)
-
-
-@dataclasses.dataclass(frozen=True)
 class Program:
     """A training run above the level of autodiff, to be written in the framework's own terms.
 
@@ -150,8 +115,8 @@ class Program:
         Raises ValueError for an unknown level, and for a rule that is not written by hand.
         """
         native = NATIVE[self.level]
-        if not native and self.optimizer.name not in BY_HAND:
-            raise unknown(f"rule at the level {self.level!r}, whose step is written by hand:", self.optimizer.name, BY_HAND)
+        if not native and self.optimizer.name not in by_hand():
+            raise unknown(f"rule at the level {self.level!r}, whose step is written by hand:", self.optimizer.name, by_hand())
         return native
 
 

@@ -18,22 +18,19 @@ from backends import FRAMEWORKS
 from backends.base import Backend, Deviation, Setting, place_of
 from backends.text import printable
 from vocabulary.operators import functions, public
+from vocabulary.rules import MASTER_WEIGHTS, builtin, values
 from vocabulary.words import (
     AT_ZERO,
-    CONVENTIONS,
     DTYPES,
     FAR_OUT,
     HYPERPARAMETERS,
     LEVELS,
-    MASTER_WEIGHTS,
     MODES,
     NUMERIC,
     OBJECTIVES,
     ONE_BY_ONE,
     OPTIMIZER_DTYPE,
-    PARTS,
     REDUCTIONS,
-    RULES,
     SCALARS_KEEP_DTYPE,
     SLOPE_OF,
     STAGES,
@@ -275,7 +272,7 @@ def _meaningless(backend: Backend, declared: SimpleNamespace) -> Iterator[str]:
     settings = [setting.name for setting in declared.settings]
     for name, words, known in (
         ("modes", declared.modes.values(), MODES),
-        ("adam", [declared.adam], CONVENTIONS),
+        ("adam", [declared.adam], builtin()["adam"].conventions),
         ("lacks", declared.lacks, LEVELS[1:]),
         ("unsupported", [dtype for dtype, _ in declared.unsupported], DTYPES),
         ("unsupported", [operation for _, operation in declared.unsupported], public()),
@@ -322,8 +319,8 @@ def _faults(deviation: Deviation, settings: list[str], without_optimizers: bool)
     for name, words, meant in (
         ("dtypes", deviation.dtypes, DTYPES),
         ("through", filter(None, [deviation.through]), ("float32", "float16")),
-        ("what", deviation.what, MASTER_WEIGHTS["what"] if by_hand else PARTS),
-        ("of", deviation.of, MASTER_WEIGHTS["of"] if by_hand else RULES),
+        ("what", deviation.what, MASTER_WEIGHTS["what"] if by_hand else values()),
+        ("of", deviation.of, MASTER_WEIGHTS["of"] if by_hand else builtin()),
     ):
         if unknown := [word for word in words if word not in meant]:
             yield f"has {name} {_words(unknown)}; known: {_words(meant)}"

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from backends.base import Backend, Layer, Optimizer, Program
+from backends.base import Backend, Layer, Program
+from vocabulary.rules import Optimizer
 from vocabulary.tensors import Formula, Tensor, Tensors
 from vocabulary.words import AUTODIFF, STAGES
 

@@ -37,7 +37,7 @@ def main() -> None:
             points = [{name: array[step] for name, array in path.before.items()} for step in range(STEPS)]
             results = {"value": path.losses} | {f"gradient {name}": array for name, array in path.gradients.items()}
             results |= {f"updated {name}": array for name, array in path.after.items()}
-            Oracle(case.loss, run.data, dtype, steps=Steps.of(run, "epsilon")).judge(points, results, row="step")
+            Oracle(case.loss, run.data, dtype, steps=Steps.of(run, {})).judge(points, results, row="step")
             step, judged = ((after - before) / STEPS for before, after in ((begun, trained), (trained, time.perf_counter())))
             print(f"{case.name:24} {dtype:8} {step * 1e6:7.0f} µs  {judged * 1e6:9.0f} µs  {judged / step:6.1f}")
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from cases.network import Network
+from vocabulary.rules import Rule, builtin
 from vocabulary.tensors import Formula
 
 Goal = Callable[[float, np.ndarray, Mapping[str, np.ndarray]], bool]
@@ -36,7 +37,6 @@ class Figure:
     runs: tuple[str, ...] = ("float32", "float64")
 
 
-OPTIMIZERS = ("sgd", "adam")
 # So many steps of a run in mini-batches are judged at least, evenly on a logarithmic scale; the run is made in full.
 JUDGED = 200
 
@@ -158,9 +158,9 @@ class Case:
             raise CaseError(f"case {self.name!r}: {fault}")
         if self.batches:
             object.__setattr__(self, "steps", len(list(self.batches)))
-        if self.optimizer not in OPTIMIZERS:
-            raise CaseError(f"case {self.name!r} has the optimizer {self.optimizer!r}; known: {', '.join(OPTIMIZERS)}")
-        if self.optimizer != "sgd" and not self.network:
+        if self.optimizer not in builtin():
+            raise CaseError(f"case {self.name!r} has the optimizer {self.optimizer!r}; known: {', '.join(builtin())}")
+        if not self.rule.by_hand and not self.network:
             raise CaseError(f"case {self.name!r}: the optimizer {self.optimizer!r} trains layers: give the case a network")
         if not isinstance(self.rate, int | float):
             raise CaseError(f"case {self.name!r}: a rate is a number, got {self.rate!r}")
@@ -205,8 +205,13 @@ class Case:
     def levels(self) -> dict[str, str]:
         """Map each level to why the case cannot be written at it; an empty reason where it can."""
         layers = "" if self.network and self.steps else "not trained" if not self.steps else "a formula without layers"
-        step = "the step of an optimiser is not written by hand" if self.optimizer != "sgd" else ""
+        step = "" if self.rule.by_hand else "the step of an optimiser is not written by hand"
         return {"autodiff": step, "modules": layers or step, "optimizer": layers, "class": layers}
+
+    @property
+    def rule(self) -> Rule:
+        """The record of the update rule."""
+        return builtin()[self.optimizer]
 
     @property
     def layered_loss(self) -> Formula:
@@ -218,9 +223,9 @@ class Case:
     def judged(self) -> np.ndarray:
         """The steps to be judged, counted from 0: all, or of a run in mini-batches at least JUDGED, evenly on a log scale.
 
-        Where there are held-out data, the last step of every epoch is among them. Adam remembers: all of its steps are.
+        Where there are held-out data, the last step of every epoch is among them. All steps are of a rule that remembers.
         """
-        if self.batches is None or self.optimizer != "sgd" or self.steps <= JUDGED:
+        if self.batches is None or self.rule.state or self.steps <= JUDGED:
             return np.arange(self.steps)
         count = JUDGED
         while len(steps := np.unique(np.geomspace(1, self.steps, count).round().astype(int))) < JUDGED:

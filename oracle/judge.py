@@ -13,12 +13,13 @@ from arithmetic.balls import Balls
 from arithmetic.floats import Floats
 from arithmetic.precision import rounding
 from arithmetic.tape import Taped
-from backends.base import Deviation, Optimizer
+from backends.base import Deviation
 from backends.engine import Training
 from oracle.form import form
 from oracle.graph import evaluated, used_by
-from oracle.rules import Rule, rule
+from oracle.rules import Stepping
 from oracle.verdict import CONFORMS, DEVIATES, UNINFORMATIVE, Comparison, Judgement, digest
+from vocabulary.rules import Optimizer
 from vocabulary.tensors import Formula
 from vocabulary.words import HYPERPARAMETERS, NO_SLOPE, OPTIMIZER_DTYPE, TRAINING_DTYPE
 
@@ -37,22 +38,22 @@ Results = Mapping[str, Sequence[np.ndarray]]
 class Steps:
     """What a training run adds to a formula: its update rule, the data of each judged step, and the names of those steps.
 
-    ``convention`` is that of the backend's Adam, ``native`` whether the framework's own optimiser makes the step. Without
-    ``data`` every step sees that of the oracle. ``numbers`` are the steps judged, counted from 0.
+    ``conventions`` say how the backend reads update rules, ``native`` whether the framework's own optimiser makes the step.
+    Without ``data`` every step sees that of the oracle. ``numbers`` are the steps judged, counted from 0.
     """
 
     optimizer: Optimizer
-    convention: str = "epsilon"
+    conventions: Mapping[str, str] = dataclasses.field(default_factory=dict)
     native: bool = False
     data: Sequence[Point] | None = None
     numbers: Sequence[int] | None = None
 
     @classmethod
-    def of(cls, training: Training, convention: str) -> Steps:
+    def of(cls, training: Training, conventions: Mapping[str, str]) -> Steps:
         """Return the judged steps of ``training``."""
         data = None if training.batches is None else [training.seen(step) for step in training.keep.tolist()]
         native = training.level in ("optimizer", "class")
-        return cls(training.optimizer, convention, native, data, training.keep.tolist())
+        return cls(training.optimizer, conventions, native, data, training.keep.tolist())
 
 
 class Oracle:
@@ -184,18 +185,18 @@ class Oracle:
                     origin = point[name].ravel().tolist() if quantity != name else None
                     comparison.add(index, got, truth[quantity][k], balls[quantity][k], origin)
 
-    def _rule(self, numbers: Balls) -> Rule | None:
+    def _rule(self, numbers: Balls) -> Stepping | None:
         if self.steps is None:
             return None
         with numbers.precision():
-            return rule(numbers, self.steps.optimizer, self.steps.convention)
+            return Stepping(numbers, self.steps.optimizer, self.steps.conventions)
 
     def _seen(self, index: int) -> Point:
         """The data that belong to a point."""
         return self.steps.data[index] if self.steps and self.steps.data else self.data
 
     def _expect(
-        self, backend: Balls, rule: Rule | None, points: Point, seen: Point, quantities: Iterable[str]
+        self, backend: Balls, rule: Stepping | None, points: Point, seen: Point, quantities: Iterable[str]
     ) -> dict[str, list[list[arb]]]:
         """Return every quantity as balls, a flat list for each point along the first axis of ``points``."""
         weights = {name: backend.points(arrays) for name, arrays in points.items()}

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from arithmetic.balls import Balls
 from arithmetic.tape import Taped
 from backends.engine import Training
-from oracle.rules import rule
+from oracle.rules import Stepping
 
 
-def exact_run(trainings: Sequence[Training], convention: str = "epsilon") -> list[dict[str, np.ndarray]]:
+def exact_run(trainings: Sequence[Training], conventions: Mapping[str, str] | None = None) -> list[dict[str, np.ndarray]]:
     """Return the exact parameters after each kept step of runs that differ in their starts and data alone, as float64.
 
     Shapes: (n, ...) for n kept steps. Midpoints go on from step to step: balls would grow with every step, whether or not
@@ -24,7 +24,7 @@ def exact_run(trainings: Sequence[Training], convention: str = "epsilon") -> lis
     data: dict[str, Taped] = {}
     points = []
     with exact.precision():
-        step_rule = rule(exact, first.optimizer, convention)
+        step_rule = Stepping(exact, first.optimizer, conventions or {})
         for step in range(first.steps):
             if first.batches is not None or not data:
                 seen = [run.seen(step) for run in trainings]

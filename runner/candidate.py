@@ -191,6 +191,12 @@ class Subject:
         return [Deviation(**fields) for fields in self.describe()["deviations"]]
 
     @property
+    def conventions(self) -> dict[str, str]:
+        """How the backend says that it reads update rules, by their names."""
+        __tracebackhide__ = True
+        return {"adam": self.describe()["adam"]}
+
+    @property
     def training(self) -> Training:
         return training(self.case, self.dtype, self.level)
 
@@ -242,17 +248,23 @@ class Subject:
         return other
 
     def judge_path(
-        self, path: Path, formula: Formula, program: Training, *, adam: str = "", deviations: Sequence[Deviation] | None = None
+        self,
+        path: Path,
+        formula: Formula,
+        program: Training,
+        *,
+        conventions: Mapping[str, str] | None = None,
+        deviations: Sequence[Deviation] | None = None,
     ) -> dict[str, Judgement]:
         """Judge every step that ``path`` holds from the parameters before it.
 
-        ``adam`` is a convention and ``deviations`` are declarations to judge by, in place of the backend's own.
+        ``conventions`` and ``deviations`` are declarations to judge by, in place of the backend's own.
         """
         points = [{name: array[k] for name, array in path.before.items()} for k in range(len(path.steps))]
         results = {"value": list(path.losses)}
         results |= {f"gradient {name}": list(array) for name, array in path.gradients.items()}
         results |= {f"updated {name}": list(array) for name, array in path.after.items()}
-        steps = Steps.of(program, adam or self.describe()["adam"])
+        steps = Steps.of(program, self.conventions if conventions is None else conventions)
         declared = self.deviations if deviations is None else deviations
         return Oracle(formula, program.data, self.dtype, declared, steps).judge(points, results, row="step")
 

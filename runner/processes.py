@@ -5,18 +5,18 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from backends.base import Optimizer
 from backends.engine import Path, Training
 from backends.process import BackendError, Process
 from cases import Case
 from oracle.run import exact_run
 from report.document import Record
 from runner.plan import Plan
+from vocabulary.rules import Optimizer
 from vocabulary.words import AUTODIFF
 
 # A training run of more steps gets more time, in proportion.
@@ -98,11 +98,11 @@ class Lab:
             raise found
         return found
 
-    def exact_path(self, case: Case, dtype: str, convention: str) -> dict[str, np.ndarray]:
+    def exact_path(self, case: Case, dtype: str, conventions: Mapping[str, str]) -> dict[str, np.ndarray]:
         """Return the parameters of the exact run after the judged steps, from the start as rounded to ``dtype``."""
-        key = case.name, convention if case.optimizer == "adam" else ""
+        key = case.name, conventions.get(case.optimizer, "")
         if key not in self._exact_paths:
-            runs = exact_run([training(case, dtype) for dtype in self.plan.dtypes], convention)
+            runs = exact_run([training(case, dtype) for dtype in self.plan.dtypes], conventions)
             self._exact_paths[key] = dict(zip(self.plan.dtypes, runs, strict=True))
         return self._exact_paths[key][dtype]
 

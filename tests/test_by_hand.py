@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 import cases
-from backends.base import Optimizer
 from backends.engine import Engine, Training
 from backends.numpy import Numpy
 from cases.by_hand import (
@@ -20,6 +19,7 @@ from cases.thermometer import T_C, T_U
 from oracle.judge import Oracle
 from oracle.verdict import CONFORMS
 from runner.figures import printed
+from vocabulary.rules import Optimizer
 
 X = np.array([[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], dtype=float)
 AND, NAND = np.array([0.0, 0, 0, 1]), np.array([1.0, 1, 1, 0])

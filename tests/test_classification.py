@@ -21,7 +21,7 @@ def test_classification(subject, case, level):
     path = subject.path()
     ends = np.searchsorted(path.steps, case.epoch_ends)
     points = [{name: array[k] for name, array in path.after.items()} for k in ends]
-    exact = subject.lab.exact_path(case, subject.dtype, subject.describe()["adam"])
+    exact = subject.lab.exact_path(case, subject.dtype, subject.conventions)
     truths = [{name: array[k] for name, array in exact.items()} for k in ends]
     formula, predict = subject.formula, subject.scores
     normalised = formula == case.loss

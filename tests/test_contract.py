@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from backends import is_installed
-from backends.base import Optimizer
 from backends.engine import Training
 from cases import Dense, Network
 from oracle.verdict import DEVIATES, UNINFORMATIVE, Judgement
@@ -22,7 +21,8 @@ from runner.judging import (
 from runner.sweeps import is_arithmetic, pairs, sweep
 from vocabulary.operators import named, public
 from vocabulary.operators.record import FINITE
-from vocabulary.words import COMPILED, CONVENTIONS, EAGER, LEVELS, SCALARS_KEEP_DTYPE
+from vocabulary.rules import Optimizer, builtin
+from vocabulary.words import COMPILED, EAGER, LEVELS, SCALARS_KEEP_DTYPE
 
 
 def same_bits(a, b):
@@ -213,13 +213,14 @@ def test_optimizer(subject):
     runs = optimizer_runs(subject)
     judgements = judge_runs(subject, runs)(subject.deviations)
     _, path, formula, program = runs[-1]
-    [other] = set(CONVENTIONS) - {subject.describe()["adam"]}
-    wrong = subject.judge_path(path, formula, program, adam=other)["updated w"]
-    told_apart = wrong.verdict == DEVIATES and not wrong.declared
+    declared = subject.conventions["adam"]
+    others = [convention for convention in builtin()["adam"].conventions if convention != declared]
+    judged = {other: subject.judge_path(path, formula, program, conventions={"adam": other})["updated w"] for other in others}
+    possible = {other: wrong.verdict for other, wrong in judged.items() if wrong.verdict != DEVIATES or wrong.declared}
     judgements["convention of adam"] = clause(
-        told_apart,
-        f"the adapter declares the convention {subject.describe()['adam']!r}, and the run does not rule out {other!r} "
-        f"(judged by that: {wrong.verdict}); set `adam` to the convention that the framework's Adam follows",
+        not possible,
+        f"the adapter declares the convention {declared!r}, and the run does not rule out {', '.join(map(repr, possible))} "
+        f"(judged by that: {', '.join(possible.values())}); set `adam` to the convention that the framework's Adam follows",
     )
     subject.conclude(judgements)
 

@@ -35,7 +35,7 @@ def test_every_step(subject, case, level):
 def test_goal(subject, case, level):
     """The run ends where the exact run ends: at the goal, or, for a start known not to get there, not."""
     path = subject.path()
-    exact = subject.lab.exact_path(case, subject.dtype, subject.describe()["adam"])
+    exact = subject.lab.exact_path(case, subject.dtype, subject.conventions)
     reached = reference_goal(case, {name: array[-1] for name, array in path.after.items()}, subject.dtype)
     expected = reference_goal(case, {name: array[-1] for name, array in exact.items()}, subject.dtype)
     agrees = reached == expected == case.reaches_goal

@@ -38,22 +38,13 @@ STAGES = ("gradient", "training")
 MODES = EAGER, COMPILED = "eager", "compiled"
 OBJECTIVES = ("binary cross-entropy", "softmax cross-entropy", "squared error")
 REDUCTIONS = ("sum", "mean")
-# Update rules, each with its hyperparameters.
-RULES = Words("rule", {"sgd": ("rate",), "adam": ("rate", "beta1", "beta2", "epsilon")})
-# Whether the framework's optimiser makes the step at this level. Where not, the step is written by hand, by a rule of BY_HAND.
+# Whether the framework's optimiser makes the step at this level. Where not, the step is written by hand.
 NATIVE = Words("level", {"modules": False, "optimizer": True, "class": True})
-BY_HAND = ("sgd",)
-# Where Adam adds epsilon: to the square root of the corrected second moment, or of the plain one.
-CONVENTIONS = ("epsilon", "epsilon hat")
 # Clauses of the contract that a deviation may name, next to the named operations.
 SCALARS_KEEP_DTYPE = "scalars keep the dtype"
 HYPERPARAMETERS = "hyperparameters keep the dtype"
 OPTIMIZER_DTYPE = "optimizers keep the dtype"
 TRAINING_DTYPE = "training keeps the dtype"
-# What a deviation of an optimiser may be about: hyperparameters of a rule, the powers of the betas, or the weights.
-PARTS = ("rate", "beta1", "beta2", "epsilon", "powers", "weights")
-# And one of a step by hand: weights that go on in a wider dtype than they are shown in.
-MASTER_WEIGHTS = {"what": ("weights",), "of": BY_HAND}
 # What the checks of a setting are called beside that of its value.
 SLOPE_OF, AT_ZERO, FAR_OUT, ONE_BY_ONE = "slope of {}", "{} at 0", "{} far out", "{} one by one"
 # What a binary cross-entropy may be at a logit of exactly 0, after its reduction: the slope -y for 1/2 - y.

@@ -9,9 +9,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from arithmetic.tape import Taped
-from backends.base import Optimizer, Program, Setting
+from backends.base import Program, Setting
 from backends.numpy import Numpy
 from cases.network import objective
+from vocabulary.rules import Optimizer
 from vocabulary.words import LEVELS, OBJECTIVES, REDUCTIONS, Words
 
 ACTIVATIONS = Words(
@@ -71,7 +72,7 @@ class Layered(Numpy):
         return lambda gradient, step: [np.asarray(rate, g.dtype) * g for g in gradient]
 
     def by_adam(self, *, rate: float, beta1: float, beta2: float, epsilon: float) -> Step:
-        rule = Optimizer("adam", rate, beta1, beta2, epsilon)
+        rule = Optimizer("adam", rate, beta1=beta1, beta2=beta2, epsilon=epsilon)
         held: dict[int, Any] = {}
 
         def changes(gradient: list[np.ndarray], step: int) -> list[np.ndarray]:

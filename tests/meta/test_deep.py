@@ -64,7 +64,7 @@ def misplaced(process, case, level):
     results |= {f"updated {name}": list(array) for name, array in path.after.items()}
     formula = case.loss if "modules" in description["lacks"] else case.network.loss
     declared = [Deviation(**fields) for fields in description["deviations"]]
-    oracle = Oracle(formula, program.data, "float64", declared, Steps.of(program, description["adam"]))
+    oracle = Oracle(formula, program.data, "float64", declared, Steps.of(program, {"adam": description["adam"]}))
     judgements = oracle.judge([program.params], results)
     return [name for name, judgement in judgements.items() if judgement.verdict != CONFORMS]
 

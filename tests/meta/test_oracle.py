@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import cases
 from arithmetic.balls import Balls
 from arithmetic.precision import rounding, ulp
-from backends.base import Deviation, Optimizer
+from backends.base import Deviation
 from backends.engine import Engine
 from backends.numpy import Numpy
 from cases import CaseError
@@ -23,6 +23,7 @@ from oracle.verdict import CONFORMS, DEVIATES, UNINFORMATIVE, Comparison
 from runner.plan import validate
 from vocabulary.functions import FUNCTIONS
 from vocabulary.operators import functions
+from vocabulary.rules import Optimizer
 from vocabulary.words import DTYPES, NO_SLOPE, OPTIMIZER_DTYPE, SCALARS_KEEP_DTYPE
 
 every_dtype = pytest.mark.parametrize("dtype", sorted(DTYPES))

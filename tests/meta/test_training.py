@@ -9,17 +9,19 @@ from hypothesis import strategies as st
 import arithmetic.balls
 from arithmetic.balls import Balls, balls
 from arithmetic.precision import rounding
-from backends.base import Deviation, Optimizer
+from arithmetic.tape import Taped
+from backends.base import Deviation
 from backends.engine import Training
 from backends.numpy import Numpy
-from oracle import rules
 from oracle.judge import Oracle, Steps
+from oracle.rules import Stepping
 from oracle.run import exact_run
 from oracle.verdict import CONFORMS, DEVIATES, UNINFORMATIVE
 from tests.test_classification import compare, counted
-from vocabulary.words import HYPERPARAMETERS, LEVELS, PARTS
+from vocabulary.rules import Optimizer, adam, builtin, values
+from vocabulary.words import HYPERPARAMETERS, LEVELS
 
-CONVENTIONS = ("epsilon", "epsilon hat")
+CONVENTIONS = tuple(builtin()["adam"].conventions)
 RULE = Optimizer("adam", 0.1)
 HELD = ("rate", "beta1", "beta2", "epsilon")
 every_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -36,7 +38,7 @@ def test_adam_is_the_published_rule(convention):
     numbers = Balls(300)
     gradients = np.random.default_rng(1).normal(size=20)
     with numbers.precision():
-        rule = rules.rule(numbers, RULE, convention)
+        rule = Stepping(numbers, RULE, {"adam": convention})
         [*after] = rule.updated("w", balls(np.zeros((20, 1))), balls(gradients[:, np.newaxis]))[:, 0]
         b1, b2, rate, epsilon = (arb(x) for x in (RULE.beta1, RULE.beta2, RULE.rate, RULE.epsilon))
         for t, got in enumerate(after, start=1):
@@ -64,9 +66,9 @@ def test_exact_runs_side_by_side_know_nothing_of_each_other(optimizer, conventio
     runs = [
         exact_training(optimizer, start, slopes) for start, slopes in (([0.31, -1.7], [1.3, 0.7]), ([0.3, 2.5], [0.2, 1.1]))
     ]
-    together = exact_run(runs, convention)
+    together = exact_run(runs, {"adam": convention})
     for run, path in zip(runs, together, strict=True):
-        [alone] = exact_run([run], convention)
+        [alone] = exact_run([run], {"adam": convention})
         assert alone["w"].shape == (5, 2)
         assert (path["w"] == alone["w"]).all()
 
@@ -93,7 +95,7 @@ def test_an_exact_run_is_the_published_rule(convention):
             else:
                 w = w - rate * (1 - b2**t).sqrt() / (1 - b1**t) * m / (v.sqrt() + epsilon)
             path.append([float(w)])
-    [exact_path] = exact_run([run], convention)
+    [exact_path] = exact_run([run], {"adam": convention})
     assert exact_path["w"].tolist() == [path[step] for step in kept]
     assert exact_path["w"].dtype == np.float64
     if convention == "epsilon":
@@ -135,7 +137,7 @@ def adam_run(dtype, convention, slopes, start, steps, *, lerp, narrow=(), consta
 
 def judged(dtype, convention, slopes, run, loss=half_square, deviations=(), *, native=False):
     points, _, after = run
-    oracle = Oracle(loss, {"slope": slopes}, dtype, deviations, Steps(RULE, convention, native))
+    oracle = Oracle(loss, {"slope": slopes}, dtype, deviations, Steps(RULE, {"adam": convention}, native))
     return oracle.judge(points, {"updated w": after}, row="step")["updated w"]
 
 
@@ -178,23 +180,24 @@ def test_adam_steps_parameters_of_every_shape(loss, shape, convention):
 
 
 def bounding(beta, dtype="float64"):
-    """Return the numbers that bound ``dtype``, and Adam with one beta for both moments over them."""
+    """Return the numbers that bound ``dtype``, and a beta over them."""
     numbers = Balls(128, rounding(dtype))
     with numbers.precision():
-        return numbers, rules.rule(numbers, Optimizer("adam", 0.1, beta, beta), "epsilon")
+        return numbers, numbers.parameter(beta, "beta1")
 
 
 @pytest.mark.parametrize(("mean", "new"), [(9, -1), (0, 1), (1, 0), (-3, 5)], ids=str)
 @pytest.mark.parametrize("beta", [0.1, 0.5, 0.9, 0.999])
 def test_a_moments_ball_holds_the_sum_and_the_difference(beta, mean, new):
     """Both ways to write a moving average are inside; where signs differ, the ball is no wider than the two together."""
-    numbers, rule = bounding(beta)
+    numbers, b = bounding(beta)
     mean, new = balls([mean]), balls([new])
     with numbers.precision():
-        rest = numbers.round(1 - rule.beta1)
-        plain = numbers.round(numbers.round(rule.beta1 * mean) + numbers.round(rest * new))
+        rest = numbers.round(1 - b)
+        plain = numbers.round(numbers.round(b * mean) + numbers.round(rest * new))
         difference = numbers.round(mean + numbers.round(rest * numbers.round(new - mean)))
-        [ball], [plain], [difference] = rule._averaged(mean, new, rule.beta1), plain, difference
+        averaged = adam._averaged(numbers, *(Taped(x, numbers) for x in (mean, new, b)))
+        [ball], [plain], [difference] = averaged.value, plain, difference
         assert ball.contains(plain)
         assert ball.contains(difference)
         assert ball.rad() <= plain.rad() + difference.rad()
@@ -203,14 +206,14 @@ def test_a_moments_ball_holds_the_sum_and_the_difference(beta, mean, new):
 @pytest.mark.parametrize("step", [1, 2, 7, 100])
 def test_a_powers_ball_holds_a_function_and_a_product(step):
     """A power may come from a function as accurate as exp, or from as many products as there are steps."""
-    numbers, rule = bounding(0.9)
+    numbers, b = bounding(0.9)
     with numbers.precision():
         accuracy = int(numbers.rounding.functions["exp"])
-        function = rule.beta1**step * arb(1, accuracy * numbers.rounding.unit)
-        product = rule.beta1
+        function = b**step * arb(1, accuracy * numbers.rounding.unit)
+        product = b
         for _ in range(step - 1):
-            product = numbers.round(product * rule.beta1)
-        [ball], [function], [product] = rule._power(rule.beta1, step), function, product
+            product = numbers.round(product * b)
+        [ball], [function], [product] = numbers.power(Taped(b, numbers), step, "powers").value, function, product
         assert ball.contains(function)
         assert ball.contains(product)
 
@@ -221,7 +224,7 @@ def narrowed(*parts, of=("adam",)):
 
 
 @pytest.mark.parametrize("convention", CONVENTIONS)
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("part", values())
 def test_a_narrow_part_of_a_rule_is_explained_by_its_declaration(part, convention):
     """It is found without, and where the declaration is about another part or rule, or no optimiser of the framework ran."""
     slopes = np.array([1.3e-6, 0.7])  # the first so small that epsilon counts
@@ -298,7 +301,7 @@ def test_where_a_narrow_optimizer_admits_a_wrong_step_there_is_no_verdict():
 def test_a_narrow_optimizer_explains_no_gradient():
     """What an optimiser passes through a narrower dtype is after the gradient."""
     steps = Steps(Optimizer("sgd", 0.1), native=True)
-    oracle = Oracle(linear, {"slope": np.ones(1)}, "float64", [narrowed(*PARTS, of=("sgd",))], steps)
+    oracle = Oracle(linear, {"slope": np.ones(1)}, "float64", [narrowed(*values(), of=("sgd",))], steps)
     off = np.array([1 + 2.0**-26])
     judgements = oracle.judge([{"w": np.ones(1)}], {"gradient w": [off], "updated w": [1 - 0.1 * off]})
     assert [(j.verdict, j.declared) for j in judgements.values()] == [(DEVIATES, None), (DEVIATES, HYPERPARAMETERS)]
@@ -469,9 +472,9 @@ def test_steps_of_a_run_are_those_it_keeps(level):
     every = Training(half_square, {}, {"x": x, "y": y}, RULE, 3, np.array([0, 2]), level)
     dealt = Training(half_square, {}, {"x": x, "y": y}, RULE, 3, np.array([0, 2]), level, batches, ("x",))
     native = level in ("optimizer", "class")
-    steps = Steps.of(every, "epsilon hat")
-    assert steps == Steps(RULE, "epsilon hat", native, None, [0, 2])
-    steps = Steps.of(dealt, "epsilon")
-    assert (steps.optimizer, steps.convention, steps.native, steps.numbers) == (RULE, "epsilon", native, [0, 2])
+    steps = Steps.of(every, {"adam": "epsilon hat"})
+    assert steps == Steps(RULE, {"adam": "epsilon hat"}, native, None, [0, 2])
+    steps = Steps.of(dealt, {})
+    assert (steps.optimizer, steps.conventions, steps.native, steps.numbers) == (RULE, {}, native, [0, 2])
     seen = [{name: array.tolist() for name, array in data.items()} for data in steps.data]
     assert seen == [{"x": [0, 1], "y": [0, 1, 2]}, {"x": [5], "y": [0, 1, 2]}]

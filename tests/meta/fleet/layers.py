@@ -184,7 +184,7 @@ class OptimizerFloat32(Layered):
 
     def fit(self, program: Program) -> Any:
         rule = program.optimizer
-        narrow = type(rule)(rule.name, float(np.float32(rule.rate)), rule.beta1, rule.beta2, rule.epsilon)
+        narrow = type(rule)(rule.name, float(np.float32(rule.rate)), **rule.others)
         return super().fit(Program(**{**vars(program), "optimizer": narrow}))
 
 
