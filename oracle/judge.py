@@ -12,6 +12,7 @@ from flint import arb
 from arithmetic.balls import Balls
 from arithmetic.floats import Floats
 from arithmetic.precision import rounding
+from arithmetic.sizes import sizes
 from arithmetic.tape import Taped
 from backends.base import Deviation
 from backends.engine import Training
@@ -106,6 +107,7 @@ class Oracle:
         }
         if results:
             self._compare(comparisons, self.bounds, list(enumerate(points)), results)
+            self._measure_what_cancels(comparisons, points)
         declared = self._relevant(points[0])
         for quantity, comparison in comparisons.items():
             judgement = comparison.judge()
@@ -119,6 +121,15 @@ class Oracle:
                 )
             judgements[quantity] = judgement
         return {quantity: dataclasses.replace(judgement, bits=bits[quantity]) for quantity, judgement in judgements.items()}
+
+    def _measure_what_cancels(self, comparisons: Mapping[str, Comparison], points: Sequence[Point]) -> None:
+        """Tell the comparisons how large a wrong result may be where the exact loss or gradient is 0."""
+        zeros = {quantity: rows for quantity, comparison in comparisons.items() if (rows := comparison.zeros)}
+        for index in sorted(set().union(*zeros.values())):
+            found = sizes(self.formula, points[index], self._seen(index), forward=list(comparisons) == ["value"])
+            for quantity, rows in zeros.items():
+                if index in rows and quantity in found:
+                    comparisons[quantity].scale(index, found[quantity].ravel().tolist())
 
     def _explained(
         self,

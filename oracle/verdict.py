@@ -1,7 +1,8 @@
 """From numbers to a verdict.
 
 A result conforms when rounding can explain its distance from the truth, and when rounding could not have explained the
-zero, the sign-flipped, the 1.5-fold and the permuted result. Everything else has another name.
+zero, the sign-flipped, the 1.5-fold and the permuted result. None of these differs where terms cancel to exactly 0: there,
+rounding must not explain half of the size of the terms. Everything else has another name.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ DEVIATES = "deviates"
 UNINFORMATIVE = "uninformative"
 UNSUPPORTED = "unsupported"
 FAILED = "failed"
+
+# Said of a result that conforms, and whose exact value is 0 as terms cancel.
+BY_CANCELLATION = "0 by cancellation"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,6 +91,7 @@ class Comparison:
         self.numbers = numbers
         self._indices: list[int] = []
         self._rows: list[tuple[list[float], list[float], list[float], list[float], list[float]]] = []
+        self._scales: dict[int, list[float]] = {}
 
     def empty(self) -> Comparison:
         """Return a comparison of the same quantity without rows."""
@@ -100,15 +105,25 @@ class Comparison:
         middle = [value.mid() for value in truth]
         error = [float(abs(arb(g) - t)) if math.isfinite(g) else math.inf for g, t in zip(got, middle, strict=True)]
         bound = [_upper(b - t) for b, t in zip(balls, truth, strict=True)]
-        change = [float(t - o) for t, o in zip(middle, origin, strict=True)] if origin else [float(t) for t in middle]
+        exact = [0.0 if value.is_finite() and value.contains(0) else float(t) for value, t in zip(truth, middle, strict=True)]
+        change = [float(t - o) for t, o in zip(middle, origin, strict=True)] if origin else exact
         self._indices.append(index)
-        self._rows.append((got, [float(t) for t in middle], change, error, bound))
+        self._rows.append((got, exact, change, error, bound))
 
     def add_unknown(self, index: int, got: list[float]) -> None:
         """Append a row about which nothing can be said, since the point itself is not finite."""
         nan, inf = [math.nan] * len(got), [math.inf] * len(got)
         self._indices.append(index)
         self._rows.append((got, nan, nan, inf, inf))
+
+    @property
+    def zeros(self) -> list[int]:
+        """The indices of rows whose exact result is 0 in every entry, while rounding may make something else of it."""
+        return [i for i, (_, _, change, _, b) in zip(self._indices, self._rows, strict=True) if not any(change) and any(b)]
+
+    def scale(self, index: int, sizes: list[float]) -> None:
+        """Say how large a wrong result of a row may be whose exact result is 0: the size of the terms that cancel."""
+        self._scales[index] = sizes
 
     @property
     def outside(self) -> list[int]:
@@ -118,14 +133,18 @@ class Comparison:
     def judge(self) -> Judgement:
         """Return the verdict over all rows."""
         got, truth, change, error, bound = (np.array(column) for column in zip(*self._rows, strict=True))
+        scale = np.array([self._scales.get(index, row) for index, row in zip(self._indices, np.abs(change), strict=True)])
         known = np.isfinite(bound)
         outside = known & ~(error <= bound)
-        informative = known.all(axis=1) & _discriminates(change, bound)
+        cancelled = np.array([index in self._scales for index in self._indices])
+        shut_out = (np.isfinite(scale) & ((bound < scale / 2) | (bound == 0))).all(axis=1)
+        discriminates = np.where(cancelled, shut_out, _discriminates(change, bound))
+        informative = known.all(axis=1) & discriminates
         judged = (known & informative[:, None]) | outside
         with np.errstate(all="ignore"):
             used = np.where(known, np.where(error == 0, 0.0, error / bound), -1.0)
-            in_ulp = error / ulp(truth, self.dtype)
-            blind = judged & ~outside & (bound > 0) & (bound >= np.abs(change) / 2)
+            in_ulp = error / ulp(np.where(cancelled[:, None], scale, truth), self.dtype)
+            blind = judged & ~outside & (bound > 0) & (bound >= scale / 2)
         candidates = np.where(judged, used, -1.0) if judged.any() else used
         worst = _largest(candidates)
         # A fault is best looked for where it begins.
@@ -159,6 +178,9 @@ class Comparison:
         if not informative.any():
             reason = "a wrong result would be inside the bound too" if known.all(axis=1).any() else "no finite bound"
             return dataclasses.replace(judgement, verdict=UNINFORMATIVE, message=reason)
+        if count := int((cancelled & informative).sum()):
+            where = f" at {count} of {len(got)} {self.row}s" if self.row else ""
+            return dataclasses.replace(judgement, message=f"{BY_CANCELLATION}{where}")
         return judgement
 
     def _extent(self, rows: int, worst: tuple[int, int], used: float, first: int) -> str:

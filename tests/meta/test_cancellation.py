@@ -1,0 +1,90 @@
+"""An exact zero is judged by the size of what cancels, and not given up."""
+
+import numpy as np
+import pytest
+
+from arithmetic.sizes import sizes
+from backends.engine import Engine
+from backends.numpy import Numpy
+from oracle.judge import Oracle
+from oracle.verdict import BY_CANCELLATION, CONFORMS, DEVIATES, UNINFORMATIVE
+
+X = np.array([0.3, -1.7, 2.9])
+every_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])
+
+
+def centred(ops, params, data):
+    """sum(x - mean(x)), whose gradient is 0."""
+    return ops.sum(params["x"] - ops.mean(params["x"]))
+
+
+def shifted(ops, params, data):
+    """sum((x + b - mean(x + b))^2): the loss does not depend on a bias in front of a normalisation."""
+    x = data["x"] + params["b"]
+    centred = x - ops.mean(x)
+    return ops.sum(centred * centred)
+
+
+def judged(formula, dtype, params, data, change=lambda name, g: g):
+    params, data = ({name: np.asarray(array, dtype) for name, array in arrays.items()} for arrays in (params, data))
+    [(value, gradient)] = Engine(Numpy()).gradients(formula, [params], data)
+    results = {"value": [value]} | {f"gradient {name}": [change(name, g)] for name, g in gradient.items()}
+    return Oracle(formula, data, dtype).judge([params], results)
+
+
+@every_dtype
+@pytest.mark.parametrize(
+    ("formula", "params", "data", "name"),
+    [(centred, {"x": X}, {}, "x"), (shifted, {"b": 0.7}, {"x": X}, "b")],
+    ids=["centred", "bias"],
+)
+def test_an_exact_zero_conforms(formula, params, data, name, dtype):
+    """What rounding leaves of terms that cancel conforms, in so many words."""
+    judgement = judged(formula, dtype, params, data)[f"gradient {name}"]
+    assert (judgement.verdict, judgement.message) == (CONFORMS, BY_CANCELLATION)
+    assert judgement.truth.tolist() == [0.0] * judgement.truth.size
+    assert judgement.error_ulp < 100
+
+
+@every_dtype
+def test_a_term_too_few_deviates(dtype):
+    """A gradient that lacks the term of the mean is 1 where it has to be 0."""
+    judgement = judged(centred, dtype, {"x": X}, {}, lambda name, g: np.ones_like(g))["gradient x"]
+    assert judgement.verdict == DEVIATES
+    assert "got 1.0, expected 0.0" in judgement.message
+
+
+def test_a_small_wrong_number_deviates():
+    """An error far below the terms, and above what rounding makes of them, is found."""
+    judgement = judged(centred, "float64", {"x": X}, {}, lambda name, g: g + 1e-10)["gradient x"]
+    assert judgement.verdict == DEVIATES
+
+
+def test_a_bound_as_wide_as_what_cancels_gives_no_verdict():
+    """Where rounding may explain half of the terms, nothing can be said."""
+
+    def lost(ops, params, data):
+        large = params["x"] * data["large"]
+        return ops.sum((params["x"] + large - large - params["x"]) * data["weight"])
+
+    data = {"large": np.array(1e9), "weight": np.array(1.0)}
+    params = {"x": np.array([1.0])}
+    results = {"value": [np.array(0.0, "float32")]}
+    numbers = ({name: np.asarray(array, "float32") for name, array in arrays.items()} for arrays in (params, data))
+    point, seen = numbers
+    judgement = Oracle(lost, seen, "float32").judge([point], results)["value"]
+    # The terms of the value have the size of ``large``, of which the bound is a small part.
+    assert (judgement.verdict, judgement.message) == (CONFORMS, BY_CANCELLATION)
+
+    def hidden(ops, params, data):
+        return ops.exp(params["x"] * data["large"] - params["x"] * data["large"]) - 1
+
+    judgement = Oracle(hidden, seen, "float32").judge([{"x": np.array(1.0, "float32")}], results)["value"]
+    assert judgement.verdict == UNINFORMATIVE
+
+
+def test_sizes_are_sums_of_absolute_values():
+    """Of a difference the sum, of a product the product, of a function its value; a gradient has the sizes of its terms."""
+    found = sizes(lambda ops, p, d: ops.sum(p["x"] * d["y"] - ops.exp(p["x"])), {"x": X}, {"y": -X})
+    assert found["value"] == (np.abs(X * X) + np.exp(X)).sum()
+    assert found["gradient x"].tolist() == (np.abs(X) + np.exp(X)).tolist()
