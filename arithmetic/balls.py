@@ -25,7 +25,7 @@ from flint import arb, arb_mat
 
 from arithmetic.tape import Tape, Taped
 from vocabulary.functions import FUNCTIONS
-from vocabulary.operators import Forms
+from vocabulary.operators import Forms, Operator
 from vocabulary.tensors import Formula, Tensors
 from vocabulary.words import Words
 
@@ -224,17 +224,25 @@ class Balls(Tape):
         if len(forms.bounding) == 1:
             return forms.bounding[0](self, *operands, **options)
         if any(x.wants_gradient for x in operands):
-            return self._united(forms, operands, options)
+            return self._united(forms, (), operands, options)
         return Taped(self._union([form(self, *operands, **options) for form in forms.bounding]), self)
 
-    def _united(self, forms: Forms, operands: Sequence[Taped], options: Mapping[str, Any]) -> Taped:
-        """The union of forms with that of their derivatives, each form on a tape of its own."""
+    def differentiated(self, operator: Operator, operands: Sequence[Taped], options: Mapping[str, Any]) -> Taped:
+        if self.rounding is None:
+            return super().differentiated(operator, operands, options)
+        return self._united(operator.value, operator.other_adjoints, operands, options)
+
+    def _united(
+        self, forms: Forms, others: Sequence[Forms | None], operands: Sequence[Taped], options: Mapping[str, Any]
+    ) -> Taped:
+        """The union of forms with that of their derivatives, each form on a tape of its own, and of ``others`` of these."""
         runs = []
         for form in forms.bounding:
             leaves = [Taped(x.value, self, leaf=x.wants_gradient) for x in operands]
             result = form(self, *leaves, **options)
             if result is not None:
                 runs.append((leaves, result))
+        value = Taped(self._union([result for _, result in runs]), self)
         known: dict[int, tuple[np.ndarray, list[dict[int, np.ndarray]]]] = {}
 
         def pulled(g: np.ndarray) -> list[dict[int, np.ndarray]]:
@@ -249,12 +257,15 @@ class Balls(Tape):
                     Taped(adjoints.get(id(leaves[index]), self.broadcast(unused, leaves[index])), self)
                     for (leaves, _), adjoints in zip(runs, pulled(g), strict=True)
                 ]
+                constants = [Taped(x.value, self) for x in operands]
+                other = others[index] if others else None
+                if other is not None:
+                    parts += [form(self, Taped(g, self), *constants, value, **options) for form in other.computed]
                 return self._union(parts)
 
             return pull
 
-        value = self._union([result for _, result in runs])
-        return self.record(value, *((x, pullback(index)) for index, x in enumerate(operands)))
+        return self.record(value.value, *((x, pullback(index)) for index, x in enumerate(operands)))
 
     @staticmethod
     def _union(balls: Sequence[Taped | None]) -> np.ndarray:

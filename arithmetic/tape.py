@@ -201,7 +201,7 @@ class Tape(ABC):
     def apply(self, operator: Operator, operands: Sequence[Taped], options: Mapping[str, Any]) -> Taped:
         """Return what ``operator`` makes of ``operands``. Its derivative is that of its forms or, where it has one, its own."""
         if not operator.adjoints:
-            return self.computed(operator.value, operands, options)
+            return self.differentiated(operator, operands, options)
         return self.recorded(operator, operands, self.computed(operator.value, _constants(operands), options))
 
     def recorded(self, operator: Operator, operands: Sequence[Taped], result: Taped) -> Taped:
@@ -218,6 +218,10 @@ class Tape(ABC):
 
         rules = zip(operands, self.adjoint_rules.get(operator.name, operator.adjoints), strict=True)
         return self.record(result.value, *((x, pullback(rule, x)) for x, rule in rules if rule is not None))
+
+    def differentiated(self, operator: Operator, operands: Sequence[Taped], options: Mapping[str, Any]) -> Taped:
+        """Return what ``operator`` makes of ``operands``, with the derivative that the tape makes of its forms."""
+        return self.computed(operator.value, operands, options)
 
     def computed(self, forms: Forms, operands: Sequence[Taped], options: Mapping[str, Any]) -> Taped:
         """Return a quantity in the first form that frameworks compute."""

@@ -18,7 +18,7 @@ _SIZES = ((7, 5), (64, 8), (141, 3))
 
 def _infix(name: str, definition: Form, adjoints: tuple[Form | None, ...] = (), reason: str = "") -> Operator:
     value = forms(lambda ops, a, b: definition(a, b))
-    return Operator(name, value, adjoints, reason, infix=True, elementwise=True, sizes=_SIZES, operands=broadcast)
+    return Operator(name, value, adjoints, reason=reason, infix=True, elementwise=True, sizes=_SIZES, operands=broadcast)
 
 
 def _by_reciprocal(ops: Ops, x: Tensor, y: Tensor) -> Tensor | None:

@@ -49,8 +49,9 @@ class Operator:
 
     ``value`` holds its definition and its other forms. Its derivative comes from the tape, form by form, unless ``adjoints``
     are written by hand for a ``reason``: ``adjoints[i](ops, g, *operands, result)`` is what operand i gets of the adjoint g of
-    the result, None for an operand that is constant. ``public`` operators are those of formulas, which adapters look up by
-    ``name``; others are parts of losses. ``rests_on`` names operators and losses whose declared deviations are its own, too.
+    the result, None for an operand that is constant. ``other_adjoints`` holds, operand by operand, forms that frameworks have
+    beside those of the tape. ``public`` operators are those of formulas, which adapters look up by ``name``; others are parts
+    of losses. ``rests_on`` names operators and losses whose declared deviations are its own, too.
 
     What a sweep asks for: ``sizes`` of the operands, the usual ones first, drawn by ``operands(random, dtype, size, half)``,
     with ``half`` of the numbers of each kind where the operator takes each number by itself. ``points`` are special arguments.
@@ -61,6 +62,7 @@ class Operator:
     name: str
     value: Forms
     adjoints: tuple[Form | None, ...] = ()
+    other_adjoints: tuple[Forms | None, ...] = ()
     reason: str = ""
     public: bool = True
     rests_on: tuple[str, ...] = ()
