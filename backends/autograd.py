@@ -8,8 +8,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from backends.base import Backend, Deviation, Program
+from backends.base import Backend, Deviation
 from backends.legacy import removed_names
+from backends.training import Training
 from vocabulary.tensors import Formula, Tensor, Tensors
 from vocabulary.words import OPTIMIZER_DTYPE, SCALARS_KEEP_DTYPE, Words
 
@@ -100,27 +101,27 @@ class Autograd(Backend):
             params = {name: w - w.dtype.type(rate) * gradient[name] for name, w in params.items()}
             yield value, gradient, params
 
-    def fit(self, program: Program) -> Iterator[tuple[Tensor, Tensors, Tensors]]:
-        match program.level:
+    def fit(self, training: Training) -> Iterator[tuple[Tensor, Tensors, Tensors]]:
+        match training.level:
             case "optimizer":
-                return self._optimize(program)
+                return self._optimize(training)
             case _:
-                return super().fit(program)  # which raises
+                return super().fit(training)  # which raises
 
-    def _optimize(self, program: Program) -> Iterator[tuple[Tensor, Tensors, Tensors]]:
+    def _optimize(self, training: Training) -> Iterator[tuple[Tensor, Tensors, Tensors]]:
         """The optimisers run by themselves and tell a callback; a step is known when the next one begins."""
-        batches = list(program.data)
+        batches = list(training.each_step(self.tensor))
         losses: list[Tensor] = []
         told: list[tuple[Tensors, Tensors]] = []
 
         def gradient(params: Tensors, step: int) -> Tensors:
-            value, g = autograd.value_and_grad(lambda leaves: program.loss(self, leaves, batches[step]))(params)
+            value, g = autograd.value_and_grad(lambda leaves: training.loss(self, leaves, batches[step]))(params)
             losses.append(value)
             return g
 
         def callback(params: Tensors, step: int, g: Tensors) -> None:
             told.append((params, g))
 
-        end = program.optimizer.passed_to(OPTIMIZERS, gradient, program.params, callback, len(batches))
+        end = training.optimizer.passed_to(OPTIMIZERS, gradient, training.start(self.tensor), callback, len(batches))
         ends = [params for params, _ in told[1:]] + [end]
         yield from ((value, g, after) for value, (_, g), after in zip(losses, told, ends, strict=True))

@@ -13,13 +13,17 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path as File
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from backends.text import printable
+from vocabulary.layers import Layer
 from vocabulary.tensors import Formula, Tensor, Tensors
-from vocabulary.words import BY_HAND, DTYPES, EAGER, LEVELS, NATIVE, NUMERIC, RULES, STAGES, unknown
+from vocabulary.words import EAGER, LEVELS, NUMERIC, RULES, STAGES, unknown
+
+if TYPE_CHECKING:
+    from backends.training import Training
 
 Model = Any  # of the framework, called with a batch of inputs
 
@@ -71,23 +75,6 @@ class Deviation:
 
 
 @dataclasses.dataclass(frozen=True)
-class Layer:
-    """A dense layer at its start: activation(x @ kernel + bias). Shapes: kernel (inputs, units), bias (units,).
-
-    ``activation`` is ``sigmoid``, ``tanh``, ``relu`` or empty, the dtype of both arrays is one of DTYPES.
-    """
-
-    kernel: np.ndarray
-    bias: np.ndarray
-    activation: str
-
-    def __post_init__(self) -> None:
-        for array in (self.kernel, self.bias):
-            if array.dtype.name not in DTYPES:
-                raise unknown("dtype of a layer:", array.dtype.name, DTYPES)
-
-
-@dataclasses.dataclass(frozen=True)
 class Optimizer:
     """An update rule by its published name and hyperparameters: ``sgd`` (w -= rate * gradient) or ``adam``.
 
@@ -121,38 +108,6 @@ class Optimizer:
             if name not in taken:
                 raise unknown(f"hyperparameter of {self.name}:", name, taken)
         return make(*arguments, **self.hyperparameters)
-
-
-@dataclasses.dataclass(frozen=True)
-class Program:
-    """A training run above the level of autodiff, to be written in the framework's own terms.
-
-    ``layers`` map a batch of inputs, shape (n, inputs), to outputs (n, units); ``objective``, one of OBJECTIVES, is taken
-    of outputs without activation (logits, for the entropies) and targets of the same shape, and reduced over the examples
-    by ``reduction``. ``batches`` holds inputs and targets for every step. For frameworks with optimisers and no layers
-    there are ``loss``, ``params`` and ``data``, one mapping a step, as at the level of autodiff.
-    """
-
-    level: str
-    optimizer: Optimizer
-    layers: Sequence[Layer]
-    objective: str
-    reduction: str
-    batches: Iterable[tuple[Tensor, Tensor]]
-    loss: Formula
-    params: Tensors
-    data: Iterable[Tensors]
-
-    @property
-    def native(self) -> bool:
-        """Whether the framework's own optimiser makes the steps, which are written by hand otherwise.
-
-        Raises ValueError for an unknown level, and for a rule that is not written by hand.
-        """
-        native = NATIVE[self.level]
-        if not native and self.optimizer.name not in BY_HAND:
-            raise unknown(f"rule at the level {self.level!r}, whose step is written by hand:", self.optimizer.name, BY_HAND)
-        return native
 
 
 @dataclasses.dataclass(frozen=True)
@@ -255,11 +210,11 @@ class Backend(ABC):
         """Return the framework's own loss of outputs and targets, one of OBJECTIVES reduced by one of REDUCTIONS."""
         raise NotImplementedError(f"{self.name} has no losses; the {reduction!r} of {name!r} was asked for")
 
-    def fit(self, program: Program) -> Iterator[tuple[Tensor, Any, Any]]:
-        """Prepare the program in the framework's own terms, then make one step for each of its batches.
+    def fit(self, training: Training) -> Iterator[tuple[Tensor, Any, Any]]:
+        """Prepare the run in the framework's own terms, then make one step for each of its batches.
 
-        Yields, after the step, the loss and gradient before it and the parameters after it: kernel and bias of each layer
-        in turn, in their shapes as ``Layer`` has them, or, where ``program.params`` were trained, under their names.
+        Yields, after the step, the loss and gradient before it and the parameters after it: those of each layer in turn, in the
+        order and the canonical shapes of its record, or, where the parameters of the formula were trained, under their names.
         """
         known = ", ".join(level for level in LEVELS if level not in self.lacks)
-        raise NotImplementedError(f"{self.name} has no level {program.level!r}; it has: {known}")
+        raise NotImplementedError(f"{self.name} has no level {training.level!r}; it has: {known}")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
-from backends.base import Backend, Deviation, Layer, Model, Program, Setting
+from backends.base import Backend, Deviation, Model, Setting
 from backends.legacy import removed_names
+from backends.training import Training
+from vocabulary.layers import Dense, Layer
 from vocabulary.tensors import Formula, Tensor, Tensors
 from vocabulary.words import Words
 
@@ -46,20 +48,25 @@ def _squared(z: Tensor, y: Tensor, **options: object) -> Tensor:
 OBJECTIVES = Words("objective", {"binary cross-entropy": _binary, "softmax cross-entropy": _softmax, "squared error": _squared})
 
 
-def _linear(layer: Layer) -> Tensor:
+def _linear(layer: Dense) -> Tensor:
     with chainer.using_config("dtype", layer.bias.dtype):
         return L.Linear(*layer.kernel.shape, initialW=layer.kernel.T, initial_bias=layer.bias)
 
 
+LAYERS: Words[Callable[[Any], Tensor]] = Words("layer", {"dense": _linear})
+
+
 def _sequential(layers: Sequence[Layer]) -> chainer.Sequential:
-    return chainer.Sequential(*(part for layer in layers for part in (_linear(layer), ACTIVATIONS[layer.activation])))
+    return chainer.Sequential(
+        *(part for layer in layers for part in (LAYERS[layer.word](layer), ACTIVATIONS[layer.activation]))
+    )
 
 
 class Net(chainer.ChainList):
     """A model class as a user of Chainer writes it."""
 
     def __init__(self, layers: Sequence[Layer]) -> None:
-        super().__init__(*map(_linear, layers))
+        super().__init__(*(LAYERS[layer.word](layer) for layer in layers))
         self.activations = [ACTIVATIONS[layer.activation] for layer in layers]
 
     def forward(self, x: Tensor) -> Tensor:
@@ -156,21 +163,21 @@ class Chainer(Backend):
         loss, reduced = OBJECTIVES[name], REDUCTIONS[reduction]
         return lambda z, y: reduced(loss(z, y, reduce="no"))
 
-    def fit(self, program: Program) -> Iterator[tuple[Tensor, list[Tensor], list[Tensor]]]:
-        model = self.model(program.level, program.layers)
+    def fit(self, training: Training) -> Iterator[tuple[Tensor, list[Tensor], list[Tensor]]]:
+        model = self.model(training.level, training.layers)
         # In the order of the layers. Sequential.links() of four layers gives the first, the last, the third and the second.
         links = [link for link in model if isinstance(link, L.Linear)]
         params = [p for link in links for p in (link.W, link.b)]
-        objective = self.objective(program.objective, program.reduction)
-        optimizer = program.optimizer.passed_to(OPTIMIZERS)
+        objective = self.objective(training.objective, training.reduction)
+        optimizer = training.optimizer.passed_to(OPTIMIZERS)
         optimizer.setup(model)
-        for x, y in program.batches:
+        for x, y in training.examples(self.tensor):
             model.cleargrads()
             value = objective(model(x), y)
             value.backward()
-            if program.native:
+            if training.native:
                 optimizer.update()
             else:
                 for p in params:
-                    p.array -= program.optimizer.rate * p.grad
+                    p.array -= training.optimizer.rate * p.grad
             yield value, [F.transpose(p.grad_var) for p in params], [F.transpose(p) for p in params]

@@ -17,6 +17,7 @@ from typing import Any
 from backends import FRAMEWORKS
 from backends.base import Backend, Deviation, Setting, place_of
 from backends.text import printable
+from vocabulary.losses import OBJECTIVES, REDUCTIONS
 from vocabulary.words import (
     ALL_OPERATIONS,
     AT_ZERO,
@@ -29,11 +30,9 @@ from vocabulary.words import (
     MASTER_WEIGHTS,
     MODES,
     NUMERIC,
-    OBJECTIVES,
     ONE_BY_ONE,
     OPTIMIZER_DTYPE,
     PARTS,
-    REDUCTIONS,
     RULES,
     SCALARS_KEEP_DTYPE,
     SLOPE_OF,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache, partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -12,7 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from backends.base import Backend, Layer, Model, Program, Setting
+from backends.base import Backend, Model, Setting
+from backends.training import Training
+from vocabulary.layers import Dense, Layer
 from vocabulary.tensors import Formula, Tensor, Tensors
 from vocabulary.words import FLUSHED, NUMERIC, Words
 
@@ -35,10 +37,13 @@ OPTIMIZERS = Words(
 )
 
 
-def _linear(layer: Layer) -> eqx.nn.Linear:
+def _linear(layer: Dense) -> eqx.nn.Linear:
     inputs, units = layer.kernel.shape
     linear = eqx.nn.Linear(inputs, units, key=jax.random.key(0))
     return eqx.tree_at(lambda each: (each.weight, each.bias), linear, (jnp.array(layer.kernel.T), jnp.array(layer.bias)))
+
+
+LAYERS: Words[Callable[[Any], Tensor]] = Words("layer", {"dense": _linear})
 
 
 def _reduced(loss: Callable[[Tensor, Tensor], Tensor], reduction: Callable[[Tensor], Tensor], z: Tensor, y: Tensor) -> Tensor:
@@ -46,7 +51,7 @@ def _reduced(loss: Callable[[Tensor, Tensor], Tensor], reduction: Callable[[Tens
 
 
 def _sequential(layers: Sequence[Layer]) -> eqx.nn.Sequential:
-    parts = [part for layer in layers for part in (_linear(layer), eqx.nn.Lambda(ACTIVATIONS[layer.activation]))]
+    parts = [part for layer in layers for part in (LAYERS[layer.word](layer), eqx.nn.Lambda(ACTIVATIONS[layer.activation]))]
     return eqx.nn.Sequential(parts)
 
 
@@ -57,7 +62,7 @@ class Net(eqx.Module):
     activations: list[Callable[[Tensor], Tensor]] = eqx.field(static=True)
 
     def __init__(self, layers: Sequence[Layer]) -> None:
-        self.linears = [_linear(layer) for layer in layers]
+        self.linears = [LAYERS[layer.word](layer) for layer in layers]
         self.activations = [ACTIVATIONS[layer.activation] for layer in layers]
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -130,21 +135,21 @@ class Jax(Backend):
     def objective(self, name: str, reduction: str) -> Callable[[Tensor, Tensor], Tensor]:
         return partial(_reduced, OBJECTIVES[name], REDUCTIONS[reduction])
 
-    def fit(self, program: Program) -> Iterator[tuple[Tensor, list[Tensor], list[Tensor]]]:
-        model = MODELS[program.level](program.layers)
-        objective = self.objective(program.objective, program.reduction)
-        optimizer = program.optimizer.passed_to(OPTIMIZERS)
+    def fit(self, training: Training) -> Iterator[tuple[Tensor, list[Tensor], list[Tensor]]]:
+        model = MODELS[training.level](training.layers)
+        objective = self.objective(training.objective, training.reduction)
+        optimizer = training.optimizer.passed_to(OPTIMIZERS)
         state = optimizer.init(eqx.filter(model, eqx.is_array))
 
         @eqx.filter_jit
         def step(model: eqx.Module, state: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, eqx.Module, eqx.Module, Tensor]:
             value, gradient = eqx.filter_value_and_grad(lambda model: objective(jax.vmap(model)(x), y))(model)
-            if program.native:
+            if training.native:
                 updates, state = optimizer.update(gradient, state)
             else:
-                updates = jax.tree_util.tree_map(lambda g: -program.optimizer.rate * g, gradient)
+                updates = jax.tree_util.tree_map(lambda g: -training.optimizer.rate * g, gradient)
             return value, gradient, eqx.apply_updates(model, updates), state
 
-        for x, y in program.batches:
+        for x, y in training.examples(self.tensor):
             value, gradient, model, state = step(model, state, x, y)
             yield value, _linears(gradient), _linears(model)

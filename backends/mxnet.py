@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy
 
-from backends.base import Backend, Deviation, Layer, Model, Program, Setting
+from backends.base import Backend, Deviation, Model, Setting
 from backends.legacy import removed_names
+from backends.training import Training
+from vocabulary.layers import Dense, Layer
 from vocabulary.tensors import Formula, Tensor, Tensors
 from vocabulary.words import AT_ZERO, HYPERPARAMETERS, MATMUL, NO_SLOPE, Words
 
@@ -50,7 +52,7 @@ def _reduced(loss: Callable[[Tensor, Tensor], Tensor], to: Callable[[Tensor], Te
     return to(loss(z, y))
 
 
-def _dense(layer: Layer) -> Tensor:
+def _dense(layer: Dense) -> Tensor:
     inputs, units = layer.kernel.shape
     dense = gluon.nn.Dense(units, ACTIVATIONS[layer.activation], in_units=inputs, dtype=layer.kernel.dtype.name)
     dense.initialize(mxnet.init.Zero())  # the default one raises in float64
@@ -59,9 +61,12 @@ def _dense(layer: Layer) -> Tensor:
     return dense
 
 
+LAYERS: Words[Callable[[Any], Tensor]] = Words("layer", {"dense": _dense})
+
+
 def _sequential(layers: Sequence[Layer]) -> gluon.nn.Sequential:
     model = gluon.nn.Sequential()
-    model.add(*map(_dense, layers))
+    model.add(*(LAYERS[layer.word](layer) for layer in layers))
     return model
 
 
@@ -72,7 +77,7 @@ class Net(gluon.Block):
         super().__init__()
         self.names = [f"dense{number}" for number, _ in enumerate(layers)]
         for name, layer in zip(self.names, layers, strict=True):
-            setattr(self, name, _dense(layer))
+            setattr(self, name, LAYERS[layer.word](layer))
 
     def forward(self, x: Tensor) -> Tensor:
         for name in self.names:
@@ -206,18 +211,18 @@ class Mxnet(Backend):
     def objective(self, name: str, reduction: str) -> Callable[[Tensor, Tensor], Tensor]:
         return partial(_reduced, OBJECTIVES[name], REDUCTIONS[reduction])
 
-    def fit(self, program: Program) -> Iterator[tuple[Tensor, list[Tensor], list[Tensor]]]:
-        model = self.model(program.level, program.layers)
+    def fit(self, training: Training) -> Iterator[tuple[Tensor, list[Tensor], list[Tensor]]]:
+        model = self.model(training.level, training.layers)
         params = list(model.collect_params().values())  # weight and bias of each layer, in order
-        objective = self.objective(program.objective, program.reduction)
-        trainer = gluon.Trainer(params, *program.optimizer.passed_to(OPTIMIZERS), kvstore=None)
-        for x, y in program.batches:
+        objective = self.objective(training.objective, training.reduction)
+        trainer = gluon.Trainer(params, *training.optimizer.passed_to(OPTIMIZERS), kvstore=None)
+        for x, y in training.examples(self.tensor):
             with autograd.record():
                 value = objective(model(x), y)
             value.backward()
-            if program.native:
+            if training.native:
                 trainer.step(1)  # not the batch's size: the loss is reduced already
             else:
                 for p in params:
-                    p.set_data(p.data() - program.optimizer.rate * p.grad())
+                    p.set_data(p.data() - training.optimizer.rate * p.grad())
             yield value, [p.grad().T for p in params], [p.data().T for p in params]

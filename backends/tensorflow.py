@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
-from backends.base import Backend, Deviation, Layer, Model, Program, Setting
+from backends.base import Backend, Deviation, Model, Setting
+from backends.training import Training
+from vocabulary.layers import Dense, Layer
 from vocabulary.tensors import Formula, Tensor, Tensors
 from vocabulary.words import FLUSHED, HYPERPARAMETERS, NUMERIC, Words
 
@@ -33,8 +35,18 @@ OPTIMIZERS = Words(
 )
 
 
+def _dense(layer: Dense) -> keras.layers.Dense:
+    dense = keras.layers.Dense(layer.kernel.shape[1], activation=ACTIVATIONS[layer.activation])
+    dense.build((None, layer.kernel.shape[0]))
+    dense.set_weights([layer.kernel, layer.bias])
+    return dense
+
+
+LAYERS: Words[Callable[[Any], Tensor]] = Words("layer", {"dense": _dense})
+
+
 def _sequential(layers: Sequence[Layer]) -> keras.Sequential:
-    return keras.Sequential([_dense(layer) for layer in layers])
+    return keras.Sequential([LAYERS[layer.word](layer) for layer in layers])
 
 
 class Net(keras.Model):
@@ -42,7 +54,7 @@ class Net(keras.Model):
 
     def __init__(self, layers: Sequence[Layer]) -> None:
         super().__init__()
-        self.denses = [_dense(layer) for layer in layers]
+        self.denses = [LAYERS[layer.word](layer) for layer in layers]
 
     def call(self, x: Tensor) -> Tensor:
         for dense in self.denses:
@@ -51,13 +63,6 @@ class Net(keras.Model):
 
 
 MODELS = Words("level", {"modules": _sequential, "optimizer": _sequential, "class": Net})
-
-
-def _dense(layer: Layer) -> keras.layers.Dense:
-    dense = keras.layers.Dense(layer.kernel.shape[1], activation=ACTIVATIONS[layer.activation])
-    dense.build((None, layer.kernel.shape[0]))
-    dense.set_weights([layer.kernel, layer.bias])
-    return dense
 
 
 def _use(dtype: str) -> None:
@@ -175,16 +180,16 @@ class Tensorflow(Backend):
             yield value, gradient, weights
 
     def model(self, level: str, layers: Sequence[Layer]) -> Model:
-        _use(layers[0].kernel.dtype.name)
+        _use(layers[0].arrays[0].dtype.name)
         return MODELS[level](layers)
 
     def objective(self, name: str, reduction: str) -> Callable[[Tensor, Tensor], Tensor]:
         return _reduced(name, reduction)
 
-    def fit(self, program: Program) -> Iterator[tuple[Tensor, list[Tensor], list[Tensor]]]:
-        model = self.model(program.level, program.layers)
-        objective = self.objective(program.objective, program.reduction)
-        optimizer, native = program.optimizer.passed_to(OPTIMIZERS), program.native
+    def fit(self, training: Training) -> Iterator[tuple[Tensor, list[Tensor], list[Tensor]]]:
+        model = self.model(training.level, training.layers)
+        objective = self.objective(training.objective, training.reduction)
+        optimizer, native = training.optimizer.passed_to(OPTIMIZERS), training.native
 
         @tf.function
         def step(x: Tensor, y: Tensor) -> tuple[Tensor, list[Tensor]]:
@@ -196,9 +201,9 @@ class Tensorflow(Backend):
                 optimizer.apply_gradients(zip(gradient, weights))  # noqa: B905, AutoGraph of TensorFlow 2.12 knows no strict zip
             else:
                 for w, g in zip(weights, gradient):  # noqa: B905
-                    w.assign_sub(program.optimizer.rate * g)
+                    w.assign_sub(training.optimizer.rate * g)
             return value, gradient
 
-        for x, y in program.batches:
+        for x, y in training.examples(self.tensor):
             value, gradient = step(x, y)
             yield value, gradient, model.trainable_variables

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 
-from backends.base import Backend, Deviation, Layer, Model, Program, Setting
+from backends.base import Backend, Deviation, Model, Setting
+from backends.training import Training
+from vocabulary.layers import Dense, Layer
 from vocabulary.tensors import Formula, Tensor, Tensors
 from vocabulary.words import Words
 
@@ -44,15 +46,20 @@ _NO_LOG1P = Deviation(
 )
 
 
-def _linear(layer: Layer) -> torch.nn.Linear:
+def _linear(layer: Dense) -> torch.nn.Linear:
     kernel, bias = torch.tensor(layer.kernel), torch.tensor(layer.bias)
     linear = torch.nn.Linear(*kernel.shape, dtype=kernel.dtype)
     linear.load_state_dict({"weight": kernel.T, "bias": bias})
     return linear
 
 
+LAYERS: Words[Callable[[Any], Tensor]] = Words("layer", {"dense": _linear})
+
+
 def _sequential(layers: Sequence[Layer]) -> torch.nn.Sequential:
-    return torch.nn.Sequential(*(part for layer in layers for part in (_linear(layer), ACTIVATIONS[layer.activation]())))
+    return torch.nn.Sequential(
+        *(part for layer in layers for part in (LAYERS[layer.word](layer), ACTIVATIONS[layer.activation]()))
+    )
 
 
 class Net(torch.nn.Module):
@@ -60,7 +67,7 @@ class Net(torch.nn.Module):
 
     def __init__(self, layers: Sequence[Layer]) -> None:
         super().__init__()
-        self.linears = torch.nn.ModuleList(map(_linear, layers))
+        self.linears = torch.nn.ModuleList(LAYERS[layer.word](layer) for layer in layers)
         self.activations = [ACTIVATIONS[layer.activation]() for layer in layers]
 
     def forward(self, x: Tensor) -> Tensor:
@@ -129,21 +136,21 @@ class Torch(Backend):
     def objective(self, name: str, reduction: str) -> Callable[[Tensor, Tensor], Tensor]:
         return OBJECTIVES[name](reduction=REDUCTIONS[reduction])
 
-    def fit(self, program: Program) -> Iterator[tuple[Tensor, list[Tensor], list[Tensor]]]:
-        model = self.model(program.level, program.layers)
+    def fit(self, training: Training) -> Iterator[tuple[Tensor, list[Tensor], list[Tensor]]]:
+        model = self.model(training.level, training.layers)
         linears = [part for part in model.modules() if isinstance(part, torch.nn.Linear)]
-        objective = self.objective(program.objective, program.reduction)
-        optimizer = program.optimizer.passed_to(OPTIMIZERS, model.parameters())
-        for x, y in program.batches:
+        objective = self.objective(training.objective, training.reduction)
+        optimizer = training.optimizer.passed_to(OPTIMIZERS, model.parameters())
+        for x, y in training.examples(self.tensor):
             optimizer.zero_grad()
             value = objective(model(x), y)
             value.backward()
-            if program.native:
+            if training.native:
                 optimizer.step()
             else:
                 with torch.no_grad():
                     for p in model.parameters():
-                        p -= program.optimizer.rate * p.grad
+                        p -= training.optimizer.rate * p.grad
             yield (
                 value,
                 [g for linear in linears for g in (linear.weight.grad.T, linear.bias.grad)],

@@ -16,7 +16,7 @@ from arithmetic.floats import Floats
 from arithmetic.precision import rounding
 from arithmetic.tape import Array, Taped
 from backends.base import Deviation, Optimizer
-from backends.engine import Training
+from backends.training import Training
 from oracle.form import form
 from oracle.rules import Rule, rule
 from oracle.trace import Node, trace

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 from backends.base import Deviation
-from backends.engine import Path, Training
+from backends.engine import Path
 from backends.process import BackendError, Failed
 from backends.text import legible
+from backends.training import Training
 from cases import Case
 from oracle.judge import Oracle, Steps, graph, subjects
 from oracle.trace import Node, Probed, ValueOf
@@ -24,8 +25,9 @@ from report.document import Record
 from runner.answers import checked
 from runner.processes import Lab, training
 from runner.recording import record
+from vocabulary.losses import REDUCTIONS
 from vocabulary.tensors import Formula
-from vocabulary.words import AUTODIFF, REDUCTIONS
+from vocabulary.words import AUTODIFF
 
 Arrays = Mapping[str, np.ndarray]
 # What a backend is asked for; not every stage runs in the same mode.

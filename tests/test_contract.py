@@ -5,7 +5,7 @@ import pytest
 
 from backends import is_installed
 from backends.base import Optimizer
-from backends.engine import Training
+from backends.training import Training
 from cases import Dense, Network
 from oracle.verdict import DEVIATES, UNINFORMATIVE, Judgement
 from runner.judging import (

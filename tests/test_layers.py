@@ -12,7 +12,8 @@ from oracle.verdict import DEVIATES, Judgement
 from runner import losses
 from runner.judging import clause, judge_setting
 from runner.processes import training
-from vocabulary.words import AT_ZERO, LEVELS, OBJECTIVES, REDUCTIONS
+from vocabulary.losses import OBJECTIVES, REDUCTIONS
+from vocabulary.words import AT_ZERO, LEVELS
 
 # Steps of the runs that are made twice.
 REPEATED = 10

@@ -23,6 +23,11 @@ class Words(dict[str, Meaning]):
         super().__init__(meanings)
         self.kind = kind
 
+    def check(self, word: str) -> None:
+        """Raises ValueError for a word that is not known."""
+        if word not in self:
+            raise unknown(self.kind, word, self)
+
     def __missing__(self, word: str) -> Meaning:
         raise unknown(self.kind, word, self)
 
@@ -41,8 +46,6 @@ LEVELS = (AUTODIFF, "modules", "optimizer", "class")
 # What a backend is asked to compute at the level of autodiff, and how it does.
 STAGES = ("gradient", "training")
 MODES = EAGER, COMPILED = "eager", "compiled"
-OBJECTIVES = ("binary cross-entropy", "softmax cross-entropy", "squared error")
-REDUCTIONS = ("sum", "mean")
 # Update rules, each with its hyperparameters.
 RULES = Words("rule", {"sgd": ("rate",), "adam": ("rate", "beta1", "beta2", "epsilon")})
 # Whether the framework's optimiser makes the step at this level. Where not, the step is written by hand, by a rule of BY_HAND.

@@ -51,8 +51,8 @@ class TwoRules(OptimizerFloat32):
 
     deviations = (Deviation(HYPERPARAMETERS, ("float64",), **NONE, through="float32", what=("rate",), of=("sgd", "adam")),)
 
-    def fit(self, program: Any) -> Any:
-        return super().fit(program) if program.optimizer.name == "sgd" else Layered.fit(self, program)
+    def fit(self, training: Any) -> Any:
+        return super().fit(training) if training.optimizer.name == "sgd" else Layered.fit(self, training)
 
 
 class Objective(Layered):

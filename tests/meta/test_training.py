@@ -10,8 +10,8 @@ import arithmetic.balls
 from arithmetic.balls import Balls, balls
 from arithmetic.precision import rounding
 from backends.base import Deviation, Optimizer
-from backends.engine import Training
 from backends.numpy import Numpy
+from backends.training import Training
 from oracle import rules
 from oracle.judge import Oracle, Steps
 from oracle.run import exact_run

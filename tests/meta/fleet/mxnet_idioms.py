@@ -26,10 +26,10 @@ class StepOfBatch(Mxnet):
 
     family = "reduction"
 
-    def fit(self, program: Any) -> Any:
+    def fit(self, training: Any) -> Any:
         step = gluon.Trainer.step
         try:
             gluon.Trainer.step = lambda trainer, one: step(trainer, 4)
-            yield from super().fit(program)
+            yield from super().fit(training)
         finally:
             gluon.Trainer.step = step
