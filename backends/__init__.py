@@ -13,10 +13,12 @@ import sys
 import types
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
 
 from backends.base import Backend
+from vocabulary.words import UNKNOWN
 
 # One word a framework: the name of its file here, of its class (capitalised), and of the package it needs.
 # The order is that of import in one process: TensorFlow before MXNet ends in a segmentation fault.
@@ -74,6 +76,17 @@ def installed_version(name: str) -> str:
     """Return the version that the installed distribution of the package ``name`` states. Imports no framework."""
     distributions = _distributions().get(name, [name])
     return importlib.metadata.version(distributions[0])
+
+
+def version_of(module: str) -> str:
+    """Return the version of the distribution that has installed ``module``, or UNKNOWN where none has."""
+    file = getattr(sys.modules.get(module), "__file__", None)
+    for name in _distributions().get(module.partition(".")[0], ()):
+        distribution = importlib.metadata.distribution(name)
+        place = Path(str(distribution.locate_file(module.replace(".", "/"))))
+        if file and Path(file).with_suffix("") in (place, place / "__init__"):  # another may have a package of the same name
+            return distribution.version
+    return UNKNOWN
 
 
 def is_installed(stated: str, installed: str) -> bool:

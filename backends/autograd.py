@@ -18,7 +18,7 @@ with removed_names():
     import autograd
     import autograd.numpy as anp
     from autograd.misc import optimizers
-    from autograd.scipy.special import expit
+    from autograd.scipy import special
 
 OPTIMIZERS = Words(
     "rule",
@@ -59,21 +59,16 @@ _KEEPS_FLOAT64 = Deviation(
 
 class Autograd(Backend):
     name = "autograd"
+    namespaces = (anp, special)
+    names: ClassVar = {"sigmoid": "expit"}
     kink = 0.5  # numpy.maximum shares the slope of a tie
-    lacks: ClassVar = {
+    unsupported_levels: ClassVar = {
         "modules": "autograd differentiates numpy code and has no layers",
         "class": "autograd differentiates numpy code and has no base class for models",
     }
     deviations = (
         (_NO_HALF, _KEEPS_FLOAT64, _PROMOTES) if np.lib.NumpyVersion(np.__version__) < "2.0.0" else (_NO_HALF, _KEEPS_FLOAT64)
     )
-
-    exp = staticmethod(anp.exp)
-    log = staticmethod(anp.log)
-    tanh = staticmethod(anp.tanh)
-    sigmoid = staticmethod(expit)
-    sum = staticmethod(anp.sum)
-    mean = staticmethod(anp.mean)
 
     @property
     def version(self) -> str:

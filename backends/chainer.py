@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -102,7 +102,7 @@ def _normalize(function: str) -> Deviation:
 
 class Chainer(Backend):
     name = "chainer"
-    lacks: ClassVar = {}
+    namespaces = (F,)
     adam = "epsilon hat"
     settings = (
         Setting("sigmoid_cross_entropy(normalize=True)", "binary cross-entropy", "mean", _binary),
@@ -117,14 +117,6 @@ class Chainer(Backend):
         _normalize("sigmoid_cross_entropy"),
         _normalize("softmax_cross_entropy"),
     )
-
-    exp = staticmethod(F.exp)
-    log = staticmethod(F.log)
-    tanh = staticmethod(F.tanh)
-    sigmoid = staticmethod(F.sigmoid)
-    relu = staticmethod(F.relu)
-    sum = staticmethod(F.sum)
-    mean = staticmethod(F.mean)
 
     @property
     def version(self) -> str:

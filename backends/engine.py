@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from backends.base import Backend
+from backends.base import Backend, unsupported_levels
 from backends.training import Training
 from vocabulary.tensors import Formula, Tensor, Tensors
-from vocabulary.words import AUTODIFF, STAGES
+from vocabulary.words import AUTODIFF, FRAMEWORK, STAGES, SUITE
 
 ALIGNMENT = 64  # bytes: a line of the cache, and the widest vector
 
@@ -86,15 +86,16 @@ class Engine:
             "measured": measured,
             "modules": modules(self.backend),
             "modes": declared.modes,
+            "loop": SUITE if type(self.backend).train is Backend.train else FRAMEWORK,
             "unsupported": [[*key, reason] for key, reason in declared.unsupported.items()],
-            "lacks": declared.lacks,
+            "lacks": declared.unsupported_levels,
             "settings": [[setting.name, setting.objective, setting.promises] for setting in declared.settings],
             "adam": declared.adam,
             "kink": declared.kink,
             "numeric": declared.numeric,
             "deviations": [dataclasses.asdict(deviation) for deviation in declared.deviations],
             "probed": probed,
-            "places": {name: place(self.backend, name) for name in ("unsupported", "lacks", "modes", "version")},
+            "places": {name: place(self.backend, name) for name in ("unsupported", "unsupported_levels", "modes", "version")},
             "faults": faults or belied(self.backend, declared.name, measured),
         }
 
@@ -195,7 +196,7 @@ class Engine:
         """
         losses, scores = [], []
         for params in points:
-            if training.level == AUTODIFF or "modules" in self.backend.lacks:
+            if training.level == AUTODIFF or "modules" in unsupported_levels(self.backend):
                 losses.append(self.apply(training.loss, params, data))
                 scores.append(self.apply(predict, params, data))
             else:

@@ -87,22 +87,14 @@ def _compiled(ops: Backend, loss: Formula) -> Callable[[Tensors, Tensors], tuple
 
 class Jax(Backend):
     name = "jax"
+    namespaces = (jnp, jax.nn, jnp.linalg)
     numeric: ClassVar = NUMERIC | {"float32 subnormals": FLUSHED, "float64 subnormals": FLUSHED}  # on the CPU, by design of XLA
-    lacks: ClassVar = {}
     settings = tuple(
         Setting(f"{reduction} of optax.{loss.__name__}", objective, reduction, partial(_reduced, loss, to))
         for objective, loss in OBJECTIVES.items()
         for reduction, to in REDUCTIONS.items()
     )
     modes: ClassVar = {"gradient": "compiled", "training": "compiled"}
-
-    exp = staticmethod(jnp.exp)
-    log = staticmethod(jnp.log)
-    tanh = staticmethod(jnp.tanh)
-    sigmoid = staticmethod(jax.nn.sigmoid)
-    relu = staticmethod(jax.nn.relu)
-    sum = staticmethod(jnp.sum)
-    mean = staticmethod(jnp.mean)
 
     @property
     def version(self) -> str:

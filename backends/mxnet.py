@@ -131,7 +131,7 @@ _LOG_SOFTMAX = Deviation(
 
 class Mxnet(Backend):
     name = "mxnet"
-    lacks: ClassVar = {}
+    namespaces = (np, npx)
     adam = "epsilon hat"
     deviations = (
         Deviation(
@@ -161,14 +161,6 @@ class Mxnet(Backend):
         for reduction, to in REDUCTIONS.items()
     )
     unsupported: ClassVar = {("float16", MATMUL): "the CPU build multiplies matrices in float32 and float64 only"}
-
-    exp = staticmethod(np.exp)
-    log = staticmethod(np.log)
-    tanh = staticmethod(np.tanh)
-    sigmoid = staticmethod(npx.sigmoid)
-    relu = staticmethod(npx.relu)
-    sum = staticmethod(np.sum)
-    mean = staticmethod(np.mean)
 
     @property
     def version(self) -> str:

@@ -111,8 +111,9 @@ else:
 
 class Tensorflow(Backend):
     name = "tensorflow"
+    namespaces = (tf, tf.math, tf.nn, tf.linalg)
+    names: ClassVar = {"sum": "reduce_sum", "mean": "reduce_mean"}
     numeric: ClassVar = NUMERIC | {"float32 subnormals": FLUSHED, "float64 subnormals": FLUSHED}  # in its thread pool
-    lacks: ClassVar = {}
     adam = "epsilon hat"
     deviations = (
         Deviation(
@@ -136,14 +137,6 @@ class Tensorflow(Backend):
         Setting(OF_PROBABILITIES, "binary cross-entropy", "mean", _of_probabilities),
     )
     modes: ClassVar = {"gradient": "eager", "training": "compiled"}
-
-    exp = staticmethod(tf.exp)
-    log = staticmethod(tf.math.log)
-    tanh = staticmethod(tf.tanh)
-    sigmoid = staticmethod(tf.sigmoid)
-    relu = staticmethod(tf.nn.relu)
-    sum = staticmethod(tf.reduce_sum)
-    mean = staticmethod(tf.reduce_mean)
 
     @property
     def version(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -81,21 +81,13 @@ MODELS = Words("level", {"modules": _sequential, "optimizer": _sequential, "clas
 
 class Torch(Backend):
     name = "torch"
-    lacks: ClassVar = {}
+    namespaces = (torch, torch.special, torch.nn.functional, torch.linalg)
     deviations = (_NO_LOG1P,) if torch.__version__ < "2.3" else ()  # which compares as versions do
     settings = tuple(
         Setting(f"{loss.__name__}(reduction={reduction!r})", objective, reduction, loss(reduction=reduction))
         for objective, loss in OBJECTIVES.items()
         for reduction in REDUCTIONS
     )
-
-    exp = staticmethod(torch.exp)
-    log = staticmethod(torch.log)
-    tanh = staticmethod(torch.tanh)
-    sigmoid = staticmethod(torch.sigmoid)
-    relu = staticmethod(torch.relu)
-    sum = staticmethod(torch.sum)
-    mean = staticmethod(torch.mean)
 
     @property
     def version(self) -> str:

@@ -278,6 +278,26 @@ class _Subjects(Floats):
         self.used.add(MATMUL)
         return super().matmul(a, b)
 
+    def add(self, a: Taped, b: Taped) -> Taped:
+        self.used.add("+")
+        return super().add(a, b)
+
+    def subtract(self, a: Taped, b: Taped) -> Taped:
+        self.used.add("-")
+        return super().subtract(a, b)
+
+    def multiply(self, a: Taped, b: Taped) -> Taped:
+        self.used.add("*")
+        return super().multiply(a, b)
+
+    def divide(self, a: Taped, b: Taped) -> Taped:
+        self.used.add("/")
+        return super().divide(a, b)
+
+    def divide_by_number(self, a: Taped, c: Taped) -> Taped:
+        self.used.add("/")
+        return super().divide_by_number(a, c)
+
 
 def _flat(tensor: Taped, points: int) -> list[list[arb]]:
     value = tensor.value.reshape(len(tensor.value), -1)

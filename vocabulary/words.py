@@ -62,6 +62,10 @@ TRAINING_DTYPE = "training keeps the dtype"
 PARTS = ("rate", "beta1", "beta2", "epsilon", "powers", "weights")
 # And one of a step by hand: weights that go on in a wider dtype than they are shown in.
 MASTER_WEIGHTS = {"what": ("weights",), "of": BY_HAND}
+# Whose loop makes the steps of training by hand: that of the contract, or one of the adapter.
+LOOPS = SUITE, FRAMEWORK = "suite", "framework"
+# The version of what nobody knows the version of.
+UNKNOWN = "unknown"
 # What the checks of a setting are called beside that of its value.
 SLOPE_OF, AT_ZERO, FAR_OUT, ONE_BY_ONE = "slope of {}", "{} at 0", "{} far out", "{} one by one"
 # What a binary cross-entropy may be at a logit of exactly 0, after its reduction: the slope -y for 1/2 - y.
@@ -73,4 +77,6 @@ NUMERIC = {
     "float32 subnormals": "kept",
     "float64 subnormals": "kept",
 }
+# The operation that each of them is probed by.
+NUMERIC_BY = {"matmul": MATMUL, "subnormals": "*"}
 FLUSHED = "flushed to zero"

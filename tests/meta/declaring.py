@@ -85,11 +85,11 @@ class WorksElsewhere(Layered):
 
 
 class HasLevels(Layered):
-    lacks: ClassVar = {"modules": "not at all"}
+    unsupported_levels: ClassVar = {"modules": "not at all"}
 
 
 class HasOptimizers(Layered):
-    lacks: ClassVar = {"optimizer": "not at all"}
+    unsupported_levels: ClassVar = {"optimizer": "not at all"}
 
 
 class Unknown(Numpy):
@@ -102,7 +102,7 @@ class OtherKinds(Numpy):
     """Declares values that no results file can hold, or that the report refuses."""
 
     kink = np.float32(0)
-    lacks: ClassVar = dict.fromkeys(Numpy.lacks)
+    unsupported_levels: ClassVar = dict.fromkeys(Numpy.unsupported_levels)
 
 
 class MovesTheCursor(Numpy):
@@ -147,7 +147,7 @@ class LooseOptimizer(OptimizerFloat32):
 
 
 class FalselyLacking(Layered):
-    lacks: ClassVar = {"class": "no such thing"}
+    unsupported_levels: ClassVar = {"class": "no such thing"}
 
 
 class StatesNoSlope(NoSlopeAtZero):

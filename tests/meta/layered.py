@@ -23,7 +23,7 @@ Step = Callable[[list[np.ndarray], int], list[np.ndarray]]
 class Layered(Numpy):
     """No fault at all: every level is the same loop over dense layers."""
 
-    lacks: ClassVar = {}
+    unsupported_levels: ClassVar = {}
 
     def __init_subclass__(cls) -> None:
         cls.settings = settings(cls)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from backends.autograd import Autograd, anp, autograd
+from backends.base import unsupported_levels
 from backends.legacy import removed_names
 from backends.training import Training
 from vocabulary.tensors import Formula, Tensor, Tensors
@@ -156,7 +157,7 @@ class FlatOptimizer(Autograd):
     """The optimisers see one flat vector of all parameters: they treat each entry by itself."""
 
     def fit(self, training: Training) -> Iterator[Any]:
-        if training.level in self.lacks:
+        if training.level in unsupported_levels(self):
             yield from super().fit(training)
             return
         vector, restored = flatten(training.start(self.tensor))

@@ -130,7 +130,7 @@ class FunctionNodes(Chainer):
     Its error shrinks with the value, so that nothing is declared; it has no layers, whose sigmoid is Chainer's.
     """
 
-    lacks: ClassVar = dict.fromkeys(LEVELS[1:], "the layers have Chainer's own sigmoid")
+    unsupported_levels: ClassVar = dict.fromkeys(LEVELS[1:], "the layers have Chainer's own sigmoid")
     deviations = ()
     settings = ()
     sigmoid = staticmethod(_logistic)
