@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from backends.base import Deviation
-from backends.engine import Path
-from backends.process import BackendError, Failed
 from backends.text import legible
 from backends.training import Training
+from backends.transport.engine import Path
+from backends.transport.process import BackendError, Failed
 from cases import Case
 from oracle.judge import Oracle, Steps, graph, subjects
 from oracle.trace import Node, Probed, ValueOf

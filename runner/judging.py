@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from backends.base import Optimizer
-from backends.process import BackendError, Failed
+from backends.transport.process import BackendError, Failed
 from cases import nand, thermometer
 from oracle.verdict import CONFORMS, DEVIATES, UNSUPPORTED, Judgement, digest
 from runner import losses

@@ -5,9 +5,9 @@ import pytest
 
 import cases
 from backends.base import Optimizer
-from backends.engine import Engine
 from backends.numpy import Numpy
 from backends.training import Training
+from backends.transport.engine import Engine
 from cases.by_hand import (
     heaviside,
     logistic_gradient,

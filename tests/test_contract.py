@@ -257,7 +257,7 @@ def test_version(subject):
     installed = ", ".join(f"{name} {version}" for name, version in measured.items())
     message = (
         f"the adapter states version {stated} in {place['version']}; installed: {installed}; "
-        "leave `version` to the framework, as backends/torch.py does"
+        "leave `version` to the framework, as backends/torch does"
     )
     if measured and stated == UNKNOWN:
         subject.conclude({"version": Judgement(UNINFORMATIVE, f"the adapter states no version; installed: {installed}")})

@@ -7,7 +7,7 @@ import hypothesis
 import numpy as np
 import pytest
 
-from backends.process import BackendError
+from backends.transport.process import BackendError
 from oracle.verdict import CONFORMS, DEVIATES, UNINFORMATIVE, UNSUPPORTED, Judgement
 from runner.processes import training
 from runner.variants import variants, written

@@ -15,8 +15,8 @@ from jsonschema import Draft202012Validator
 
 from backends import declarations
 from backends.base import Backend, Deviation, Setting
-from backends.engine import Engine
 from backends.numpy import Numpy
+from backends.transport.engine import Engine
 from tests.meta import declaring
 from tests.meta.conftest import ROOT
 from tests.meta.declaring import NONE

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from backends.base import Backend, absent_operations, unsupported_levels
-from backends.process import Process
+from backends.transport.process import Process
 from tests.meta.few import Few, Number
 from tests.meta.layered import Layered
 from vocabulary.words import ALL_OPERATIONS, DTYPES, LEVELS

@@ -12,8 +12,8 @@ from arithmetic.balls import Balls, balls
 from backends import base
 from backends.base import Optimizer
 from backends.numpy import Numpy
-from backends.process import Failed, Process
 from backends.training import Training
+from backends.transport.process import Failed, Process
 from cases import Dense, Network
 from oracle.rules import rule
 from vocabulary import layers

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from backends.mxnet import Mxnet, gluon
+from backends.mxnet import Mxnet
+from backends.mxnet.framework import gluon
 
 SOUND = "mxnet"
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from backends.autograd import Autograd, anp, autograd
+from backends.autograd import Autograd
+from backends.autograd.framework import anp, autograd
 from backends.base import unsupported_levels
 from backends.legacy import removed_names
 from backends.training import Training

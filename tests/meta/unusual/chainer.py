@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from backends.base import Backend
-from backends.chainer import Chainer, F, L, chainer
+from backends.chainer import Chainer
+from backends.chainer.framework import F, L, chainer
 from backends.training import Training
 from vocabulary.tensors import Formula, Tensor, Tensors
 from vocabulary.words import LEVELS

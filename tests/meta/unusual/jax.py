@@ -14,7 +14,8 @@ import numpy as np
 import optax
 from jax.flatten_util import ravel_pytree
 
-from backends.jax import Jax, _linears
+from backends.jax import Jax
+from backends.jax.layers import linears
 from backends.training import Training
 from vocabulary.tensors import Formula, Tensor, Tensors
 
@@ -270,7 +271,7 @@ class _Fitted(Jax):
 
         for x, y in training.examples(self.tensor):
             value, gradient, model, state = step(model, state, x, y)
-            yield value, _linears(gradient), _linears(model)
+            yield value, linears(gradient), linears(model)
 
 
 class Chained(_Fitted):

@@ -7,7 +7,9 @@ from typing import Any
 
 from backends.base import Model
 from backends.legacy import removed_names
-from backends.mxnet import Mxnet, _dense, autograd, gluon, mxnet, np
+from backends.mxnet import Mxnet
+from backends.mxnet.framework import autograd, gluon, mxnet, np
+from backends.mxnet.layers import LAYERS
 from backends.training import Training
 from vocabulary.layers import Layer
 from vocabulary.tensors import Formula, Tensor, Tensors
@@ -21,7 +23,7 @@ class Hybridized(Mxnet):
 
     def model(self, level: str, layers: Sequence[Layer]) -> Model:
         model = gluon.nn.HybridSequential()
-        model.add(*map(_dense, layers))
+        model.add(*(LAYERS[layer.word](layer) for layer in layers))
         model.hybridize(static_alloc=True, static_shape=True)
         return model
 
