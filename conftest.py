@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import backends
-from backends.process import memory_is_limited
+from backends.transport.process import memory_is_limited
 from report.document import Record
 from runner.candidate import Subject
 from runner.plan import Plan, add_options, make_plan

@@ -1,4 +1,4 @@
-"""Who computes: one file a framework, loaded only when asked for.
+"""Who computes: one folder a framework, loaded only when asked for.
 
 Importing this package imports no framework. ``load`` is the only place that does.
 """
@@ -11,40 +11,46 @@ import importlib.metadata
 import importlib.util
 import sys
 import types
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
+from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
 
+from backends import about
+from backends.about import About
 from backends.base import Backend
+from vocabulary.words import UNKNOWN
 
-# One word a framework: the name of its file here, of its class (capitalised), and of the package it needs.
-# The order is that of import in one process: TensorFlow before MXNet ends in a segmentation fault.
-FRAMEWORKS = ("numpy", "chainer", "mxnet", "autograd", "torch", "jax", "tensorflow")
+# The order of import in one process, as far as it is known to be sound: TensorFlow before MXNet ends in a segmentation fault.
+ORDER = ("numpy", "chainer", "mxnet", "autograd", "torch", "jax", "tensorflow")
+
+
+def in_order(names: Iterable[str]) -> tuple[str, ...]:
+    """Return frameworks in the order in which one process imports them; those that ORDER does not name come last."""
+    return tuple(sorted(names, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name)))
+
+
+ABOUT = about.read(Path(__file__).parent)
+
+# One word a framework: the name of its folder, which makes it one, of its class (capitalised), and of the package it needs.
+FRAMEWORKS = in_order(ABOUT)
 
 # Packages that a framework's users take for layers, losses and optimisers, where it brings none.
-LAYERS = {"jax": ("equinox", "optax"), "tensorflow": ("keras",)}
-
-# Packages that hold a part of a framework and have versions of their own.
-PARTS = {"jax": ("jaxlib",)}
+LAYERS = {name: ABOUT[name].layers for name in FRAMEWORKS if ABOUT[name].layers}
 
 # The suite's own tape. It is what numpy, which every process imports, differentiates with here.
 TAPE = "arithmetic.tape"
 
-# What a framework imports by itself where it is installed, without computing with it: TensorFlow Lite and Keras look for JAX.
-BROUGHT = {"tensorflow": ("jax",)}
+# Settings that several frameworks read.
+COMMON = {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
+# Those that the frameworks read when they are imported. They keep them quiet, on the CPU and on one thread. A value already in
+# the environment wins; the results file records what holds.
+SETTINGS = dict(sorted([*COMMON.items(), *(pair for each in ABOUT.values() for pair in each.settings.items())]))
 
-# Settings that the frameworks read when they are imported. They keep them quiet, on the CPU and on one thread;
-# TensorFlow's oneDNN changes results. A value already in the environment wins; the results file records what holds.
-SETTINGS = {
-    "CUDA_VISIBLE_DEVICES": "",
-    "JAX_ENABLE_X64": "1",
-    "JAX_PLATFORMS": "cpu",
-    "MXNET_SUBGRAPH_VERBOSE": "0",
-    "OMP_NUM_THREADS": "1",
-    "TF_CPP_MIN_LOG_LEVEL": "3",
-    "TF_ENABLE_ONEDNN_OPTS": "0",
-}
+
+def _of(name: str) -> About:
+    return ABOUT.get(name, About())
 
 
 def is_external(name: str) -> bool:
@@ -54,7 +60,7 @@ def is_external(name: str) -> bool:
 
 def missing(name: str) -> str | None:
     """Return why backend ``name`` cannot be loaded because a package is absent, or None. Imports no framework."""
-    packages = (name.partition(":")[0].partition(".")[0],) if is_external(name) else (name, *LAYERS.get(name, ()))
+    packages = (name.partition(":")[0].partition(".")[0],) if is_external(name) else (name, *_of(name).layers)
     for package in packages:
         if importlib.util.find_spec(package) is None:
             return f"package {package!r} is not installed in this environment"
@@ -64,7 +70,7 @@ def missing(name: str) -> str | None:
 def installed(name: str) -> dict[str, str]:
     """Map the packages that make up backend ``name``, itself first, to their installed versions. Imports no framework."""
     found = {}
-    for package in () if is_external(name) else (name, *PARTS.get(name, ()), *LAYERS.get(name, ())):
+    for package in () if is_external(name) else (name, *_of(name).parts, *_of(name).layers):
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found[package] = installed_version(package)
     return found
@@ -74,6 +80,17 @@ def installed_version(name: str) -> str:
     """Return the version that the installed distribution of the package ``name`` states. Imports no framework."""
     distributions = _distributions().get(name, [name])
     return importlib.metadata.version(distributions[0])
+
+
+def version_of(module: str) -> str:
+    """Return the version of the distribution that has installed ``module``, or UNKNOWN where none has."""
+    file = getattr(sys.modules.get(module), "__file__", None)
+    for name in _distributions().get(module.partition(".")[0], ()):
+        distribution = importlib.metadata.distribution(name)
+        place = Path(str(distribution.locate_file(module.replace(".", "/"))))
+        if file and Path(file).with_suffix("") in (place, place / "__init__"):  # another may have a package of the same name
+            return distribution.version
+    return UNKNOWN
 
 
 def is_installed(stated: str, installed: str) -> bool:
@@ -89,13 +106,13 @@ def engines(modules: Mapping[str, object] = sys.modules) -> dict[str, str]:
     """Map the engines among ``modules`` to their installed versions, which are empty where no distribution is installed.
 
     The engines are the known frameworks, with two exceptions. Every process imports numpy, so it counts only where the suite's
-    tape, which differentiates for it, is imported. A framework that another one imports by itself (BROUGHT) counts only where
-    other code holds a module, function or class of it.
+    tape, which differentiates for it, is imported. A framework that another one imports by itself (About.brings) counts only
+    where other code holds a module, function or class of it.
     """
     found = [name for name in FRAMEWORKS if (TAPE if name == "numpy" else name) in modules]
-    brought = {(name, other) for name in found for other in BROUGHT.get(name, ()) if other in found}
+    brought = {(name, other) for name in found for other in ABOUT[name].brings if other in found}
     for name, other in brought:
-        if not _is_held(other, {name, *LAYERS.get(name, ()), other, *PARTS.get(other, ())}, modules):
+        if not _is_held(other, {name, *ABOUT[name].layers, other, *ABOUT[other].parts}, modules):
             found.remove(other)
     return {name: installed(name).get(name, "") for name in found}
 

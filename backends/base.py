@@ -1,9 +1,8 @@
 """The contract: what a framework brings to be judged.
 
-An adapter is a subclass of Backend in a file of its own. It says how the framework's users do five things:
-tensors in and out, the named operations, a loss with its gradient, and a training step; and, where the framework has
-them, how the same training run is written with its layers, its optimisers and as a model class. Arithmetic
-(``+ - * / @``) stays with the framework's own tensors.
+An adapter is a subclass of Backend: where the framework keeps its functions, what is an exception to that, and how its users
+do three things: tensors in and out, a loss with its gradient, and, where they write one, a training loop; and, where the
+framework has them, how the same training run is written with its layers, its optimisers and as a model class.
 """
 
 from __future__ import annotations
@@ -13,14 +12,18 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path as File
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from backends.text import printable
-from vocabulary.rules import Optimizer, by_hand
+from vocabulary.layers import Layer
+from vocabulary.operators import named
 from vocabulary.tensors import Formula, Tensor, Tensors
-from vocabulary.words import DTYPES, EAGER, LEVELS, NATIVE, NUMERIC, STAGES, unknown
+from vocabulary.words import DTYPES, EAGER, LEVELS, NUMERIC, STAGES
+
+if TYPE_CHECKING:
+    from backends.training import Training
 
 Model = Any  # of the framework, called with a batch of inputs
 
@@ -72,55 +75,6 @@ class Deviation:
 
 
 @dataclasses.dataclass(frozen=True)
-class Layer:
-    """A dense layer at its start: activation(x @ kernel + bias). Shapes: kernel (inputs, units), bias (units,).
-
-    ``activation`` is ``sigmoid``, ``tanh``, ``relu`` or empty, the dtype of both arrays is one of DTYPES.
-    """
-
-    kernel: np.ndarray
-    bias: np.ndarray
-    activation: str
-
-    def __post_init__(self) -> None:
-        for array in (self.kernel, self.bias):
-            if array.dtype.name not in DTYPES:
-                raise unknown("dtype of a layer:", array.dtype.name, DTYPES)
-
-
-@dataclasses.dataclass(frozen=True)
-class Program:
-    """A training run above the level of autodiff, to be written in the framework's own terms.
-
-    ``layers`` map a batch of inputs, shape (n, inputs), to outputs (n, units); ``objective``, one of OBJECTIVES, is taken
-    of outputs without activation (logits, for the entropies) and targets of the same shape, and reduced over the examples
-    by ``reduction``. ``batches`` holds inputs and targets for every step. For frameworks with optimisers and no layers
-    there are ``loss``, ``params`` and ``data``, one mapping a step, as at the level of autodiff.
-    """
-
-    level: str
-    optimizer: Optimizer
-    layers: Sequence[Layer]
-    objective: str
-    reduction: str
-    batches: Iterable[tuple[Tensor, Tensor]]
-    loss: Formula
-    params: Tensors
-    data: Iterable[Tensors]
-
-    @property
-    def native(self) -> bool:
-        """Whether the framework's own optimiser makes the steps, which are written by hand otherwise.
-
-        Raises ValueError for an unknown level, and for a rule that is not written by hand.
-        """
-        native = NATIVE[self.level]
-        if not native and self.optimizer.name not in by_hand():
-            raise unknown(f"rule at the level {self.level!r}, whose step is written by hand:", self.optimizer.name, by_hand())
-        return native
-
-
-@dataclasses.dataclass(frozen=True)
 class Setting:
     """A loss of the framework under a setting whose name promises a reduction; ``compute`` takes outputs and targets.
 
@@ -134,24 +88,35 @@ class Setting:
 
 
 class Backend(ABC):
-    """One framework behind tensor, grad and train step. Also the ``ops`` that a formula receives.
+    """One framework behind tensors in and out, and a loss with its gradient. Also the ``ops`` that a formula receives.
 
-    ``name`` is that of the framework, ``version`` the one of it that runs. ``unsupported`` maps (dtype, operation) to the
-    reason why the framework lacks it; it has to raise there. ``lacks`` does the same for levels. ``modes`` says how gradients
-    and training steps are executed: ``eager`` if Python calls the formula each time, ``compiled`` if only the first time.
-    ``adam`` names the convention of the framework's Adam: ``epsilon`` is added to the square root of the corrected second
-    moment, or ``epsilon hat`` to that of the plain one. ``kink`` is the subgradient of relu that the framework takes at 0,
-    in [0, 1]. ``numeric`` says in which numeric modes it computes: what backends/probes.py has to find, by the names of the
-    probes. backends/declarations.py refuses values of the wrong type.
+    An adapter brings ``name``, ``tensor``, ``array`` and ``value_and_grad``. What follows from them is made here, what is
+    absent is ``unsupported``, and has to raise.
+
+    ``name`` is that of the framework, ``version`` the one of it that runs. An operation is the adapter's own attribute of that
+    name, or else what one of ``namespaces`` (modules of the framework) has under the name, or under what ``names`` says that
+    the framework calls it. They take and return tensors: exp, log, tanh, sigmoid (1 / (1 + exp(-x))) and relu (max(x, 0))
+    elementwise; sum and mean of all elements, of shape (). Arithmetic (``+ - * / @``) is that of the framework's tensors.
+
+    ``unsupported`` maps (dtype, operation) to the reason why an operation that is there does not work. ``unsupported_levels``
+    names the reason why a level is absent; whether it is follows from the methods that the adapter has: ``model``,
+    ``objective`` and ``fit`` make all levels, ``fit`` alone makes ``optimizer``. ``modes`` says how gradients and training
+    steps are executed: ``eager`` if Python calls the formula each time, ``compiled`` if only the first time. ``adam`` names
+    the convention of the framework's Adam: ``epsilon`` is added to the square root of the corrected second moment, or
+    ``epsilon hat`` to that of the plain one. ``kink`` is the subgradient of relu that the framework takes at 0, in [0, 1].
+    ``numeric`` says in which numeric modes it computes: what backends/probes.py has to find, by the names of the probes.
+    backends/declarations.py refuses values of the wrong type.
 
     A word that the adapter does not know raises, whichever method it is given to: nothing is computed in its place. Words
     are best looked up in tables that see to it (Words).
     """
 
     name: ClassVar[str]
+    namespaces: ClassVar[tuple[object, ...]] = ()
+    names: ClassVar[Mapping[str, str]] = {}
     modes: ClassVar[Mapping[str, str]] = dict.fromkeys(STAGES, EAGER)
     unsupported: ClassVar[Mapping[tuple[str, str], str]] = {}
-    lacks: ClassVar[Mapping[str, str]] = dict.fromkeys(LEVELS[1:], "the adapter has autodiff only")
+    unsupported_levels: ClassVar[Mapping[str, str]] = {}
     deviations: ClassVar[tuple[Deviation, ...]] = ()
     settings: ClassVar[tuple[Setting, ...]] = ()
     adam: ClassVar[str] = "epsilon"
@@ -159,9 +124,28 @@ class Backend(ABC):
     numeric: ClassVar[Mapping[str, str]] = NUMERIC
 
     @property
-    @abstractmethod
     def version(self) -> str:
-        """The version of the framework that was imported."""
+        """The version of the framework that was imported; unless stated, that of the adapter's package as it is installed.
+
+        ``unknown`` where no distribution has installed it.
+        """
+        from backends import FRAMEWORKS, installed_version, version_of
+
+        return installed_version(self.name) if self.name in FRAMEWORKS else version_of(type(self).__module__)
+
+    def __getattr__(self, name: str) -> Any:
+        """Return the operation ``name`` of the framework. Raises AttributeError, which says where it was looked for."""
+        where = f"{type(self).__module__}:{type(self).__name__}"
+        if name not in named():
+            raise AttributeError(f"{where} has no attribute {name!r}")
+        called = self.names.get(name, name)
+        for space in self.namespaces:
+            if callable(found := getattr(space, called, None)):
+                return found
+        spaces = ", ".join(str(getattr(space, "__name__", space)) for space in self.namespaces)
+        raise AttributeError(
+            f"there is no operation {name!r}: {where} has none, and its namespaces ({spaces or 'none'}) have no {called!r}"
+        )
 
     @abstractmethod
     def tensor(self, array: np.ndarray) -> Tensor:
@@ -172,45 +156,23 @@ class Backend(ABC):
         """Return the values of ``tensor`` as a numpy array of the same shape and dtype."""
 
     @abstractmethod
-    def exp(self, x: Tensor, /) -> Tensor:
-        """e to the power x, elementwise."""
-
-    @abstractmethod
-    def log(self, x: Tensor, /) -> Tensor:
-        """Natural logarithm, elementwise."""
-
-    @abstractmethod
-    def tanh(self, x: Tensor, /) -> Tensor:
-        """Hyperbolic tangent, elementwise."""
-
-    @abstractmethod
-    def sigmoid(self, x: Tensor, /) -> Tensor:
-        """1 / (1 + exp(-x)), elementwise, as the framework offers it."""
-
-    @abstractmethod
-    def relu(self, x: Tensor, /) -> Tensor:
-        """max(x, 0), elementwise."""
-
-    @abstractmethod
-    def sum(self, x: Tensor, /) -> Tensor:
-        """Sum of all elements, a scalar of shape ()."""
-
-    @abstractmethod
-    def mean(self, x: Tensor, /) -> Tensor:
-        """Mean of all elements, a scalar of shape ()."""
-
-    @abstractmethod
     def value_and_grad(self, loss: Formula, params: Tensors, data: Tensors) -> tuple[Tensor, Tensors]:
         """Return loss(ops, params, data) and its gradient for every parameter, by the framework's own means."""
 
-    @abstractmethod
     def train(
         self, loss: Formula, params: Tensors, batches: Iterable[Tensors], rate: float
     ) -> Iterator[tuple[Tensor, Tensors, Tensors]]:
         """Prepare gradient descent once, then make one step ``w -= rate * gradient`` for each of ``batches`` of data.
 
-        Yields, after the step, the loss and gradient before it and the parameters after it.
+        Yields, after the step, the loss and gradient before it and the parameters after it. Here the step is made in numpy, in
+        the dtype of each parameter, and tensors are made anew; an adapter defines the loop that its framework's users write.
         """
+        for data in batches:
+            value, gradient = self.value_and_grad(loss, params, data)
+            params = {
+                name: self.tensor(_descended(self.array(w), self.array(gradient[name]), rate)) for name, w in params.items()
+            }
+            yield value, gradient, params
 
     def model(self, level: str, layers: Sequence[Layer]) -> Model:
         """Return the framework's own model of ``layers``, their start loaded, as ``level`` writes it."""
@@ -220,11 +182,58 @@ class Backend(ABC):
         """Return the framework's own loss of outputs and targets, one of OBJECTIVES reduced by one of REDUCTIONS."""
         raise NotImplementedError(f"{self.name} has no losses; the {reduction!r} of {name!r} was asked for")
 
-    def fit(self, program: Program) -> Iterator[tuple[Tensor, Any, Any]]:
-        """Prepare the program in the framework's own terms, then make one step for each of its batches.
+    def fit(self, training: Training) -> Iterator[tuple[Tensor, Any, Any]]:
+        """Prepare the run in the framework's own terms, then make one step for each of its batches.
 
-        Yields, after the step, the loss and gradient before it and the parameters after it: kernel and bias of each layer
-        in turn, in their shapes as ``Layer`` has them, or, where ``program.params`` were trained, under their names.
+        Yields, after the step, the loss and gradient before it and the parameters after it: those of each layer in turn, in the
+        order and the canonical shapes of its record, or, where the parameters of the formula were trained, under their names.
         """
-        known = ", ".join(level for level in LEVELS if level not in self.lacks)
-        raise NotImplementedError(f"{self.name} has no level {program.level!r}; it has: {known}")
+        known = ", ".join(level for level in LEVELS if level not in unsupported_levels(self))
+        raise NotImplementedError(f"{self.name} has no level {training.level!r}; it has: {known}")
+
+
+def _descended(w: np.ndarray, gradient: np.ndarray, rate: float) -> np.ndarray:
+    """w - rate * gradient, the rate rounded to the dtype of w. A gradient of a wider dtype makes w wider, to be seen."""
+    return np.asarray(w - w.dtype.type(rate) * gradient)
+
+
+# The levels that are made of the framework's layers.
+LAYERED = ("modules", "class")
+
+
+def unsupported_levels(backend: Backend, declared: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Map each level that ``backend`` does not have, or declares not to have, to the reason.
+
+    ``declared`` is what it declares, once it has been read as plain values.
+    """
+    kind, stated = type(backend), backend.unsupported_levels if declared is None else declared
+    without = [name for name in ("fit", "model", "objective") if getattr(kind, name) is getattr(Backend, name)]
+    absent = LEVELS[1:] if "fit" in without else LAYERED if without else ()
+    reasons = dict.fromkeys(absent, f"the adapter has no {' and no '.join(without)}") | dict(stated)
+    return {level: reasons[level] for level in LEVELS if level in reasons}
+
+
+OPERATORS = {"+": "__add__", "-": "__sub__", "*": "__mul__", "/": "__truediv__", "@": "__matmul__"}
+
+
+def absent_operations(backend: Backend) -> dict[tuple[str, str], str]:
+    """Map (dtype, operation) to where the operation was looked for, where the adapter, or its tensors, do not have it.
+
+    What cannot be asked for is not called absent: it will fail where it is used.
+    """
+    absent: dict[tuple[str, str], str] = {}
+    for operation in named():
+        try:
+            getattr(backend, operation)
+        except AttributeError as error:
+            absent |= {(dtype, operation): str(error) for dtype in DTYPES}
+        except BaseException:  # an attribute may be a property, the adapter's own code, which may exit
+            continue
+    for dtype in DTYPES:
+        try:
+            kind = type(backend.tensor(np.ones((2, 2), dtype)))
+        except BaseException:  # it need not have the dtype
+            continue
+        words = f"the adapter's tensors, {kind.__module__}:{kind.__qualname__}, have no"
+        absent |= {(dtype, sign): f"{words} {method}" for sign, method in OPERATORS.items() if not hasattr(kind, method)}
+    return absent

@@ -15,9 +15,10 @@ from types import SimpleNamespace
 from typing import Any
 
 from backends import FRAMEWORKS
-from backends.base import Backend, Deviation, Setting, place_of
+from backends.base import Backend, Deviation, Setting, absent_operations, place_of, unsupported_levels
 from backends.text import printable
-from vocabulary.operators import functions, public
+from vocabulary.losses import OBJECTIVES, REDUCTIONS
+from vocabulary.operators import functions, named, public
 from vocabulary.rules import MASTER_WEIGHTS, builtin, values
 from vocabulary.words import (
     AT_ZERO,
@@ -27,10 +28,8 @@ from vocabulary.words import (
     LEVELS,
     MODES,
     NUMERIC,
-    OBJECTIVES,
     ONE_BY_ONE,
     OPTIMIZER_DTYPE,
-    REDUCTIONS,
     SCALARS_KEEP_DTYPE,
     SLOPE_OF,
     STAGES,
@@ -138,6 +137,10 @@ def _function(value: Any) -> Callable[..., Any]:
     return value
 
 
+def _anything(value: Any) -> Any:
+    return value
+
+
 def _pair(value: Any) -> tuple[str, str]:
     if not issubclass(type(value), tuple) or tuple.__len__(value) != 2:
         raise _Wrong(value, "a pair of str, dtype and operation")
@@ -203,9 +206,11 @@ BY_TYPE: dict[str, Reader] = {
 KINDS: dict[str, Reader] = {
     "name": _said,
     "version": _said,
+    "namespaces": _tuple(_anything),
+    "names": _mapping(_text, _said),
     "modes": _mapping(_text, _text),
     "unsupported": _mapping(_pair, _said),
-    "lacks": _mapping(_text, _said),
+    "unsupported_levels": _mapping(_text, _said),
     "settings": _tuple(_object(Setting)),
     "adam": _text,
     "kink": _number(1),
@@ -216,7 +221,8 @@ KINDS: dict[str, Reader] = {
 def read(backend: Backend) -> tuple[SimpleNamespace, list[str]]:
     """Return what ``backend`` declares, in plain values, and a sentence for every fault in it, with what is expected.
 
-    What cannot be read is left at the contract's own value, or left out. Words are read where every value is of its kind.
+    What cannot be read is left at the contract's own value, or left out. Words are read where every value is of its kind, and
+    what is absent is added where nothing is wrong.
     """
     faults: list[str] = []
 
@@ -236,10 +242,14 @@ def read(backend: Backend) -> tuple[SimpleNamespace, list[str]]:
     declared = {name: given(name, reader, own[name]) for name, reader in KINDS.items()}
     deviations = [
         taken(_line(entry) or place(backend, "deviations"), f"deviations[{index}]", partial(_object(Deviation), entry), None)
-        for index, entry in enumerate(given("deviations", _tuple(lambda entry: entry), ()))
+        for index, entry in enumerate(given("deviations", _tuple(_anything), ()))
     ]
     found = SimpleNamespace(**declared, deviations=[deviation for deviation in deviations if deviation is not None])
-    return found, [printable(fault[:MOST_WORDS]) for fault in faults or _meaningless(backend, found)]
+    faults = faults or [*_meaningless(backend, found)]
+    if not faults:
+        found.unsupported = absent_operations(backend) | found.unsupported
+        found.unsupported_levels = unsupported_levels(backend, found.unsupported_levels)
+    return found, [printable(fault[:MOST_WORDS]) for fault in faults]
 
 
 def _line(deviation: Any) -> str:
@@ -273,7 +283,8 @@ def _meaningless(backend: Backend, declared: SimpleNamespace) -> Iterator[str]:
     for name, words, known in (
         ("modes", declared.modes.values(), MODES),
         ("adam", [declared.adam], builtin()["adam"].conventions),
-        ("lacks", declared.lacks, LEVELS[1:]),
+        ("unsupported_levels", declared.unsupported_levels, LEVELS[1:]),
+        ("names", declared.names, named()),
         ("unsupported", [dtype for dtype, _ in declared.unsupported], DTYPES),
         ("unsupported", [operation for _, operation in declared.unsupported], public()),
         ("settings", [setting.objective for setting in declared.settings], OBJECTIVES),
@@ -290,8 +301,9 @@ def _meaningless(backend: Backend, declared: SimpleNamespace) -> Iterator[str]:
         yield f"{place(backend, 'settings')}: {_words(taken)} may be taken for checks of another: choose other names"
     if not all(settings):
         yield f"{place(backend, 'settings')}: a setting has no name"
+    without_optimizers = "optimizer" in unsupported_levels(backend, declared.unsupported_levels)
     for deviation in declared.deviations:
-        for fault in _faults(deviation, settings, "optimizer" in declared.lacks):
+        for fault in _faults(deviation, settings, without_optimizers):
             yield f"{deviation.place or place(backend, 'deviations')}: the Deviation of {deviation.subject!r} {fault}"
 
 
@@ -314,7 +326,7 @@ def _faults(deviation: Deviation, settings: list[str], without_optimizers: bool)
         if deviation.subject not in subjects[field]:
             yield f"has {field!r}, which is no matter of its subject; those of which it is: {_words(subjects[field])}"
     if deviation.subject in OF_OPTIMIZERS and without_optimizers:
-        yield "is one of optimisers, and the level 'optimizer' is declared to be lacking"
+        yield "is one of optimisers, and the level 'optimizer' is unsupported"
     by_hand = deviation.subject == TRAINING_DTYPE
     for name, words, meant in (
         ("dtypes", deviation.dtypes, DTYPES),

@@ -15,8 +15,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import cases
-from backends.engine import Engine
 from backends.numpy import Numpy
+from backends.transport.engine import Engine
 from oracle.judge import Oracle, Steps
 from runner.processes import training
 from vocabulary.words import AUTODIFF

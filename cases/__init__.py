@@ -11,7 +11,8 @@ from pathlib import Path
 from types import ModuleType
 
 from cases.case import Batches, Case, CaseError, Figure, shuffled
-from cases.network import Dense, Network
+from vocabulary.layers import Dense
+from vocabulary.network import Network
 
 __all__ = [
     "Batches",

@@ -6,7 +6,8 @@ from sklearn.datasets import make_blobs
 from cases import nand
 from cases.case import Batches, Case, shuffled
 from cases.classifiers import one_layer_mean
-from cases.network import Dense, Network
+from vocabulary.layers import Dense
+from vocabulary.network import Network
 
 POINTS, LABELS = make_blobs(n_samples=50, centers=2, random_state=129, cluster_std=0.6)
 

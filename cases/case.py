@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cases.network import Network
+from vocabulary.network import Network
 from vocabulary.rules import Rule, builtin
 from vocabulary.tensors import Formula
 

@@ -6,7 +6,8 @@ from sklearn.datasets import make_circles
 from cases import nand, xor
 from cases.case import Batches, Case, shuffled
 from cases.classifiers import one_layer_mean, two_layers_mean
-from cases.network import Dense, Network
+from vocabulary.layers import Dense
+from vocabulary.network import Network
 
 POINTS, LABELS = make_circles(100, factor=0.1, noise=0.1, random_state=9)
 

@@ -7,7 +7,8 @@ import numpy as np
 
 from cases.case import Batches, Case, shuffled
 from cases.classifiers import softmax, softmax_loss
-from cases.network import Dense, Network
+from vocabulary.layers import Dense
+from vocabulary.network import Network
 
 
 def classifies(loss, prediction, data):

@@ -5,7 +5,8 @@ their value takes one for another.
 """
 
 from cases.case import Batches, Case, shuffled
-from cases.network import Dense, Network
+from vocabulary.layers import Dense
+from vocabulary.network import Network
 
 
 def logits(ops, params, data):

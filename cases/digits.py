@@ -6,7 +6,8 @@ from sklearn.model_selection import train_test_split
 
 from cases.case import Batches, Case, shuffled
 from cases.classifiers import softmax, softmax_loss
-from cases.network import Dense, Network
+from vocabulary.layers import Dense
+from vocabulary.network import Network
 
 IMAGES, DIGITS = load_digits(return_X_y=True)
 TRAINING, HELD_OUT = train_test_split(np.arange(len(IMAGES)), test_size=0.3, stratify=DIGITS, random_state=10)

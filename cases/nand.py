@@ -1,7 +1,8 @@
 """NAND by one sigmoid unit: p = sigmoid(X w), loss = -sum log(y p + (1 - y)(1 - p))."""
 
 from cases.case import Batches, Case, Figure, shuffled
-from cases.network import Dense, Network
+from vocabulary.layers import Dense
+from vocabulary.network import Network
 
 
 def predict(ops, params, data):

@@ -3,7 +3,8 @@
 import numpy as np
 
 from cases.case import Case, Figure
-from cases.network import Dense, Network
+from vocabulary.layers import Dense
+from vocabulary.network import Network
 
 
 def predict(ops, params, data):

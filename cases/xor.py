@@ -2,7 +2,8 @@
 
 from cases.case import Case, Figure
 from cases.nand import separates
-from cases.network import Dense, Network
+from vocabulary.layers import Dense
+from vocabulary.network import Network
 
 
 def predict(ops, params, data):

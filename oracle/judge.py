@@ -15,7 +15,7 @@ from arithmetic.precision import rounding
 from arithmetic.sizes import sizes
 from arithmetic.tape import Taped
 from backends.base import Deviation
-from backends.engine import Training
+from backends.training import Training
 from oracle.form import form
 from oracle.graph import evaluated, used_by
 from oracle.rules import Stepping

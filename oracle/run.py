@@ -8,7 +8,7 @@ import numpy as np
 
 from arithmetic.balls import Balls
 from arithmetic.tape import Taped
-from backends.engine import Training
+from backends.training import Training
 from oracle.rules import Stepping
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from backends.engine import Path
-from backends.process import BackendError
+from backends.transport.engine import Path
+from backends.transport.process import BackendError
 from oracle.form import wrong_dtype
 from oracle.verdict import DEVIATES
 

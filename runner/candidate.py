@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 from backends.base import Deviation
-from backends.engine import Path, Training
-from backends.process import BackendError, Failed
 from backends.text import legible
+from backends.training import Training
+from backends.transport.engine import Path
+from backends.transport.process import BackendError, Failed
 from cases import Case
 from oracle.graph import graph, used_by
 from oracle.judge import Oracle, Steps
@@ -25,8 +26,9 @@ from report.document import Record
 from runner.answers import checked
 from runner.processes import Lab, training
 from runner.recording import record
+from vocabulary.losses import REDUCTIONS
 from vocabulary.tensors import Formula
-from vocabulary.words import AUTODIFF, REDUCTIONS
+from vocabulary.words import AUTODIFF
 
 Arrays = Mapping[str, np.ndarray]
 # What a backend is asked for; not every stage runs in the same mode.
@@ -144,8 +146,8 @@ class Subject:
             return self.ask(method, *arguments)
         except BackendError as error:
             judgement = Judgement(error.verdict, str(error), cause=error.cause)
-            # Whoever cannot describe itself states nothing to be lacking.
-            if isinstance(error, Failed) and method != "describe" and (reason := self._lacks(method, arguments)):
+            # Whoever cannot describe itself states nothing to be absent.
+            if isinstance(error, Failed) and method != "describe" and (reason := self._unsupported(method, arguments)):
                 judgement = Judgement(UNSUPPORTED, f"{reason}; it raises {error.kind}")
         self.conclude({self.quantity: judgement})
         raise AssertionError("a verdict that conclude lets pass")
@@ -158,26 +160,49 @@ class Subject:
             return checked(self.lab.path(self.backend, self.case, self.level, self.dtype), self.dtype)
         return checked(self.lab.call(self.backend, method, *arguments), self.dtype)
 
-    def _lacks(self, method: str, arguments: tuple[Any, ...]) -> str | None:
-        """Return why the backend is stated to lack the level, or something that the formula uses in this dtype."""
+    def _unsupported(self, method: str, arguments: tuple[Any, ...]) -> str | None:
+        """Return why the backend has not got the level, or something that the formula uses in this dtype."""
         if self.level != AUTODIFF:
-            return self.lacking
-        if method == "path":
-            run = arguments[0] if arguments else self.training
-            arguments = (run.loss, run.params, run.seen(0))
-        elif method not in ("apply", "gradients", "gradients_twice", "calls"):
+            return self.unsupported_level
+        match method:
+            case "path":
+                run = arguments[0] if arguments else self.training
+                asked = [(run.loss, run.params, run.seen(0))]
+            case "evaluate":
+                run, predict, points, data = arguments
+                asked = [(formula, points[0], data) for formula in (run.loss, predict)]
+            case "apply" | "gradients" | "gradients_twice" | "calls":
+                formula, points, data = arguments[:3]
+                asked = [(formula, points[0] if isinstance(points, list) else points, data)]
+            case _:
+                return None
+        return next(filter(None, (self.absent(*each) for each in asked)), None)
+
+    @property
+    def unsupported(self) -> dict[str, str]:
+        """The operations that the backend has not got in this dtype, and why."""
+        __tracebackhide__ = True
+        return {operation: why for dtype, operation, why in self.describe()["unsupported"] if dtype == self.dtype}
+
+    def absent(self, formula: Formula, point: Arrays, data: Arrays) -> str | None:
+        """Return why the backend has not got an operation that ``formula`` uses, or None."""
+        __tracebackhide__ = True
+        if not (reasons := self.unsupported):
             return None
-        formula, points, data = arguments[:3]
-        reasons = {operation: why for dtype, operation, why in self.describe()["unsupported"] if dtype == self.dtype}
-        point = points[0] if isinstance(points, list) else points
         return next((reasons[name] for name in sorted(used_by(formula, point, data)) if name in reasons), None)
 
     @property
-    def lacking(self) -> str | None:
-        """Why the backend is stated to lack this level."""
+    def unsupported_levels(self) -> dict[str, str]:
+        """The levels that the backend has not got, and why."""
         __tracebackhide__ = True
-        reason: str | None = self.describe()["lacks"].get(self.level)
-        return reason
+        reasons: dict[str, str] = self.describe()["lacks"]  # as the results file calls them
+        return reasons
+
+    @property
+    def unsupported_level(self) -> str | None:
+        """Why the backend has not got this level."""
+        __tracebackhide__ = True
+        return self.unsupported_levels.get(self.level)
 
     def describe(self) -> Record:
         """Return what the backend says of itself."""
@@ -204,7 +229,7 @@ class Subject:
     def formula(self) -> Formula:
         """The loss as the backend computes it at this level: the case's formula, or that of its layers."""
         __tracebackhide__ = True
-        if self.level == AUTODIFF or "modules" in self.describe()["lacks"]:
+        if self.level == AUTODIFF or "modules" in self.unsupported_levels:
             return self.case.loss
         return self.case.layered_loss
 
@@ -222,12 +247,12 @@ class Subject:
         """Return the training run of the case at this level, made once for all tests that look at it."""
         __tracebackhide__ = True
         path: Path = self.call("path")
-        if self.lacking:
-            self.conclude({self.quantity: self.needless("lacks", f"the level {self.level!r}", repr(self.level))})
+        if self.unsupported_level:
+            self.conclude({self.quantity: self.needless("unsupported_levels", f"the level {self.level!r}", repr(self.level))})
         return path
 
     def needless(self, mapping: str, what: str, entry: str) -> Judgement:
-        """Return the judgement on ``what``, which the adapter declares to be unsupported or lacking, and which works."""
+        """Return the judgement on ``what``, which the adapter declares to be unsupported, and which works."""
         __tracebackhide__ = True
         place = self.describe()["places"][mapping]
         return Judgement(DEVIATES, f"{what} works, and is declared not to: delete {entry} from {mapping!r} in {place}")

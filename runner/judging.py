@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from backends.process import BackendError, Failed
+from backends.transport.process import BackendError, Failed
 from cases import nand, thermometer
 from oracle.verdict import CONFORMS, DEVIATES, UNSUPPORTED, Judgement, digest
 from runner import losses
@@ -111,7 +111,7 @@ def optimizer_runs(subject):
         (
             words,
             subject.call("path", program),
-            case.loss if "modules" in subject.describe()["lacks"] else case.layered_loss,
+            case.loss if "modules" in subject.unsupported_levels else case.layered_loss,
             program,
         )
         for words, case, program in (
@@ -126,7 +126,7 @@ def runs_by_hand(subject):
     """Return runs whose steps are made by hand, one for each level that has them, as ``optimizer_runs`` does."""
     case, runs = thermometer.SLOW, []
     for level, formula in ((AUTODIFF, case.loss), ("modules", case.layered_loss)):
-        if level not in subject.describe()["lacks"]:
+        if level not in subject.unsupported_levels:
             program = training(case, subject.dtype, level)
             runs.append((level, subject.call("path", program), formula, program))
     return runs
@@ -140,12 +140,12 @@ def judge_runs(subject, runs):
     }
 
 
-def judge_lacking(subject, level):
-    """A level that is declared to be lacking has to raise."""
+def judge_unsupported_level(subject, level):
+    """A level that is unsupported has to raise."""
     try:
         subject.lab.call(subject.backend, "path", training(nand.NAND, subject.dtype, level))
     except Failed:
         return Judgement(CONFORMS)
     except BackendError as error:
         return Judgement(error.verdict, str(error), cause=error.cause)
-    return subject.needless("lacks", f"the level {level!r}", repr(level))
+    return subject.needless("unsupported_levels", f"the level {level!r}", repr(level))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cases.network import objective
+from vocabulary.losses import objective
 from vocabulary.words import NO_SLOPE
 
 # Keras' epsilon(), in the dtype of the run.

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from backends.engine import Path, Training
-from backends.process import BackendError, Process
+from backends.training import Training
+from backends.transport.engine import Path
+from backends.transport.process import BackendError, Process
 from cases import Case
 from oracle.run import exact_run
 from report.document import Record

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 import cases
-from backends.engine import Engine, Training
 from backends.numpy import Numpy
+from backends.training import Training
+from backends.transport.engine import Engine
 from cases.by_hand import (
     heaviside,
     logistic_gradient,

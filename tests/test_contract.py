@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 
 from backends import is_installed
-from backends.engine import Training
+from backends.training import Training
 from cases import Dense, Network
-from oracle.verdict import DEVIATES, UNINFORMATIVE, Judgement
+from oracle.verdict import DEVIATES, UNINFORMATIVE, UNSUPPORTED, Judgement
 from runner.formulas import Applied
 from runner.judging import (
     clause,
-    judge_lacking,
     judge_runs,
     judge_scalars,
     judge_settings,
     judge_unsupported,
+    judge_unsupported_level,
     judge_value,
     optimizer_runs,
 )
@@ -22,7 +22,7 @@ from runner.sweeps import is_arithmetic, pairs, sweep
 from vocabulary.operators import named, public
 from vocabulary.operators.record import FINITE
 from vocabulary.rules import Optimizer, builtin
-from vocabulary.words import COMPILED, EAGER, LEVELS, SCALARS_KEEP_DTYPE
+from vocabulary.words import COMPILED, EAGER, LEVELS, NUMERIC_BY, SCALARS_KEEP_DTYPE, UNKNOWN
 
 
 def same_bits(a, b):
@@ -86,8 +86,7 @@ def test_scalars_keep_dtype(subject):
 def test_operation(subject, operation):
     """Each operation and its derivatives keep to the accuracy that the bounds grant them; what is declared is so."""
     subject.quantity = operation
-    lacking = {(dtype, name): reason for dtype, name, reason in subject.describe()["unsupported"]}
-    if reason := lacking.get((subject.dtype, operation)):
+    if reason := subject.unsupported.get(operation):
         subject.conclude({operation: judge_unsupported(subject, operation, reason)})
         return
     judgements, plan = {}, subject.lab.plan
@@ -95,6 +94,9 @@ def test_operation(subject, operation):
         formula, loss, params, data = sweep(operation, subject.dtype, plan.seed, plan.random, size)
         what = f"{operation} {'x'.join(map(str, size))}" if number else operation
         judgements[what] = judge_value(subject, formula, params, data)(subject.deviations)["value"]
+        if reason := subject.absent(loss, params, data):  # as the sum, which makes one number of all
+            judgements[f"derivatives of {what}"] = Judgement(UNSUPPORTED, reason)
+            continue
         _, gradient = subject.call("gradients", loss, [params], data)[0]
         derivatives = subject.oracle(loss, data).judge([params], {f"gradient {name}": [gradient[name]] for name in params})
         judgements |= {f"{name} of {what}": judgement for name, judgement in derivatives.items()}
@@ -127,6 +129,8 @@ def not_kept(subject, number):
     lost = []
     x = {"x": np.array([number, 0.5], subject.dtype)}
     for operation, record in named().items():
+        if operation in subject.unsupported:
+            continue
         got = subject.call("apply", Applied(operation), x, {})
         # Where a limit is finite, how well it is met is a matter of accuracy, judged elsewhere.
         limits = record.limits.get(number, (number,))
@@ -135,6 +139,8 @@ def not_kept(subject, number):
             kept = " or ".join("a finite number" if limit == FINITE else str(limit) for limit in limits)
             lost.append(f"{operation} of {x['x'].tolist()}: got {got.tolist()}, expected {kept}")
     point = {"w": x["x"], "v": np.array([1, 2], subject.dtype)}
+    if subject.absent(loss, point, {}):
+        return lost
     [(value, gradient)] = subject.call("gradients", loss, [point], {})
     if not is_one_of(value.ravel()[:1], [[total] for total in summed(number)]):
         lost.append(f"sum(w v) at w = {point['w'].tolist()}: got {value.tolist()}, expected {number}")
@@ -156,6 +162,8 @@ def not_reached(subject):
         ("x * x", lambda ops, params, data: params["x"] * params["x"], np.finfo(subject.dtype).max, np.inf),
     ):
         x = np.array([number, 0.5], subject.dtype)
+        if subject.absent(formula, {"x": x}, {}):
+            continue
         got = subject.call("apply", formula, {"x": x}, {})
         if not is_one_of(got, [[expected, FINITE]]):
             lost.append(f"{words} of {x.tolist()}: got {got.tolist()}, expected {expected}")
@@ -192,9 +200,17 @@ def test_numeric_modes(subject):
     """Precision and subnormal numbers of the dtype are, when probed, what the backend states."""
     description = subject.describe()
     modes = {name: stated for name, stated in description["numeric"].items() if name.startswith(subject.dtype)}
+    probed_by = {name: NUMERIC_BY[name.partition(" ")[2]] for name in modes}
+    absent = [subject.unsupported[operation] for operation in probed_by.values() if operation in subject.unsupported]
+    modes = {name: stated for name, stated in modes.items() if probed_by[name] not in subject.unsupported}
     probed = {name: description["probed"].get(name) for name in modes}
     off = [f"{name}: {probed[name]} found, {modes[name]} stated" for name in modes if probed[name] != modes[name]]
-    judgement = clause(not off, "; ".join(off)) if modes else Judgement(UNINFORMATIVE, f"{subject.dtype} is not probed")
+    if modes:
+        judgement = clause(not off, "; ".join(off))
+    elif absent:
+        judgement = Judgement(UNSUPPORTED, absent[0])
+    else:
+        judgement = Judgement(UNINFORMATIVE, f"{subject.dtype} is not probed")
     subject.conclude({"numeric modes": judgement})
 
 
@@ -207,8 +223,8 @@ def test_loss_settings(subject):
 @pytest.mark.quantity("optimizer")
 def test_optimizer(subject):
     """The framework's optimisers keep to their rules, and its Adam follows the declared convention and no other."""
-    if "optimizer" in subject.describe()["lacks"]:
-        subject.conclude({"lacks optimizer": judge_lacking(subject, "optimizer")})
+    if "optimizer" in subject.unsupported_levels:
+        subject.conclude({"lacks optimizer": judge_unsupported_level(subject, "optimizer")})
         return
     runs = optimizer_runs(subject)
     judgements = judge_runs(subject, runs)(subject.deviations)
@@ -235,8 +251,11 @@ def test_version(subject):
     installed = ", ".join(f"{name} {version}" for name, version in measured.items())
     message = (
         f"the adapter states version {stated} in {place['version']}; installed: {installed}; "
-        "leave `version` to the framework, as backends/torch.py does"
+        "leave `version` to the framework, as backends/torch does"
     )
+    if measured and stated == UNKNOWN:
+        subject.conclude({"version": Judgement(UNINFORMATIVE, f"the adapter states no version; installed: {installed}")})
+        return
     judgement = clause(any(is_installed(stated, version) for version in measured.values()), message)
     # Of an engine of its own nothing but this is known: the report calls it stated.
     subject.conclude({"version": judgement} if measured else {})
@@ -283,7 +302,7 @@ def test_parameters_in_place(subject):
     standing = Optimizer("sgd", 0.0)
     judgements = {}
     for level in LEVELS[1:]:
-        if level not in subject.describe()["lacks"]:
+        if level not in subject.unsupported_levels:
             run = Training(network.loss, params, data, standing, 1, np.arange(1), level, network=network)
             after = {name: array[0] for name, array in subject.call("path", run).after.items()}
             wrong = {name: array.tolist() for name, array in after.items() if not np.array_equal(array, params[name])}

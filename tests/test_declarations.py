@@ -8,11 +8,11 @@ from backends.declarations import OF_OPTIMIZERS
 from oracle.verdict import CONFORMS, DEVIATES, UNSUPPORTED, Judgement
 from runner.judging import (
     clause,
-    judge_lacking,
     judge_runs,
     judge_scalars,
     judge_settings,
     judge_unsupported,
+    judge_unsupported_level,
     judge_value,
     optimizer_runs,
     runs_by_hand,
@@ -31,8 +31,8 @@ def test_declarations_hold(subject):
     What is declared of dtypes that the run leaves out is tested with the first dtype that it has.
     """
     plan = subject.lab.plan
-    others = [level for level in subject.describe()["lacks"] if level != "optimizer"]  # which test_optimizer looks at
-    judgements = {f"lacks {level}": judge_lacking(subject, level) for level in others}
+    others = [level for level in subject.unsupported_levels if level != "optimizer"]  # which test_optimizer looks at
+    judgements = {f"lacks {level}": judge_unsupported_level(subject, level) for level in others}
     left_out = [dtype for dtype in DTYPES if dtype not in plan.dtypes] if subject.dtype == plan.dtypes[0] else []
     for dtype in (subject.dtype, *left_out):
         there = subject.at(dtype)

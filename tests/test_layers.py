@@ -12,7 +12,8 @@ from oracle.verdict import DEVIATES, Judgement
 from runner import losses
 from runner.judging import clause, judge_setting
 from runner.processes import training
-from vocabulary.words import AT_ZERO, LEVELS, OBJECTIVES, REDUCTIONS
+from vocabulary.losses import OBJECTIVES, REDUCTIONS
+from vocabulary.words import AT_ZERO, LEVELS
 
 # Steps of the runs that are made twice.
 REPEATED = 10
@@ -22,7 +23,7 @@ REPEATED = 10
 def test_objective(subject):
     """Each loss of training runs, under each reduction, and its slope: at outputs of all sizes, at 0 and far out."""
     judgements = {}
-    for name in OBJECTIVES if "modules" not in subject.describe()["lacks"] else ():
+    for name in OBJECTIVES if "modules" not in subject.unsupported_levels else ():
         for reduction in REDUCTIONS:
             judgements |= judge_objective(subject, name, reduction)
     subject.conclude(judgements)
@@ -46,8 +47,8 @@ def judge_objective(subject, name, reduction):
 @pytest.mark.only(cases=lambda case: case.network and case.predict)
 def test_model(subject, case, level):
     """What the model of a case gives out at its start, and its loss, both forward only, are exact to rounding."""
-    if subject.lacking:
-        subject.path()  # which has to raise, and is recorded as what the backend lacks
+    if subject.unsupported_level:
+        subject.path()  # which has to raise, and is recorded as unsupported
     [loss], [scores] = subject.call("evaluate", subject.training, case.predict, [subject.params], subject.data)
     judgements = {}
     if subject.formula != case.loss and (inputs := subject.data[case.network.inputs]).ndim == 1:
@@ -65,7 +66,7 @@ def test_training_repeats_itself(subject):
     """At every level, a second run from the same start in the same process makes the same steps, bit for bit."""
     judgements = {}
     for level, case in itertools.product(LEVELS, (thermometer.SCALED_GENERIC, nand.ADAM)):
-        if level not in subject.describe()["lacks"] and not case.levels[level]:
+        if level not in subject.unsupported_levels and not case.levels[level]:
             program = dataclasses.replace(training(case, subject.dtype, level), steps=REPEATED, keep=np.arange(REPEATED))
             runs = [arrays_of(subject.call("path", program)) for _ in range(2)]
             changed = [name for name, array in runs[0].items() if array.tobytes() != runs[1][name].tobytes()]

@@ -7,8 +7,8 @@ import hypothesis
 import numpy as np
 import pytest
 
-from backends.process import BackendError
-from oracle.verdict import CONFORMS, DEVIATES, UNINFORMATIVE, Judgement
+from backends.transport.process import BackendError
+from oracle.verdict import CONFORMS, DEVIATES, UNINFORMATIVE, UNSUPPORTED, Judgement
 from runner.processes import training
 from runner.variants import variants, written
 from vocabulary.words import AUTODIFF
@@ -25,8 +25,11 @@ class Alarm(Exception):
 @pytest.mark.quantity("random variants")
 def test_random_variants(subject, case, level):
     """Loss, gradient and, where the case trains, two steps of any variant of the case are exact to rounding."""
-    if subject.lacking:
-        subject.path()  # which has to raise, and is recorded as what the backend lacks
+    if subject.unsupported_level:
+        subject.path()  # which has to raise, and is recorded as unsupported
+    if level == AUTODIFF and (reason := subject.absent(case.loss, subject.params, subject.data)):
+        subject.conclude({subject.quantity: Judgement(UNSUPPORTED, reason)})
+        return
     tally = {}
     alarm = explored(subject, case, level, tally)
     if alarm is not None:
@@ -100,7 +103,7 @@ def answered(subject, variant, level):
     if variant.steps:
         program = training(variant, subject.dtype, level)
         path = subject.ask("path", program)
-        layered = level != AUTODIFF and "modules" not in subject.describe()["lacks"]
+        layered = level != AUTODIFF and "modules" not in subject.unsupported_levels
         found = subject.judge_path(path, variant.network.loss if layered else variant.loss, program)
         judgements |= {f"{quantity} each step": judgement for quantity, judgement in found.items()}
     return judgements

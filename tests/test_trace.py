@@ -2,7 +2,7 @@
 
 import pytest
 
-from backends.process import BackendError
+from backends.transport.process import BackendError
 
 
 @pytest.mark.nodes

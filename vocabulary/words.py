@@ -23,6 +23,11 @@ class Words(dict[str, Meaning]):
         super().__init__(meanings)
         self.kind = kind
 
+    def check(self, word: str) -> None:
+        """Raises ValueError for a word that is not known."""
+        if word not in self:
+            raise unknown(self.kind, word, self)
+
     def __missing__(self, word: str) -> Meaning:
         raise unknown(self.kind, word, self)
 
@@ -36,8 +41,6 @@ LEVELS = (AUTODIFF, "modules", "optimizer", "class")
 # What a backend is asked to compute at the level of autodiff, and how it does.
 STAGES = ("gradient", "training")
 MODES = EAGER, COMPILED = "eager", "compiled"
-OBJECTIVES = ("binary cross-entropy", "softmax cross-entropy", "squared error")
-REDUCTIONS = ("sum", "mean")
 # Whether the framework's optimiser makes the step at this level. Where not, the step is written by hand.
 NATIVE = Words("level", {"modules": False, "optimizer": True, "class": True})
 # Clauses of the contract that a deviation may name, next to the named operations.
@@ -45,6 +48,10 @@ SCALARS_KEEP_DTYPE = "scalars keep the dtype"
 HYPERPARAMETERS = "hyperparameters keep the dtype"
 OPTIMIZER_DTYPE = "optimizers keep the dtype"
 TRAINING_DTYPE = "training keeps the dtype"
+# Whose loop makes the steps of training by hand: that of the contract, or one of the adapter.
+LOOPS = SUITE, FRAMEWORK = "suite", "framework"
+# The version of what nobody knows the version of.
+UNKNOWN = "unknown"
 # What the checks of a setting are called beside that of its value.
 SLOPE_OF, AT_ZERO, FAR_OUT, ONE_BY_ONE = "slope of {}", "{} at 0", "{} far out", "{} one by one"
 # What a binary cross-entropy may be at a logit of exactly 0, after its reduction: the slope -y for 1/2 - y.
@@ -56,4 +63,6 @@ NUMERIC = {
     "float32 subnormals": "kept",
     "float64 subnormals": "kept",
 }
+# The operation that each of them is probed by.
+NUMERIC_BY = {"matmul": "@", "subnormals": "*"}
 FLUSHED = "flushed to zero"

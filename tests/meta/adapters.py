@@ -13,8 +13,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from arithmetic.tape import Taped
-from backends.base import Backend, Deviation, Program
+from backends.base import Backend, Deviation
 from backends.numpy import Numpy
+from backends.training import Training
 from tests.meta.layered import Layered
 
 
@@ -269,6 +270,6 @@ class ReturnsLongArrays(Numpy):
 class MissingLayer(Layered):
     """Gives back the parameters of all layers but the last."""
 
-    def fit(self, program: Program) -> Any:
-        for value, gradient, weights in super().fit(program):
+    def fit(self, training: Training) -> Any:
+        for value, gradient, weights in super().fit(training):
             yield value, gradient, weights[:-2]

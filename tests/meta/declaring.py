@@ -52,8 +52,8 @@ class TwoRules(OptimizerFloat32):
 
     deviations = (Deviation(HYPERPARAMETERS, ("float64",), **NONE, through="float32", what=("rate",), of=("sgd", "adam")),)
 
-    def fit(self, program: Any) -> Any:
-        return super().fit(program) if program.optimizer.name == "sgd" else Layered.fit(self, program)
+    def fit(self, training: Any) -> Any:
+        return super().fit(training) if training.optimizer.name == "sgd" else Layered.fit(self, training)
 
 
 class Objective(Layered):
@@ -86,11 +86,11 @@ class WorksElsewhere(Layered):
 
 
 class HasLevels(Layered):
-    lacks: ClassVar = {"modules": "not at all"}
+    unsupported_levels: ClassVar = {"modules": "not at all"}
 
 
 class HasOptimizers(Layered):
-    lacks: ClassVar = {"optimizer": "not at all"}
+    unsupported_levels: ClassVar = {"optimizer": "not at all"}
 
 
 class Unknown(Numpy):
@@ -103,7 +103,7 @@ class OtherKinds(Numpy):
     """Declares values that no results file can hold, or that the report refuses."""
 
     kink = np.float32(0)
-    lacks: ClassVar = dict.fromkeys(Numpy.lacks)
+    unsupported_levels: ClassVar = dict.fromkeys(Numpy.unsupported_levels)
 
 
 class MovesTheCursor(Numpy):
@@ -148,7 +148,7 @@ class LooseOptimizer(OptimizerFloat32):
 
 
 class FalselyLacking(Layered):
-    lacks: ClassVar = {"class": "no such thing"}
+    unsupported_levels: ClassVar = {"class": "no such thing"}
 
 
 class StatesNoSlope(NoSlopeAtZero):

@@ -9,21 +9,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from arithmetic.tape import Taped
-from backends.base import Program, Setting
+from backends.base import Setting
 from backends.numpy import Numpy
-from cases.network import objective
+from backends.training import Training
+from vocabulary.losses import OBJECTIVES, REDUCTIONS, objective
 from vocabulary.rules import Optimizer
-from vocabulary.words import LEVELS, OBJECTIVES, REDUCTIONS, Words
+from vocabulary.words import LEVELS, Words
 
-ACTIVATIONS = Words(
-    "activation",
-    {
-        "sigmoid": lambda ops, x: ops.sigmoid(x),
-        "tanh": lambda ops, x: ops.tanh(x),
-        "relu": lambda ops, x: ops.relu(x),
-        "": lambda ops, x: x,
-    },
-)
+LAYERS = Words("layer", {"dense": lambda x, kernel, bias: x @ kernel + bias})
 # Makes the changes of all parameters from their gradients and the number of the step.
 Step = Callable[[list[np.ndarray], int], list[np.ndarray]]
 
@@ -31,7 +24,7 @@ Step = Callable[[list[np.ndarray], int], list[np.ndarray]]
 class Layered(Numpy):
     """No fault at all: every level is the same loop over dense layers."""
 
-    lacks: ClassVar = {}
+    unsupported_levels: ClassVar = {}
 
     def __init_subclass__(cls) -> None:
         cls.settings = settings(cls)
@@ -41,7 +34,7 @@ class Layered(Numpy):
 
     def forward(self, layers: Any, leaves: list[Taped], x: Taped) -> Taped:
         for layer, kernel, bias in zip(layers, leaves[::2], leaves[1::2], strict=True):
-            x = ACTIVATIONS[layer.activation](self, x @ kernel + bias)
+            x = layer.activated(self, LAYERS[layer.word](x, kernel, bias))
         return x
 
     def written(self, level: str) -> Any:
@@ -50,23 +43,23 @@ class Layered(Numpy):
 
     def model(self, level: str, layers: Any) -> Any:
         forward = self.written(level)
-        return lambda x: forward(layers, [self.tensor(part) for layer in layers for part in (layer.kernel, layer.bias)], x)
+        return lambda x: forward(layers, [self.tensor(part) for layer in layers for part in layer.arrays], x)
 
-    def fit(self, program: Program) -> Any:
-        forward, by_hand = self.written(program.level), self.by_sgd(rate=program.optimizer.rate)
-        optimizer = program.optimizer.passed_to(Words("rule", {"sgd": self.by_sgd, "adam": self.by_adam}))
-        changes = optimizer if program.native else by_hand
-        weights = [part for layer in program.layers for part in (layer.kernel, layer.bias)]
-        for step, (x, y) in enumerate(program.batches, start=1):
+    def fit(self, training: Training) -> Any:
+        forward, by_hand = self.written(training.level), self.by_sgd(rate=training.optimizer.rate)
+        optimizer = training.optimizer.passed_to(Words("rule", {"sgd": self.by_sgd, "adam": self.by_adam}))
+        changes = optimizer if training.native else by_hand
+        weights = [part for layer in training.layers for part in layer.arrays]
+        for step, (x, y) in enumerate(training.examples(self.tensor), start=1):
             leaves = [Taped(np.asarray(w), self, leaf=True) for w in weights]
-            value = self.reduced(program, forward(program.layers, leaves, x), y)
+            value = self.reduced(training, forward(training.layers, leaves, x), y)
             adjoints = self.adjoints(value)
             gradient = [adjoints[id(leaf)] for leaf in leaves]
             weights = [(w - change).astype(w.dtype) for w, change in zip(weights, changes(gradient, step), strict=True)]
             yield value, [Taped(g, self) for g in gradient], [Taped(w, self) for w in weights]
 
-    def reduced(self, program: Program, z: Taped, y: Taped) -> Taped:
-        return self.objective(program.objective, program.reduction)(z, y)
+    def reduced(self, training: Training, z: Taped, y: Taped) -> Taped:
+        return self.objective(training.objective, training.reduction)(z, y)
 
     def by_sgd(self, *, rate: float) -> Step:
         return lambda gradient, step: [np.asarray(rate, g.dtype) * g for g in gradient]

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from arithmetic.tape import Taped
-from backends.base import Deviation, Program
+from backends.base import Deviation
+from backends.training import Training
 from tests.meta.layered import Layered
 from vocabulary.words import TRAINING_DTYPE
 
@@ -33,18 +34,18 @@ class Masters(Layered):
             params = {name: Taped(w.astype(params[name].value.dtype), self) for name, w in masters.items()}
             yield value, gradient, params
 
-    def fit(self, program: Program) -> Any:
-        if program.level != "modules":
-            yield from super().fit(program)
+    def fit(self, training: Training) -> Any:
+        if training.level != "modules":
+            yield from super().fit(training)
             return
-        shown = [part for layer in program.layers for part in (layer.kernel, layer.bias)]
+        shown = [part for layer in training.layers for part in layer.arrays]
         masters = [w.astype(np.float64) for w in shown]
-        for x, y in program.batches:
+        for x, y in training.examples(self.tensor):
             leaves = [Taped(np.asarray(w), self, leaf=True) for w in shown]
-            value = self.reduced(program, self.forward(program.layers, leaves, x), y)
+            value = self.reduced(training, self.forward(training.layers, leaves, x), y)
             adjoints = self.adjoints(value)
             gradient = [adjoints[id(leaf)] for leaf in leaves]
-            masters = [w - program.optimizer.rate * g for w, g in zip(masters, gradient, strict=True)]
+            masters = [w - training.optimizer.rate * g for w, g in zip(masters, gradient, strict=True)]
             shown = [w.astype(before.dtype) for w, before in zip(masters, shown, strict=True)]
             yield value, [Taped(g, self) for g in gradient], [Taped(w, self) for w in shown]
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from backends.chainer import Chainer, F
+from backends.chainer import Chainer
+from backends.chainer.framework import F
 
 
 class NotebookChainer(Chainer):

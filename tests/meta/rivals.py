@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 
 import cases
-from backends.chainer import chainer  # through its adapter, which knows how to import it
+from backends.chainer.framework import chainer  # through its adapter, which knows how to import it
 from backends.jax import jax, jnp
-from backends.process import BackendError, Process
 from backends.torch import torch
+from backends.transport.process import BackendError, Process
 from cases import Case
 from oracle.judge import Oracle
 from oracle.run import exact_run

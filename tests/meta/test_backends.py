@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 import backends
+from backends import about
 from backends.base import Backend
 from backends.numpy import Numpy
 from backends.probes import probe
 from tests.meta.conftest import ROOT
-from vocabulary.operators import named
 
 
 def python(code):
@@ -28,7 +28,10 @@ def python(code):
         ("arithmetic.floats", {"vocabulary", "arithmetic", "numpy"}),
         ("arithmetic.balls, arithmetic.precision", {"vocabulary", "arithmetic", "numpy", "flint"}),
         ("cases, cases.xor, cases.classifiers", {"vocabulary", "cases", "numpy"}),
-        ("backends, backends.base, backends.process", {"vocabulary", "backends", "numpy", "cloudpickle"}),
+        (
+            "backends, backends.base, backends.transport.process, backends.training",
+            {"vocabulary", "backends", "numpy", "cloudpickle"},
+        ),
         ("oracle.judge, oracle.verdict", {"vocabulary", "arithmetic", "backends", "oracle", "numpy", "flint"}),
         ("report.__main__", {"report", "jinja2", "jsonschema"}),
         (
@@ -72,9 +75,36 @@ def test_imports_go_one_way(modules, allowed):
     assert found <= allowed
 
 
+def test_a_folder_makes_a_framework(tmp_path):
+    """One with a file about.toml is a framework, imported after those whose order is known; no table names it."""
+    (tmp_path / "plain").mkdir()
+    (tmp_path / "abacus").mkdir()
+    (tmp_path / "abacus" / "about.toml").write_text('layers = ["beads"]\n[settings]\nWOOD = "oak"\n')
+    found = about.read(tmp_path)
+    assert found == {"abacus": about.About(layers=("beads",), settings={"WOOD": "oak"})}
+    assert backends.in_order(["abacus", "tensorflow", "numpy"]) == ("numpy", "tensorflow", "abacus")
+    assert backends.in_order(backends.FRAMEWORKS) == backends.FRAMEWORKS == backends.ORDER
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("package = 1", "unknown key in .*abacus/about.toml: 'package'; known: layers, parts, brings, settings"),
+        ('[settings]\nWOOD = "ash"', "zither/about.toml sets WOOD to 'oak', another framework to 'ash'"),
+    ],
+)
+def test_what_a_folder_says_has_a_meaning(tmp_path, text, words):
+    """A key that nobody knows, or a setting that two frameworks need otherwise, is an error that names the file."""
+    for name, content in (("abacus", text), ("zither", '[settings]\nWOOD = "oak"')):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "about.toml").write_text(content)
+    with pytest.raises(ValueError, match=words):
+        about.read(tmp_path)
+
+
 def test_a_missing_method_fails_at_construction():
     """An adapter that lacks a part of the contract cannot be made."""
-    for name in (*named(), "tensor", "array", "value_and_grad", "train", "version"):
+    for name in ("tensor", "array", "value_and_grad"):
         incomplete = type("Lacking", (Numpy,), {name: Backend.__dict__[name]})
         with pytest.raises(TypeError, match=f"abstract method '?{name}"):
             incomplete()
@@ -100,7 +130,7 @@ def test_all_frameworks_in_one_process():
 import os, backends
 os.environ.update(backends.SETTINGS)
 import cases
-from backends.engine import Engine
+from backends.transport.engine import Engine
 case = cases.builtin()["xor"]
 params, data = case.at("float64")
 for name in backends.FRAMEWORKS:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from arithmetic.sizes import sizes
-from backends.engine import Engine
 from backends.numpy import Numpy
+from backends.transport.engine import Engine
 from oracle.judge import Oracle
 from oracle.verdict import BY_CANCELLATION, CONFORMS, DEVIATES, UNINFORMATIVE
 

@@ -15,11 +15,12 @@ from jsonschema import Draft202012Validator
 
 from backends import declarations
 from backends.base import Backend, Deviation, Setting
-from backends.engine import Engine
 from backends.numpy import Numpy
+from backends.transport.engine import Engine
 from tests.meta import declaring
 from tests.meta.conftest import ROOT
 from tests.meta.declaring import NONE
+from tests.meta.layered import Layered
 from vocabulary.words import HYPERPARAMETERS, OPTIMIZER_DTYPE
 
 DECLARING = "tests.meta.declaring:"
@@ -39,8 +40,8 @@ STALE = (
     ("Twice", "declared sigmoid", "absolute=60)", NOTHING),
     ("Works", "log", "", "delete ('float64', 'log') from 'unsupported' in"),
     ("WorksElsewhere", "unsupported exp in float16", "", "delete ('float16', 'exp') from 'unsupported' in"),
-    ("HasLevels", "lacks modules", "", "delete 'modules' from 'lacks' in"),
-    ("HasOptimizers", "lacks optimizer", "", "delete 'optimizer' from 'lacks' in"),
+    ("HasLevels", "lacks modules", "", "delete 'modules' from 'unsupported_levels' in"),
+    ("HasOptimizers", "lacks optimizer", "", "delete 'optimizer' from 'unsupported_levels' in"),
 )
 
 
@@ -114,7 +115,7 @@ def faults_of(attributes):
 
 SQUARES = Setting("squares", "squared error", "sum", max)
 RATE = {"subject": HYPERPARAMETERS, "through": "float32", "what": ("rate",), "of": ("sgd",)}
-LEVELS = {"lacks": {}}
+LEVELS = {"unsupported_levels": {}} | {name: getattr(Layered, name) for name in ("model", "objective", "fit")}
 STEPS = {"gradient": "eager", "training": "eager"}
 
 
@@ -122,11 +123,12 @@ STEPS = {"gradient": "eager", "training": "eager"}
     ("attributes", "words"),
     [
         ({"adam": "epsilon_hat"}, "adam names 'epsilon_hat'; known: 'epsilon', 'epsilon hat'"),
-        ({"lacks": {"module": "none"}}, "lacks names 'module'; known: 'modules', 'optimizer', 'class'"),
         (
-            {"unsupported": {("float64", "gamma"): "none"}},
-            "unsupported names 'gamma'; known: '+', '-', '*', '/', '@', 'exp', 'log'",
+            {"unsupported_levels": {"module": "none"}},
+            "unsupported_levels names 'module'; known: 'modules', 'optimizer', 'class'",
         ),
+        ({"names": {"total": "sum"}}, "names names 'total'; known: 'exp', 'log'"),
+        ({"unsupported": {("float64", "gamma"): "none"}}, "unsupported names 'gamma'; known: '+', '-', '*'"),
         ({"unsupported": {("double", "exp"): "none"}}, "unsupported names 'double'; known: 'float32', 'float64', 'float16'"),
         ({"settings": (SQUARES, SQUARES)}, "two settings have the same name, of 'squares', 'squares'"),
         *(
@@ -146,7 +148,7 @@ STEPS = {"gradient": "eager", "training": "eager"}
         ),
         (declared(subject=HYPERPARAMETERS, widens=True) | LEVELS, "has 'widens', which is no matter of its subject"),
         (declared(instead="mean"), "has 'instead', which is no matter of its subject"),
-        (declared(**RATE | {"of": ("rmsprop",)}) | LEVELS, "has of 'rmsprop'; known: 'sgd', 'adam'"),
+        (declared(**RATE | {"of": ("rmsprop",)}) | LEVELS, "has of 'rmsprop'; known: 'adam', 'sgd'"),
         (declared(**RATE | {"what": ("momentum",)}) | LEVELS, "has what 'momentum'; known: 'rate', 'beta1'"),
         (declared(**RATE | {"through": "float64"}) | LEVELS, "has through 'float64'; known: 'float32', 'float16'"),
         (
@@ -160,7 +162,7 @@ STEPS = {"gradient": "eager", "training": "eager"}
         ({"numeric": {}}, "numeric has to state 'float32 matmul', 'float64 matmul', "),
         ({"settings": (Setting("", "squared error", "sum", max),)}, "a setting has no name"),
         (declared(reason=" ", absolute=1), "the Deviation of 'tanh' has no reason"),
-        (declared(**RATE), "is one of optimisers, and the level 'optimizer' is declared to be lacking"),
+        (declared(**RATE), "is one of optimisers, and the level 'optimizer' is unsupported"),
     ],
 )
 def test_words_that_mean_nothing_are_faults(attributes, words):
@@ -185,8 +187,11 @@ def test_words_that_mean_nothing_are_faults(attributes, words):
         ({"modes": None}, r"modes: got None \(NoneType\); expected a dict"),
         ({"modes": STEPS | {"gradient": 1}}, r"modes\['gradient'\]: got 1 \(int\); expected a str"),
         ({"modes": {1: "eager"}}, r"modes, a key: got 1 \(int\); expected a str"),
-        ({"lacks": {"class": None}}, r"lacks\['class'\]: got None \(NoneType\); expected a str"),
-        ({"lacks": {"class": ""}}, r"lacks\['class'\]: got '' \(str\); expected a str that says something"),
+        ({"unsupported_levels": {"class": None}}, r"unsupported_levels\['class'\]: got None \(NoneType\); expected a str"),
+        (
+            {"unsupported_levels": {"class": ""}},
+            r"unsupported_levels\['class'\]: got '' \(str\); expected a str that says something",
+        ),
         ({"unsupported": {"exp": "none"}}, r"unsupported, a key: got 'exp' \(str\); expected a pair of str"),
         ({"unsupported": {("float64", "exp"): {1}}}, r"unsupported\[\('float64', 'exp'\)\]: got \{1\} \(set\); expected a str"),
         ({"settings": None}, r"settings: got None \(NoneType\); expected a tuple"),
@@ -230,7 +235,7 @@ def test_values_of_another_kind_are_faults(attributes, words):
 )
 def test_text_is_one_printable_line(value, words):
     """What no file could hold, no table could show, or a terminal would obey is refused, and quoted in what it may print."""
-    for attributes in ({"name": value}, {"lacks": {"class": value}}, declared(reason=value, absolute=1)):
+    for attributes in ({"name": value}, {"unsupported_levels": {"class": value}}, declared(reason=value, absolute=1)):
         [fault] = faults_of(attributes)
         assert f"got {words}" in fault
         assert "; expected one line of at most 1000 printable characters" in fault
@@ -370,8 +375,9 @@ def test_no_declaration_stops_a_description(name):
 
 WRAPPED = {
     "modes": lambda value: {"gradient": value, "training": "eager"},
-    "lacks": lambda value: {"class": value},
+    "unsupported_levels": lambda value: {"class": value},
     "unsupported": lambda value: {("float64", "exp"): value},
+    "names": lambda value: {"exp": value},
     "numeric": lambda value: Numpy.numeric | {"float32 matmul": value},
     "settings": lambda value: [value],
     "deviations": lambda value: [value],
@@ -439,7 +445,7 @@ def test_a_fault_stops_the_run(suite, tmp_path, workers):
     line = place("Unknown", 'Deviation("tangent"')
     assert f"ERROR: backend '{DECLARING}Unknown': {line}: the Deviation of 'tangent' names nothing; known: " in outcome.text
     for name, words in (
-        ("OtherKinds", "lacks['modules']: got None (NoneType); expected a str"),
+        ("OtherKinds", "unsupported_levels['modules']: got None (NoneType); expected a str"),
         ("OtherKinds", "kink: got "),
         ("MovesTheCursor", r"name: got '\x1b[2Jnumpy' (str); expected one line of at most 1000 printable characters"),
         ("Unreadable", "version: reading it raises LookupError('no version')"),

@@ -5,7 +5,7 @@ import pytest
 
 import backends
 from backends.base import Deviation
-from backends.process import Process
+from backends.transport.process import Process
 from cases import Case, Dense, Network
 from oracle.judge import Oracle, Steps
 from oracle.verdict import CONFORMS

@@ -7,7 +7,7 @@ import pytest
 
 import backends
 from backends import FRAMEWORKS, is_installed
-from backends.process import Process
+from backends.transport.process import Process
 from report.page import build
 
 FILE = "tests/meta/lying.py"

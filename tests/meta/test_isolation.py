@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backends.process import PATIENCE, Crashed, Failed, Process, TimedOut, memory_is_limited
+from backends.transport.process import PATIENCE, Crashed, Failed, Process, TimedOut, memory_is_limited
 from report.document import read
 from report.table import agreement
 from tests.meta.conftest import ROOT

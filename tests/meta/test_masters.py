@@ -89,5 +89,7 @@ def test_training_by_hand_keeps_weights_and_nothing_else(changed, words):
 
 def test_a_backend_without_optimizers_may_keep_masters():
     """The declaration is about training by hand, which every backend has."""
-    adapter = type("Adapter", (masters.Declared,), {"lacks": dict.fromkeys(("modules", "optimizer", "class"), "none")})
+    adapter = type(
+        "Adapter", (masters.Declared,), {"unsupported_levels": dict.fromkeys(("modules", "optimizer", "class"), "none")}
+    )
     assert declarations.read(adapter())[1] == []

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import strategies as st
 
 from backends.memory import is_refused, memory_is_limited
-from backends.process import QUOTED, Crashed, Failed, Log, Process, TimedOut
 from backends.text import LEFT_OUT, MOST, legible
+from backends.transport.process import QUOTED, Crashed, Failed, Log, Process, TimedOut
 
 MILLION = 10**6
 HOSTILE = "\x1b[2J\x1b]0;title\x07\r\x00\x9b1A\u202e\u2066\u2028\ud800"

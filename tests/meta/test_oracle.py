@@ -14,8 +14,8 @@ import cases
 from arithmetic.balls import Balls
 from arithmetic.precision import rounding, ulp
 from backends.base import Deviation
-from backends.engine import Engine
 from backends.numpy import Numpy
+from backends.transport.engine import Engine
 from cases import CaseError
 from oracle.form import form
 from oracle.judge import Oracle, Steps

@@ -6,7 +6,6 @@ import re
 import pytest
 
 import cases
-from cases import network
 from report import table
 from tests.meta.conftest import ROOT
 from vocabulary import rules, words
@@ -50,5 +49,4 @@ def test_words_that_stand_twice_are_the_same():
     assert words.LEVELS == table.LEVELS == tuple(schema["check"]["properties"]["level"]["enum"])
     assert tuple(schema["check"]["properties"]["dtype"]["enum"]) == words.DTYPES
     assert tuple(schema["backend"]["properties"]["adam"]["enum"]) == tuple(rules.builtin()["adam"].conventions)
-    assert (words.OBJECTIVES, words.REDUCTIONS) == (network.OBJECTIVES, network.REDUCTIONS)
     assert set(table.ORDER) - {"declared"} == set(schema["check"]["properties"]["verdict"]["enum"])

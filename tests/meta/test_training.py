@@ -11,8 +11,8 @@ from arithmetic.balls import Balls, balls
 from arithmetic.precision import rounding
 from arithmetic.tape import Taped
 from backends.base import Deviation
-from backends.engine import Training
 from backends.numpy import Numpy
+from backends.training import Training
 from oracle.judge import Oracle, Steps
 from oracle.rules import Stepping
 from oracle.run import exact_run

@@ -2,28 +2,41 @@
 
 import dataclasses
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import backends
 from arithmetic.balls import Balls, balls
-from backends.base import Layer, Program
 from backends.numpy import Numpy
-from backends.process import Failed, Process
-from cases.network import ACTIVATIONS, Dense, Network, objective
+from backends.training import Training
+from backends.transport.process import Failed, Process
+from cases import Dense, Network
 from oracle.rules import Stepping
-from vocabulary import rules
+from vocabulary import layers, rules
+from vocabulary.losses import OBJECTIVES, REDUCTIONS, objective
 from vocabulary.rules import Optimizer
-from vocabulary.words import DTYPES, LEVELS, OBJECTIVES, REDUCTIONS, Words
+from vocabulary.words import DTYPES, LEVELS, Words
 
 LAYERED = "tests.meta.layered:Layered"
 SGD = Optimizer("sgd", 0.5)
 NATIVE = LEVELS[1:]
+ACTIVATIONS = [word for word in layers.ACTIVATIONS if word]
+
+
+class Strange(Dense):
+    """A layer that no adapter knows."""
+
+    word = "convolution"
+
+
+def strange(ops, level):
+    ops.model(level, [Strange(np.ones((2, 2)), np.ones(2))])(ops.tensor(np.ones((2, 2))))
 
 
 def dense(activation=""):
-    return [Layer(np.ones((2, 2)), np.ones(2), activation)]
+    return [Dense(np.ones((2, 2)), np.ones(2), activation)]
 
 
 def model(ops, level="modules", activation=""):
@@ -39,9 +52,9 @@ def half_square(ops, params, data):
 
 
 def fit(ops, level="optimizer", optimizer=SGD, activation="", name="softmax cross-entropy", reduction="sum"):
-    batch = ops.tensor(np.ones((2, 2))), ops.tensor(np.eye(2))
-    params = {"w": ops.tensor(np.ones(2))}
-    next(ops.fit(Program(level, optimizer, dense(activation), name, reduction, [batch], half_square, params, [{}])))
+    network = Network((Dense("w", "b", activation),), name, reduction)
+    params, data = {"w": np.ones((2, 2)), "b": np.ones(2)}, {"X": np.ones((2, 2)), "y": np.eye(2)}
+    next(ops.fit(Training(half_square, params, data, optimizer, 1, np.arange(1), level, network=network)))
 
 
 def fit_heavy(ops, name, level):
@@ -93,6 +106,7 @@ QUESTIONS = (
         f"{words} at {level}": (partial(question, level=level), word, known)
         for level in NATIVE
         for words, question, word, known in (
+            ("layer", strange, "convolution", layers.LAYERS),
             ("activation of a model", partial(model, activation="softsign"), "softsign", ACTIVATIONS),
             ("activation", partial(fit, activation="softsign"), "softsign", ACTIVATIONS),
             ("objective", partial(fit, name="hinge"), "hinge", OBJECTIVES),
@@ -170,7 +184,28 @@ def test_layers_of_another_dtype_are_refused():
     """Frameworks make layers of whole numbers without a word."""
     for kernel, bias in ((np.ones((2, 2), "int32"), np.ones(2)), (np.ones((2, 2)), np.ones(2, "int32"))):
         with pytest.raises(ValueError, match=f"unknown dtype of a layer: 'int32'; known: {', '.join(DTYPES)}"):
-            Layer(kernel, bias, "")
+            Dense(kernel, bias)
+
+
+def test_the_folder_of_layers_is_the_registry():
+    """Each file beside that of the base holds one layer; a record names each of its parameters once, in canonical shapes."""
+    files = [path.stem for path in Path(layers.__file__).parent.glob("*.py") if path.stem not in ("__init__", "layer")]
+    assert sorted(files) == sorted(layers.LAYERS)
+    for word, kind in layers.LAYERS.items():
+        fields = [field.name for field in dataclasses.fields(kind)]
+        assert (kind.word, [*kind.parameters, "activation"]) == (word, fields)
+
+
+@pytest.mark.parametrize("bias", ["b", ""])
+def test_a_layer_has_names_in_a_case_and_arrays_in_an_adapter(bias):
+    """What comes back in canonical shapes is the parameter that went in, in its own shape, whatever stands for the bias."""
+    params = {"w": np.arange(6.0).reshape(3, 2)} | ({"b": np.ones((1, 2))} if bias else {})
+    layer = Dense("w", bias)
+    at = layer.at(params)
+    rows = 3 if bias else 2
+    assert [array.shape for array in at.arrays] == [(rows, 2), (2,)]
+    back = layer.packed(at.arrays, params)
+    assert {name: array.tolist() for name, array in back.items()} == {name: array.tolist() for name, array in params.items()}
 
 
 @pytest.mark.parametrize("name", ["sinh", "zeros_like", "softplus"])

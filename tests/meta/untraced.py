@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from arithmetic.tape import Taped
-from backends.base import Program
+from backends.training import Training
 from oracle.trace import PROBE
 from tests.meta.fleet.gradients import Changed
 from tests.meta.layered import Layered
@@ -49,8 +49,8 @@ class Reports(Layered):
             changed = {name: self.times(g, self.factors[1], step) for name, g in gradient.items()}
             yield self.times(value, self.factors[0], step), changed, params
 
-    def fit(self, program: Program) -> Any:
-        for step, (value, gradient, params) in enumerate(super().fit(program)):
+    def fit(self, training: Training) -> Any:
+        for step, (value, gradient, params) in enumerate(super().fit(training)):
             changed = [self.times(g, self.factors[1], step) for g in gradient]
             yield self.times(value, self.factors[0], step), changed, params
 

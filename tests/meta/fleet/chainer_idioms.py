@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from backends.chainer import Chainer, chainer
+from backends.chainer import Chainer
+from backends.chainer.framework import chainer
 
 SOUND = "chainer"
 

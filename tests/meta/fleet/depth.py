@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from arithmetic.tape import Taped
-from backends.base import Program
+from backends.training import Training
 from tests.meta.fleet.arithmetic import with_slope
 from tests.meta.layered import Layered, settings
 
@@ -41,9 +41,9 @@ class FrozenInTheMiddle(Layered):
 
     family = "detached"
 
-    def fit(self, program: Program) -> Any:
-        start = [part for layer in program.layers for part in (layer.kernel, layer.bias)]
-        for value, gradient, weights in super().fit(program):
+    def fit(self, training: Training) -> Any:
+        start = [part for layer in training.layers for part in layer.arrays]
+        for value, gradient, weights in super().fit(training):
             kept = [
                 Taped(w, self) if 2 <= index < len(start) - 2 else after
                 for index, (w, after) in enumerate(zip(start, weights, strict=True))
@@ -54,14 +54,14 @@ class FrozenInTheMiddle(Layered):
 class Rearranged(Layered):
     """No fault yet: gradients are given out in another order of the layers."""
 
-    def order(self, program: Program, weights: list[np.ndarray]) -> list[int]:
+    def order(self, training: Training, weights: list[np.ndarray]) -> list[int]:
         """Return for each parameter the index of the one whose gradient it is given."""
         return list(range(len(weights)))
 
-    def fit(self, program: Program) -> Any:
-        weights = [part for layer in program.layers for part in (layer.kernel, layer.bias)]
-        for value, gradient, after in super().fit(program):
-            order = self.order(program, weights)
+    def fit(self, training: Training) -> Any:
+        weights = [part for layer in training.layers for part in layer.arrays]
+        for value, gradient, after in super().fit(training):
+            order = self.order(training, weights)
             weights = [w.value for w in after]
             yield value, [gradient[index] for index in order], after
 
@@ -71,7 +71,7 @@ class GradientsByShape(Rearranged):
 
     family = "alike"
 
-    def order(self, program: Program, weights: list[np.ndarray]) -> list[int]:
+    def order(self, training: Training, weights: list[np.ndarray]) -> list[int]:
         return first_of_each([w.shape for w in weights])
 
 
@@ -80,7 +80,7 @@ class GradientsByValue(Rearranged):
 
     family = "alike"
 
-    def order(self, program: Program, weights: list[np.ndarray]) -> list[int]:
+    def order(self, training: Training, weights: list[np.ndarray]) -> list[int]:
         return first_of_each([w.tobytes() for w in weights])
 
 
@@ -89,8 +89,8 @@ class LayersInAnotherOrder(Rearranged):
 
     family = "permuted"
 
-    def order(self, program: Program, weights: list[np.ndarray]) -> list[int]:
-        layers = len(program.layers)
+    def order(self, training: Training, weights: list[np.ndarray]) -> list[int]:
+        layers = len(training.layers)
         order = [0, *range(layers - 2, 0, -1), layers - 1] if layers > 1 else [0]
         fits = all(weights[2 * here].shape == weights[2 * there].shape for here, there in enumerate(order))
         return [2 * index + part for index in (order if fits else range(layers)) for part in (0, 1)]
@@ -101,9 +101,9 @@ class TiedLayers(Layered):
 
     family = "alike"
 
-    def fit(self, program: Program) -> Any:
-        first = first_of_each([layer.kernel.tobytes() for layer in program.layers])
-        for value, gradient, weights in super().fit(program):
+    def fit(self, training: Training) -> Any:
+        first = first_of_each([layer.kernel.tobytes() for layer in training.layers])
+        for value, gradient, weights in super().fit(training):
             yield value, gradient, [weights[2 * first[index // 2] + index % 2] for index in range(len(weights))]
 
 
@@ -158,16 +158,16 @@ class Remembering(Layered):
     def key(self, index: int, weights: list[np.ndarray]) -> Any:
         return index
 
-    def fit(self, program: Program) -> Any:
-        rule, batches = program.optimizer, list(program.batches)
+    def fit(self, training: Training) -> Any:
+        rule = training.optimizer
         if rule.name != "adam":
-            yield from super().fit(dataclasses.replace(program, batches=batches))
+            yield from super().fit(training)
             return
-        weights = [part for layer in program.layers for part in (layer.kernel, layer.bias)]
+        weights = [part for layer in training.layers for part in layer.arrays]
         kept: dict[Any, Any] = {}
-        for step, (x, y) in enumerate(batches, start=1):
+        for step, (x, y) in enumerate(training.examples(self.tensor), start=1):
             leaves = [Taped(np.asarray(w), self, leaf=True) for w in weights]
-            value = self.reduced(program, self.forward(program.layers, leaves, x), y)
+            value = self.reduced(training, self.forward(training.layers, leaves, x), y)
             adjoints = self.adjoints(value)
             gradient = [adjoints[id(leaf)] for leaf in leaves]
             self.begun(kept, x.shape)
@@ -202,10 +202,10 @@ class MomentsByStart(Remembering):
     family = "alike"
     firsts: Any = None
 
-    def fit(self, program: Program) -> Any:
-        parts = [part.tobytes() for layer in program.layers for part in (layer.kernel, layer.bias)]
+    def fit(self, training: Training) -> Any:
+        parts = [part.tobytes() for layer in training.layers for part in layer.arrays]
         self.firsts = first_of_each(parts)
-        return super().fit(program)
+        return super().fit(training)
 
     def key(self, index: int, weights: list[np.ndarray]) -> Any:
         return self.firsts[index]
@@ -240,9 +240,9 @@ class StepsOfTheRunBefore(Layered):
     family = "not repeated"
     runs = 0
 
-    def fit(self, program: Program) -> Any:
+    def fit(self, training: Training) -> Any:
         self.runs += 1
-        return super().fit(program)
+        return super().fit(training)
 
     def change(self, rule: Any, m: Any, v: Any, step: int) -> Any:
         return super().change(rule, m, v, step + self.runs - 1)

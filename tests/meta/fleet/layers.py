@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, ClassVar
 
 import numpy as np
 
 from arithmetic.tape import Taped
-from backends.base import Program
+from backends.training import Training
 from tests.meta.fleet.arithmetic import through, with_slope
 from tests.meta.layered import Layered
 
@@ -32,8 +33,8 @@ class ShortBatchAsFull(Layered):
 
     family = "reduction"
 
-    def reduced(self, program: Program, z: Taped, y: Taped) -> Taped:
-        value = super().reduced(program, z, y)
+    def reduced(self, training: Training, z: Taped, y: Taped) -> Taped:
+        value = super().reduced(training, z, y)
         return value * (4 / z.shape[0]) if z.shape[0] < 4 else value
 
 
@@ -42,9 +43,11 @@ class ShortBatchDropped(Layered):
 
     family = "off by one"
 
-    def fit(self, program: Program) -> Any:
-        batches = list(program.batches)
-        return super().fit(Program(**{**vars(program), "batches": batches[:4] + batches[3:-1]}))
+    def fit(self, training: Training) -> Any:
+        batches = training.batches
+        return super().fit(
+            training if batches is None else dataclasses.replace(training, batches=[*batches[:4], *batches[3:-1]])
+        )
 
 
 class Clips(Layered):
@@ -124,9 +127,9 @@ class FrozenBias(Layered):
 
     family = "detached"
 
-    def fit(self, program: Program) -> Any:
-        bias = program.layers[-1].bias
-        for value, gradient, weights in super().fit(program):
+    def fit(self, training: Training) -> Any:
+        bias = training.layers[-1].bias
+        for value, gradient, weights in super().fit(training):
             yield value, gradient, [*weights[:-1], Taped(bias, self)]
 
 
@@ -159,8 +162,8 @@ class HalfBias(Layered):
 
     family = "broadcast"
 
-    def fit(self, program: Program) -> Any:
-        for value, gradient, weights in super().fit(program):
+    def fit(self, training: Training) -> Any:
+        for value, gradient, weights in super().fit(training):
             yield value, [Taped(g.value / (1 + index % 2), self) for index, g in enumerate(gradient)], weights
 
 
@@ -182,10 +185,10 @@ class OptimizerFloat32(Layered):
 
     family = "learning rate"
 
-    def fit(self, program: Program) -> Any:
-        rule = program.optimizer
+    def fit(self, training: Training) -> Any:
+        rule = training.optimizer
         narrow = type(rule)(rule.name, float(np.float32(rule.rate)), **rule.others)
-        return super().fit(Program(**{**vars(program), "optimizer": narrow}))
+        return super().fit(dataclasses.replace(training, optimizer=narrow))
 
 
 class Uncorrected(Layered):

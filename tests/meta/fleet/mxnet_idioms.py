@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from backends.mxnet import Mxnet, gluon
+from backends.mxnet import Mxnet
+from backends.mxnet.framework import gluon
 
 SOUND = "mxnet"
 
@@ -26,10 +27,10 @@ class StepOfBatch(Mxnet):
 
     family = "reduction"
 
-    def fit(self, program: Any) -> Any:
+    def fit(self, training: Any) -> Any:
         step = gluon.Trainer.step
         try:
             gluon.Trainer.step = lambda trainer, one: step(trainer, 4)
-            yield from super().fit(program)
+            yield from super().fit(training)
         finally:
             gluon.Trainer.step = step

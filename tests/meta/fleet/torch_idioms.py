@@ -33,12 +33,12 @@ class ForgetfulOptimizer(Torch):
 
     family = "accumulated"
 
-    def fit(self, program: Any) -> Any:
+    def fit(self, training: Any) -> Any:
         def kept(self: Any, set_to_none: bool = True) -> None: ...
 
         zero_grad, torch.optim.Optimizer.zero_grad = torch.optim.Optimizer.zero_grad, kept
         try:
-            yield from super().fit(program)
+            yield from super().fit(training)
         finally:
             torch.optim.Optimizer.zero_grad = zero_grad
 
@@ -48,13 +48,13 @@ class AnotherOptimizer(Torch):
 
     others: Any = staticmethod(dict)
 
-    def fit(self, program: Any) -> Any:
+    def fit(self, training: Any) -> Any:
         others = self.others()
         usual = {name: getattr(torch.optim, name) for name in others}
         try:
             for name, other in others.items():
                 setattr(torch.optim, name, other)
-            yield from super().fit(program)
+            yield from super().fit(training)
         finally:
             for name, optimizer in usual.items():
                 setattr(torch.optim, name, optimizer)

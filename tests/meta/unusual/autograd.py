@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from backends.autograd import Autograd, anp, autograd
-from backends.base import Program
+from backends.autograd import Autograd
+from backends.autograd.framework import anp, autograd
+from backends.base import unsupported_levels
 from backends.legacy import removed_names
+from backends.training import Training
 from vocabulary.tensors import Formula, Tensor, Tensors
 
 with removed_names():
@@ -155,14 +157,14 @@ class OtherSums(Autograd):
 class FlatOptimizer(Autograd):
     """The optimisers see one flat vector of all parameters: they treat each entry by itself."""
 
-    def fit(self, program: Program) -> Iterator[Any]:
-        if program.level in self.lacks:
-            yield from super().fit(program)
+    def fit(self, training: Training) -> Iterator[Any]:
+        if training.level in unsupported_levels(self):
+            yield from super().fit(training)
             return
-        vector, restored = flatten(program.params)
+        vector, restored = flatten(training.start(self.tensor))
 
         def loss(ops: Any, leaves: Tensors, data: Tensors) -> Tensor:
-            return program.loss(ops, restored(leaves["vector"]), data)
+            return training.loss(ops, restored(leaves["vector"]), data)
 
-        for value, gradient, after in self._optimize(dataclasses.replace(program, loss=loss, params={"vector": vector})):
+        for value, gradient, after in self._optimize(dataclasses.replace(training, loss=loss, params={"vector": vector})):
             yield value, restored(gradient["vector"]), restored(after["vector"])

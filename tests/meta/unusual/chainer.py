@@ -7,8 +7,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from backends.base import Backend, Program
-from backends.chainer import Chainer, F, L, chainer
+from backends.base import Backend
+from backends.chainer import Chainer
+from backends.chainer.framework import F, L, chainer
+from backends.training import Training
 from vocabulary.tensors import Formula, Tensor, Tensors
 from vocabulary.words import LEVELS
 
@@ -67,18 +69,18 @@ class Unchained(Chainer):
 class Closures(Chainer):
     """optimizer.update is given the loss as a function, and weight decay of 0 as a hook: a sum with 0 is exact."""
 
-    def fit(self, program: Program) -> Iterator[Any]:
-        model = self.model(program.level, program.layers)
+    def fit(self, training: Training) -> Iterator[Any]:
+        model = self.model(training.level, training.layers)
         links = [link for link in model if isinstance(link, L.Linear)]
         params = [p for link in links for p in (link.W, link.b)]
-        objective, rule = self.objective(program.objective, program.reduction), program.optimizer
-        if rule.name == "adam" and program.level != "modules":
+        objective, rule = self.objective(training.objective, training.reduction), training.optimizer
+        if rule.name == "adam" and training.level != "modules":
             optimizer = chainer.optimizers.Adam(alpha=rule.rate, beta1=rule.beta1, beta2=rule.beta2, eps=rule.epsilon)
         else:
             optimizer = chainer.optimizers.SGD(lr=rule.rate)
         optimizer.setup(model)
         optimizer.add_hook(chainer.optimizer_hooks.WeightDecay(0.0))
-        for x, y in program.batches:
+        for x, y in training.examples(self.tensor):
             values: list[Tensor] = []
             optimizer.update(lambda x=x, y=y, values=values: values.append(objective(model(x), y)) or values[0])
             yield values[0], [F.transpose(p.grad_var) for p in params], [F.transpose(p) for p in params]
@@ -129,7 +131,7 @@ class FunctionNodes(Chainer):
     Its error shrinks with the value, so that nothing is declared; it has no layers, whose sigmoid is Chainer's.
     """
 
-    lacks: ClassVar = dict.fromkeys(LEVELS[1:], "the layers have Chainer's own sigmoid")
+    unsupported_levels: ClassVar = dict.fromkeys(LEVELS[1:], "the layers have Chainer's own sigmoid")
     deviations = ()
     settings = ()
     sigmoid = staticmethod(_logistic)

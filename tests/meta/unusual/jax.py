@@ -14,8 +14,9 @@ import numpy as np
 import optax
 from jax.flatten_util import ravel_pytree
 
-from backends.base import Program
-from backends.jax import Jax, _linears
+from backends.jax import Jax
+from backends.jax.layers import linears
+from backends.training import Training
 from vocabulary.tensors import Formula, Tensor, Tensors
 
 Differentiated = Callable[[Tensors, Tensors], tuple[Tensor, Tensors]]
@@ -247,37 +248,37 @@ class Buffers(Jax):
 class _Fitted(Jax):
     """A loop in which ``optimizer`` makes the optimiser, and ``differentiated`` the value and gradient of a batch."""
 
-    def optimizer(self, program: Program) -> Any:
-        rule = program.optimizer
+    def optimizer(self, training: Training) -> Any:
+        rule = training.optimizer
         if rule.name == "adam":
             return optax.adam(rule.rate, rule.beta1, rule.beta2, rule.epsilon)
         return optax.sgd(rule.rate)
 
-    def differentiated(self, model: Any, program: Program, x: Tensor, y: Tensor) -> tuple[Tensor, Any]:
-        objective = self.objective(program.objective, program.reduction)
+    def differentiated(self, model: Any, training: Training, x: Tensor, y: Tensor) -> tuple[Tensor, Any]:
+        objective = self.objective(training.objective, training.reduction)
         return eqx.filter_value_and_grad(lambda model: objective(jax.vmap(model)(x), y))(model)
 
-    def fit(self, program: Program) -> Iterator[Any]:
-        model = self.module(program.level, program.layers)
-        optimizer = optax.scale(-program.optimizer.rate) if program.level == "modules" else self.optimizer(program)
+    def fit(self, training: Training) -> Iterator[Any]:
+        model = self.module(training.level, training.layers)
+        optimizer = optax.scale(-training.optimizer.rate) if training.level == "modules" else self.optimizer(training)
         state = optimizer.init(eqx.filter(model, eqx.is_array))
 
         @eqx.filter_jit
         def step(model: Any, state: Any, x: Tensor, y: Tensor) -> Any:
-            value, gradient = self.differentiated(model, program, x, y)
+            value, gradient = self.differentiated(model, training, x, y)
             updates, state = optimizer.update(gradient, state, eqx.filter(model, eqx.is_array))
             return value, gradient, eqx.apply_updates(model, updates), state
 
-        for x, y in program.batches:
+        for x, y in training.examples(self.tensor):
             value, gradient, model, state = step(model, state, x, y)
-            yield value, _linears(gradient), _linears(model)
+            yield value, linears(gradient), linears(model)
 
 
 class Chained(_Fitted):
     """Optimisers are chains of their parts, with a clip that clips nothing: products with 1 and sums with 0 are exact."""
 
-    def optimizer(self, program: Program) -> Any:
-        rule = program.optimizer
+    def optimizer(self, training: Training) -> Any:
+        rule = training.optimizer
         scale = optax.scale_by_adam(rule.beta1, rule.beta2, rule.epsilon) if rule.name == "adam" else optax.identity()
         return optax.chain(optax.clip_by_global_norm(1e30), scale, optax.add_decayed_weights(0.0), optax.scale(-rule.rate))
 
@@ -285,8 +286,8 @@ class Chained(_Fitted):
 class FlatOptimizer(_Fitted):
     """optax.flatten gives the optimiser one flat vector, and its hyperparameters are injected as state."""
 
-    def optimizer(self, program: Program) -> Any:
-        rule = program.optimizer
+    def optimizer(self, training: Training) -> Any:
+        rule = training.optimizer
         if rule.name == "adam":
             return optax.flatten(
                 optax.inject_hyperparams(optax.adam)(rule.rate, b1=rule.beta1, b2=rule.beta2, eps=rule.epsilon)
@@ -297,9 +298,9 @@ class FlatOptimizer(_Fitted):
 class EachExample(_Fitted):
     """Gradients of single examples, mapped over the batch, are reduced afterwards: the terms of the same sum."""
 
-    def differentiated(self, model: Any, program: Program, x: Tensor, y: Tensor) -> tuple[Tensor, Any]:
-        objective = self.objective(program.objective, "sum")
+    def differentiated(self, model: Any, training: Training, x: Tensor, y: Tensor) -> tuple[Tensor, Any]:
+        objective = self.objective(training.objective, "sum")
         one = eqx.filter_value_and_grad(lambda model, x, y: objective(model(x)[None], y[None]))
         found = eqx.filter_vmap(one, in_axes=(None, 0, 0))(model, x, y)
-        reduced = {"sum": jnp.sum, "mean": jnp.mean}[program.reduction]
+        reduced = {"sum": jnp.sum, "mean": jnp.mean}[training.reduction]
         return jax.tree_util.tree_map(lambda terms: reduced(terms, axis=0), found)

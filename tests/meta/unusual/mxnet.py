@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from backends.base import Layer, Model, Program
+from backends.base import Model
 from backends.legacy import removed_names
-from backends.mxnet import Mxnet, _dense, autograd, gluon, mxnet, np
+from backends.mxnet import Mxnet
+from backends.mxnet.framework import autograd, gluon, mxnet, np
+from backends.mxnet.layers import LAYERS
+from backends.training import Training
+from vocabulary.layers import Layer
 from vocabulary.tensors import Formula, Tensor, Tensors
 
 with removed_names():
@@ -19,7 +23,7 @@ class Hybridized(Mxnet):
 
     def model(self, level: str, layers: Sequence[Layer]) -> Model:
         model = gluon.nn.HybridSequential()
-        model.add(*map(_dense, layers))
+        model.add(*(LAYERS[layer.word](layer) for layer in layers))
         model.hybridize(static_alloc=True, static_shape=True)
         return model
 
@@ -90,20 +94,20 @@ class OwnFunctions(Mxnet):
 class Updaters(Mxnet):
     """Each parameter has an updater of its own, the last one first, in place of a Trainer: an entry is updated by itself."""
 
-    def fit(self, program: Program) -> Iterator[Any]:
-        model, rule = self.model(program.level, program.layers), program.optimizer
+    def fit(self, training: Training) -> Iterator[Any]:
+        model, rule = self.model(training.level, training.layers), training.optimizer
         params = list(model.collect_params().values())
-        objective = self.objective(program.objective, program.reduction)
+        objective = self.objective(training.objective, training.reduction)
         options = {"learning_rate": rule.rate}
         if rule.name == "adam":
             options |= {"beta1": rule.beta1, "beta2": rule.beta2, "epsilon": rule.epsilon}
         updaters = [optimizer.get_updater(optimizer.create(rule.name, **options)) for _ in params]
-        for x, y in program.batches:
+        for x, y in training.examples(self.tensor):
             with autograd.record():
                 value = objective(model(x), y)
             value.backward()
             for p, update in list(zip(params, updaters, strict=True))[::-1]:
-                if program.level == "modules":
+                if training.level == "modules":
                     p.set_data(p.data() + -rule.rate * p.grad())
                 else:
                     update(0, p.grad(), p.data())
@@ -117,27 +121,27 @@ class HalfBatches(Mxnet):
     mean has, for at least one addition less.
     """
 
-    def fit(self, program: Program) -> Iterator[Any]:
-        model, rule = self.model(program.level, program.layers), program.optimizer
+    def fit(self, training: Training) -> Iterator[Any]:
+        model, rule = self.model(training.level, training.layers), training.optimizer
         params = list(model.collect_params().values())
         for p in params:
             p.grad_req = "add"
-        objective = self.objective(program.objective, program.reduction)
+        objective = self.objective(training.objective, training.reduction)
         options = {"learning_rate": rule.rate}
         if rule.name == "adam":
             options |= {"beta1": rule.beta1, "beta2": rule.beta2, "epsilon": rule.epsilon}
         trainer = gluon.Trainer(params, rule.name, options, kvstore=None)
-        for x, y in program.batches:
+        for x, y in training.examples(self.tensor):
             model.collect_params().zero_grad()
             half, total = len(x) // 2, 0
             for start, end in ((0, half), (half, len(x))):
                 if start < end:
-                    share = (end - start) / len(x) if program.reduction == "mean" else 1
+                    share = (end - start) / len(x) if training.reduction == "mean" else 1
                     with autograd.record():
                         value = objective(model(x[start:end]), y[start:end]) * share
                     value.backward()
                     total = total + value
-            if program.level == "modules":
+            if training.level == "modules":
                 for p in params:
                     p.set_data(p.data() - rule.rate * p.grad())
             else:

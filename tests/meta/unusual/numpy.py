@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from arithmetic.tape import Array, Taped
+from arithmetic.tape import Array, Tape, Taped
 from backends.numpy import Numpy
 from vocabulary.tensors import Formula, Tensors
 
@@ -323,6 +323,8 @@ class OnAtZero(Numpy):
 
 class UpdateInPlace(Numpy):
     """Weights are updated in place, and w + (-rate) g has the roundings of w - rate g."""
+
+    train = Tape.train
 
     def updated(self, w: Array, gradient: Array, rate: float) -> Array:
         w = np.array(w)

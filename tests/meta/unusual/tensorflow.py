@@ -11,8 +11,9 @@ import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
-from backends.base import Layer, Model
+from backends.base import Model
 from backends.tensorflow import Tensorflow
+from vocabulary.layers import Layer
 from vocabulary.tensors import Formula, Tensor, Tensors
 
 Differentiated = Callable[[Tensors, Tensors], tuple[Tensor, Tensors]]

@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from backends.base import Program
 from backends.torch import Torch
+from backends.training import Training
 from vocabulary.tensors import Formula, Tensor, Tensors
 
 Differentiated = Callable[[Tensors, Tensors], tuple[Tensor, Tensors]]
@@ -344,8 +344,8 @@ class Compiled(_Differentiated):
 class _Fitted(Torch):
     """A loop in which ``optimizer`` makes and ``step`` uses the optimiser, or updates by hand."""
 
-    def optimizer(self, program: Program, params: Sequence[Tensor]) -> Any:
-        rule, groups = program.optimizer, self.groups(params)
+    def optimizer(self, training: Training, params: Sequence[Tensor]) -> Any:
+        rule, groups = training.optimizer, self.groups(params)
         if rule.name == "adam":
             adam = {"betas": (rule.beta1, rule.beta2), "eps": rule.epsilon}
             return torch.optim.Adam(groups, lr=rule.rate, **adam, **self.options)
@@ -356,17 +356,17 @@ class _Fitted(Torch):
     def groups(self, params: Sequence[Tensor]) -> Any:
         return list(params)
 
-    def fit(self, program: Program) -> Iterator[Any]:
-        model = self.model(program.level, program.layers)
-        optimizer = self.optimizer(program, list(model.parameters()))
-        objective = self.objective(program.objective, program.reduction)
+    def fit(self, training: Training) -> Iterator[Any]:
+        model = self.model(training.level, training.layers)
+        optimizer = self.optimizer(training, list(model.parameters()))
+        objective = self.objective(training.objective, training.reduction)
         linears = [part for part in model.modules() if isinstance(part, torch.nn.Linear)]
-        for x, y in program.batches:
-            if program.level == "modules":
+        for x, y in training.examples(self.tensor):
+            if training.level == "modules":
                 value = self.differentiated(model, objective, x, y)
                 with torch.no_grad():
                     for p in model.parameters():
-                        p.sub_(p.grad, alpha=program.optimizer.rate)
+                        p.sub_(p.grad, alpha=training.optimizer.rate)
             else:
                 value = self.step(optimizer, lambda x=x, y=y: self.differentiated(model, objective, x, y))
             yield (

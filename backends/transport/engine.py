@@ -4,46 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from backends.base import Backend, Layer, Program
-from vocabulary.rules import Optimizer
+from backends.base import Backend, unsupported_levels
+from backends.training import Training
 from vocabulary.tensors import Formula, Tensor, Tensors
-from vocabulary.words import AUTODIFF, STAGES
+from vocabulary.words import AUTODIFF, FRAMEWORK, STAGES, SUITE
 
 ALIGNMENT = 64  # bytes: a line of the cache, and the widest vector
-
-
-@dataclasses.dataclass(frozen=True)
-class Training:
-    """A training run to be made, in arrays.
-
-    ``batches`` holds, for each step, which examples of the data named in ``rows`` it sees, or is None where each step sees
-    all. ``keep`` are the steps to be returned, counted from 0. ``network`` says how parameters and data become those of
-    layers (cases/network.py); it is None where the run can be made at the level of autodiff alone.
-    """
-
-    loss: Formula
-    params: Mapping[str, np.ndarray]
-    data: Mapping[str, np.ndarray]
-    optimizer: Optimizer
-    steps: int
-    keep: np.ndarray
-    level: str = AUTODIFF
-    batches: Sequence[np.ndarray] | None = None
-    rows: tuple[str, ...] = ()
-    network: Any = None
-
-    def seen(self, step: int) -> dict[str, np.ndarray]:
-        """Return the data that ``step`` sees."""
-        if self.batches is None:
-            return dict(self.data)
-        chosen = self.batches[step]
-        return {name: array[chosen] if name in self.rows else array for name, array in self.data.items()}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,15 +86,16 @@ class Engine:
             "measured": measured,
             "modules": modules(self.backend),
             "modes": declared.modes,
+            "loop": SUITE if type(self.backend).train is Backend.train else FRAMEWORK,
             "unsupported": [[*key, reason] for key, reason in declared.unsupported.items()],
-            "lacks": declared.lacks,
+            "lacks": declared.unsupported_levels,
             "settings": [[setting.name, setting.objective, setting.promises] for setting in declared.settings],
             "adam": declared.adam,
             "kink": declared.kink,
             "numeric": declared.numeric,
             "deviations": [dataclasses.asdict(deviation) for deviation in declared.deviations],
             "probed": probed,
-            "places": {name: place(self.backend, name) for name in ("unsupported", "lacks", "modes", "version")},
+            "places": {name: place(self.backend, name) for name in ("unsupported", "unsupported_levels", "modes", "version")},
             "faults": faults or belied(self.backend, declared.name, measured),
         }
 
@@ -208,38 +180,11 @@ class Engine:
         )
 
     def _run(self, training: Training) -> Iterator[tuple[Tensor, Any, Any]]:
-        backend, optimizer = self.backend, training.optimizer
-        if training.batches is None:
-            data: Iterable[Tensors] = itertools.repeat(self._in(training.data), training.steps)
-        else:
-            data = (self._in(training.seen(step)) for step in range(training.steps))
+        tensor = self.backend.tensor
         if training.level == AUTODIFF:
-            return backend.train(training.loss, self._in(training.params), data, optimizer.rate)
-        network = training.network
-        program = Program(
-            training.level,
-            optimizer,
-            self._layers(network, training.params),
-            network.objective,
-            network.reduction,
-            self._examples(training),
-            training.loss,
-            self._in(training.params),
-            data,
-        )
-        return backend.fit(program)
-
-    def _layers(self, network: Any, params: Mapping[str, np.ndarray]) -> list[Layer]:
-        return [Layer(*layer) for layer in network.unpacked(params)]
-
-    def _examples(self, training: Training) -> Iterator[tuple[Tensor, Tensor]]:
-        """Inputs and targets of every step, as tensors."""
-        every = None
-        for step in range(training.steps):
-            if every is None or training.batches is not None:
-                x, y = training.network.examples(training.seen(step))
-                every = self.backend.tensor(x), self.backend.tensor(y)
-            yield every
+            start, data = training.start(tensor), training.each_step(tensor)
+            return self.backend.train(training.loss, start, data, training.optimizer.rate)
+        return self.backend.fit(training)
 
     def evaluate(
         self, training: Training, predict: Formula, points: Sequence[Mapping[str, np.ndarray]], data: Mapping[str, np.ndarray]
@@ -251,14 +196,14 @@ class Engine:
         """
         losses, scores = [], []
         for params in points:
-            if training.level == AUTODIFF or "modules" in self.backend.lacks:
+            if training.level == AUTODIFF or "modules" in unsupported_levels(self.backend):
                 losses.append(self.apply(training.loss, params, data))
                 scores.append(self.apply(predict, params, data))
             else:
-                network = training.network
-                x, y = map(self.backend.tensor, network.examples(data))
-                z = self.backend.model(training.level, self._layers(network, params))(x)
-                losses.append(self._out(self.backend.objective(network.objective, network.reduction)(z, y)))
+                at = dataclasses.replace(training, params=params, data=data, batches=None, steps=1)
+                [(x, y)] = at.examples(self.backend.tensor)
+                z = self.backend.model(at.level, at.layers)(x)
+                losses.append(self._out(self.backend.objective(at.objective, at.reduction)(z, y)))
                 scores.append(self._out(z))
         return np.stack(losses), np.stack(scores)
 
@@ -285,8 +230,7 @@ class Engine:
         """Return parameters or gradients as arrays under the names that they have in the case."""
         if isinstance(tensors, Mapping):
             return self._all_out(dict(tensors), training.params)
-        named: dict[str, np.ndarray] = training.network.packed([self._out(tensor) for tensor in tensors], training.params)
-        return named
+        return training.packed([self._out(tensor) for tensor in tensors])
 
     def _in(self, arrays: Mapping[str, np.ndarray]) -> Tensors:
         return {name: self.backend.tensor(array) for name, array in arrays.items()}

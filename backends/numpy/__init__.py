@@ -12,11 +12,13 @@ from backends.base import Backend
 
 class Numpy(Floats, Backend):
     name = "numpy"
-    lacks: ClassVar = {
+    unsupported_levels: ClassVar = {
         "modules": "numpy has no layers",
         "optimizer": "numpy has no optimisers",
         "class": "numpy has no base class for models",
     }
+
+    train = Backend.train
 
     @property
     def version(self) -> str:

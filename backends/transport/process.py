@@ -31,9 +31,9 @@ from typing import Any
 import cloudpickle
 
 from backends import SETTINGS, load, missing
-from backends.engine import Engine
 from backends.memory import GIB, NEAR, REFUSED, is_refused, limit_memory, memory_is_limited
 from backends.text import MOST, legible
+from backends.transport.engine import Engine
 
 # After so many time-outs, or deaths before the first answer, a backend is not asked again: a run has to end.
 PATIENCE = 3
@@ -141,7 +141,7 @@ class Process:
         self._log = Log(QUOTED)
         self._socket, theirs = socket.socketpair()
         self._pipe = Connection(os.dup(self._socket.fileno()))
-        command = [sys.executable, "-m", "backends.process", str(theirs.fileno()), self.name]
+        command = [sys.executable, "-m", "backends.transport.process", str(theirs.fileno()), self.name]
         environment = SETTINGS | dict(os.environ) | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         with theirs:
             # A session of its own, so that what it starts can be ended with it.

@@ -1,0 +1,42 @@
+"""Where TensorFlow and Keras differ from the contract."""
+
+from __future__ import annotations
+
+from tensorflow import keras
+
+from backends.base import Deviation
+from backends.tensorflow.losses import OF_PROBABILITIES
+from vocabulary.words import HYPERPARAMETERS
+
+if keras.__version__.startswith("2."):  # up to TensorFlow 2.15
+    _CLIPS = Deviation(
+        OF_PROBABILITIES,
+        ("float32", "float64"),
+        reason="Keras 2 clips probabilities at its epsilon, 1e-7, and adds it to them, before it takes their logarithm",
+        size="the mean over sixteen examples with logits in (-25, 25) is 5.53 in place of 6.90; far out its gradient is 0",
+        link="https://github.com/keras-team/keras/blob/v2.12.0/keras/backend.py",
+        instead="mean with probabilities clipped at 1e-07, which is also added to them",
+    )
+else:
+    _CLIPS = Deviation(
+        OF_PROBABILITIES,
+        ("float32", "float64"),
+        reason="Keras clips probabilities at its epsilon, 1e-7, before it takes their logarithm",
+        size="12 % of the mean over sixteen examples with logits in (-25, 25); no loss exceeds 16.1 and its gradient is 0",
+        link="https://github.com/keras-team/keras/blob/v3.15.1/keras/src/backend/tensorflow/nn.py",
+        instead="mean with probabilities clipped at 1e-07",
+    )
+
+DEVIATIONS = (
+    Deviation(
+        HYPERPARAMETERS,
+        ("float64",),
+        reason="Keras' Adam casts its betas, which TensorFlow first makes float32",
+        size="the first step of Adam is off by 6e-6 of its size",
+        link="https://github.com/keras-team/keras/blob/v3.15.1/keras/src/optimizers/adam.py",
+        through="float32",
+        what=("powers",),
+        of=("adam",),
+    ),
+    _CLIPS,
+)
