@@ -96,7 +96,7 @@ class Oracle:
         forms = {quantity: form(arrays, shapes[quantity], self.dtype) for quantity, arrays in results.items()}
         bits = {quantity: digest(arrays) for quantity, arrays in results.items()}
         judgements = {
-            quantity: Judgement(DEVIATES, malformed, rows=len(points))
+            quantity: Judgement(DEVIATES, malformed, points=len(points))
             for quantity, (malformed, _) in forms.items()
             if malformed
         }

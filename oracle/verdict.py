@@ -31,14 +31,15 @@ BY_CANCELLATION = "0 by cancellation"
 class Judgement:
     """A verdict on one quantity, with the entry that decides it.
 
-    ``where``, ``got``, ``truth`` and ``bound`` describe one row: the whole quantity at one point or training step. That row is
-    the first outside its bound (``first``). If none is outside, it is the row that uses most of its bound. ``entry`` is the
-    worst entry of that row. Over the judged ``entries`` of all rows, ``used`` is the largest fraction error / bound and
-    ``used_median`` the median. ``blind`` entries have a bound that admits a wrong value of that entry alone; ``error_ulp``
-    is the worst error, in units in the last place, of the others. Of ``rows`` points judged, ``uninformative`` gave no
-    verdict. ``declared`` is the subject of the stated deviation that explains a ``deviates``, ``cause`` the signal, status
-    or limit that ended a backend. ``bits`` is a digest of all that was judged: two runs whose digests are equal have
-    computed the same bits.
+    ``where``, ``got``, ``truth`` and ``bound`` describe one row: the whole quantity at one point or training step. That row
+    is the first outside its bound (``first``). If none is outside, it is the row whose error takes the largest share of its
+    bound. ``entry`` is the worst entry of that row. Over the judged ``entries`` of all rows, ``share`` is the largest
+    quotient error / bound, the share of the bound that the error takes, and ``share_median`` the median. Of these entries,
+    the bounds of ``too_wide`` are too wide to tell a wrong value of that entry alone; ``error_ulp`` is the worst error of the
+    others, in units in the last place. There are ``points`` rows, of which ``points_without_verdict`` gave no verdict.
+    ``declared`` is the subject of the stated deviation that explains a ``deviates``, ``cause`` the signal, status or limit
+    that ended a backend. ``bits`` is a digest of all that was judged: two runs whose digests are equal have computed the same
+    bits.
     """
 
     verdict: str
@@ -50,12 +51,12 @@ class Judgement:
     bound: np.ndarray | None = None
     entry: int = 0
     error_ulp: float | None = None
-    used: float | None = None
-    used_median: float | None = None
+    share: float | None = None
+    share_median: float | None = None
     entries: int = 0
-    blind: int = 0
-    rows: int = 0
-    uninformative: int = 0
+    too_wide: int = 0
+    points: int = 0
+    points_without_verdict: int = 0
     first: int | None = None
     bits: str = ""
     cause: str = ""
@@ -142,14 +143,14 @@ class Comparison:
         informative = known.all(axis=1) & discriminates
         judged = (known & informative[:, None]) | outside
         with np.errstate(all="ignore"):
-            used = np.where(known, np.where(error == 0, 0.0, error / bound), -1.0)
+            share = np.where(known, np.where(error == 0, 0.0, error / bound), -1.0)
             in_ulp = error / ulp(np.where(cancelled[:, None], scale, truth), self.dtype)
-            blind = judged & ~outside & (bound > 0) & (bound >= scale / 2)
-        candidates = np.where(judged, used, -1.0) if judged.any() else used
+            too_wide = judged & ~outside & (bound > 0) & (bound >= scale / 2)
+        candidates = np.where(judged, share, -1.0) if judged.any() else share
         worst = _largest(candidates)
         # A fault is best looked for where it begins.
         first = int(np.argmax(outside.any(axis=1)))
-        row, entry = (first, int(np.argmax(np.where(outside[first], used[first], -1.0)))) if outside.any() else worst
+        row, entry = (first, int(np.argmax(np.where(outside[first], share[first], -1.0)))) if outside.any() else worst
         where = self._where(row, entry)
         judgement = Judgement(
             verdict=CONFORMS,
@@ -158,22 +159,22 @@ class Comparison:
             truth=truth[row],
             bound=bound[row],
             entry=entry,
-            error_ulp=float(in_ulp[judged & ~blind].max()) if (judged & ~blind).any() else None,
-            used=float(used[judged].max()) if judged.any() else None,
-            used_median=float(np.median(used[judged])) if judged.any() else None,
+            error_ulp=float(in_ulp[judged & ~too_wide].max()) if (judged & ~too_wide).any() else None,
+            share=float(share[judged].max()) if judged.any() else None,
+            share_median=float(np.median(share[judged])) if judged.any() else None,
             entries=int(judged.sum()),
-            blind=int(blind.sum()),
-            rows=len(got),
-            uninformative=int((~informative & ~outside.any(axis=1)).sum()),
+            too_wide=int(too_wide.sum()),
+            points=len(got),
+            points_without_verdict=int((~informative & ~outside.any(axis=1)).sum()),
         )
         if outside.any():
             message = (
                 f"{where}: got {float(got[row, entry])!r}, expected {float(truth[row, entry])!r}, "
                 f"off by {error[row, entry]:.3g} ({in_ulp[row, entry]:.3g} ulp of {self.dtype}), "
-                f"allowed {bound[row, entry]:.3g}; the error is {used[row, entry]:.3g} times the bound"
+                f"allowed {bound[row, entry]:.3g}; the error is {share[row, entry]:.3g} times the bound"
             )
             if len(got) > 1:
-                message += f"; {self._extent(len(got), worst, used[worst], first=row)}"
+                message += f"; {self._extent(len(got), worst, share[worst], first=row)}"
             return dataclasses.replace(judgement, verdict=DEVIATES, message=message, first=self.outside[0])
         if not informative.any():
             reason = "a wrong result would be inside the bound too" if known.all(axis=1).any() else "no finite bound"
@@ -183,14 +184,14 @@ class Comparison:
             return dataclasses.replace(judgement, message=f"{BY_CANCELLATION}{where}")
         return judgement
 
-    def _extent(self, rows: int, worst: tuple[int, int], used: float, first: int) -> str:
+    def _extent(self, rows: int, worst: tuple[int, int], share: float, first: int) -> str:
         """Say how many rows are outside, of which one has been shown, and how large the worst of them is."""
         if len(self.outside) == 1:
             return f"no other of {rows} {self.row}s is outside"
         words = f"{len(self.outside)} of {rows} {self.row}s are outside, and this is the first"
         if worst[0] == first:
             return f"{words} and the worst"
-        return f"{words}; the worst is {self._where(*worst)}, off by {used:.3g} times the bound"
+        return f"{words}; the worst is {self._where(*worst)}, off by {share:.3g} times the bound"
 
     def _where(self, row: int, entry: int) -> str:
         index = [int(i) for i in np.unravel_index(entry, self.shape)] if self.shape else ""

@@ -35,7 +35,7 @@ def inconsistencies(records: list[dict[str, Any]]) -> Iterator[Fault]:
 
 
 def _check(check: dict[str, Any]) -> Iterator[Fault]:
-    for part, whole in (("uninformative", "rows"), ("blind", "entries")):
+    for part, whole in (("points_without_verdict", "points"), ("too_wide", "entries")):
         if check.get(part, 0) > check.get(whole, 0):
             yield part, f"{check[part]} of {check.get(whole, 0)} {whole}"
     lengths = {name: len(check[name]) for name in ("got", "truth", "bound") if name in check}

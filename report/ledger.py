@@ -191,7 +191,7 @@ def _by_test(release: Release) -> dict[Key, dict[Key, Record]]:
 
 def _is_lone(checks: dict[Key, Record]) -> bool:
     """Whether a test has but one check, without a number, as where the backend gave no answer."""
-    return len(checks) == 1 and not any("rows" in check for check in checks.values())
+    return len(checks) == 1 and not any("points" in check for check in checks.values())
 
 
 def _gravity(check: Record) -> int:
@@ -244,14 +244,14 @@ def _moved(before: Record, after: Record) -> tuple[float, bool]:
     Of one point all entries, or the worst, are in the file. Of many points only the worst error is, and that it has changed
     says that some error has, by as much at least.
     """
-    single = before.get("rows") == after.get("rows") == 1
+    single = before.get("points") == after.get("points") == 1
     sizes = len(before.get("got", ())), len(after.get("got", ()))
     # Of a large array there is one entry, the worst, which need not be the same.
     if single and sizes[0] == sizes[1] > 0 and (sizes[0] > 1 or before.get("where") == after.get("where")):
         columns = ([float.fromhex(x) for x in column] for column in (before["got"], after["got"], before["bound"]))
         parts = (abs(a - b) / bound if bound else math.inf for a, b, bound in zip(*columns, strict=True) if a != b)
         return max((math.inf if math.isnan(part) else part for part in parts), default=0.0), True
-    change = abs(float.fromhex(before.get("used", "0x0.0p+0")) - float.fromhex(after.get("used", "0x0.0p+0")))
+    change = abs(float.fromhex(before.get("share", "0x0.0p+0")) - float.fromhex(after.get("share", "0x0.0p+0")))
     return math.inf if math.isnan(change) else change, False
 
 

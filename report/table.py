@@ -72,22 +72,22 @@ def _cell(checks: list[Record]) -> str:
         return "not run"
     worst = max((verdict(check) for check in checks), key=ORDER.index)
     ulps = [float.fromhex(check["error_ulp"]) for check in checks if "error_ulp" in check]
-    used = [float.fromhex(check["used"]) for check in checks if "used" in check]
+    shares = [float.fromhex(check["share"]) for check in checks if "share" in check]
     mark = "✓" if worst == "conforms" else worst
     causes = dict.fromkeys(check["cause"] for check in checks if verdict(check) == worst and "cause" in check)
     mark += f" {', '.join(causes)}" if causes else ""
-    numbers = f" {_short(max(ulps))} ulp {_fraction(max(used))}" if ulps else ""
+    numbers = f" {_short(max(ulps))} ulp {_fraction(max(shares))}" if ulps else ""
     share = min(judged_share(check) for check in checks)
     return f"{mark}{numbers}" + (f", {math.floor(100 * share)}% judged" if share < 1 else "")
 
 
 def judged_share(check: Record) -> float:
     """The part of a check's points or training steps that gave a verdict."""
-    return (check["rows"] - check["uninformative"]) / check["rows"] if check.get("rows") else 1.0
+    return (check["points"] - check["points_without_verdict"]) / check["points"] if check.get("points") else 1.0
 
 
-def _fraction(used: float) -> str:
-    return f"{100 * used:.0f}%" if used <= 1 else f"{_short(used)} bounds"
+def _fraction(share: float) -> str:
+    return f"{100 * share:.0f}%" if share <= 1 else f"{_short(share)} bounds"
 
 
 def _short(value: float) -> str:
@@ -104,10 +104,10 @@ def slack(checks: Iterable[Record]) -> list[str]:
     lines = []
     values: dict[str, tuple[list[float], list[float]]] = {}
     for check in checks:
-        if "used" in check and verdict(check) == "conforms" and check["case"] != "contract":
+        if "share" in check and verdict(check) == "conforms" and check["case"] != "contract":
             medians, worst = values.setdefault(check["dtype"], ([], []))
-            medians.append(float.fromhex(check["used_median"]))
-            worst.append(float.fromhex(check["used"]))
+            medians.append(float.fromhex(check["share_median"]))
+            worst.append(float.fromhex(check["share"]))
     for dtype, (medians, worst) in values.items():
         # Results that are exactly right say nothing about the width of a bound.
         inexact = [value for value in medians if value > 0]
@@ -127,13 +127,12 @@ def verdict_lines(records: Sequence[Record]) -> list[str]:
     lines = [
         ", ".join(f"{found[word]} {names.get(word, word)}" for word in ORDER if found[word]) + f", of {len(checks)} checks"
     ]
-    rows = sum(check.get("rows", 0) for check in checks)
-    unjudged = sum(check.get("uninformative", 0) for check in checks)
-    entries = sum(check.get("entries", 0) for check in checks)
-    blind = sum(check.get("blind", 0) for check in checks)
+    points, unjudged, entries, too_wide = (
+        sum(check.get(field, 0) for check in checks) for field in ("points", "points_without_verdict", "entries", "too_wide")
+    )
     lines.append(
-        f"{entries} numbers judged, {blind} of them by a bound that admits a wrong value of that number alone; "
-        f"{unjudged} of {rows} judgements of a point or training step gave no verdict"
+        f"{entries} numbers judged, {too_wide} of them by a bound that is too wide to tell a wrong value of that number alone; "
+        f"{unjudged} of {points} points and training steps gave no verdict"
     )
     return [*lines, *slack(checks)]
 
@@ -142,7 +141,8 @@ def empty_cells(records: Sequence[Record]) -> list[str]:
     """Why a program has no cell: levels that a framework lacks, and levels at which a case cannot be written."""
     lines = []
     for record in records:
-        lacking = record["lacks"] if record["kind"] == "backend" else record["levels"] if record["kind"] == "case" else {}
+        field = {"backend": "unsupported_levels", "case": "levels"}.get(record["kind"])
+        lacking = record[field] if field else {}
         reasons: dict[str, list[str]] = {}
         for level, reason in lacking.items():
             if reason:

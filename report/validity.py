@@ -128,7 +128,7 @@ def _agreement(records: Sequence[Record], checks: Sequence[Record], cells: Cells
 
 def _numeric(check: Record) -> bool:
     """Whether a check has held numbers to a bound."""
-    return bool(check.get("rows"))
+    return bool(check.get("points"))
 
 
 def _alike(parts: Iterable[list[Record]]) -> bool:

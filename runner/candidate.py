@@ -25,7 +25,7 @@ from oracle.verdict import CONFORMS, DEVIATES, UNINFORMATIVE, UNSUPPORTED, Judge
 from report.document import Record
 from runner.answers import checked
 from runner.processes import Lab, training
-from runner.recording import record
+from runner.recording import describe_backend, record
 from vocabulary.losses import REDUCTIONS
 from vocabulary.tensors import Formula
 from vocabulary.words import AUTODIFF
@@ -439,7 +439,7 @@ class Subject:
     def _record_all(self, judgements: Mapping[str, Judgement], facts: Mapping[str, Any]) -> None:
         description = self.lab.descriptions.get(self.backend)
         if description:
-            self._publish({"kind": "backend", **description})
+            self._publish(describe_backend(description))
         mode = description["modes"].get(self._stage, "eager") if description else "eager"
         identity = self._identity | {"mode": mode, "test": self.quantity}
         duration = time.perf_counter() - self._started

@@ -64,6 +64,19 @@ def _cpu() -> dict[str, Any]:
     return {"model": fields.get("model name", platform.processor() or "unknown"), "flags": fields.get("flags", "").split()}
 
 
+# What the results file calls a field of a description that Engine.describe still gives under its old name.
+RENAMED = {"lacks": "unsupported_levels", "settings": "native_losses"}
+
+
+def describe_backend(description: Record) -> Record:
+    """Return the record of a backend, made of what it says of itself."""
+    facts = {RENAMED.get(name, name): fact for name, fact in description.items()}
+    if "adam" in facts:
+        facts["conventions"] = {"adam": facts.pop("adam")}
+    places = {RENAMED.get(name, name): place for name, place in description["places"].items()}
+    return {"kind": "backend", **facts, "places": places}
+
+
 def hexes(values: np.ndarray) -> list[str]:
     return [float(value).hex() for value in np.ravel(values)]
 
@@ -72,14 +85,15 @@ def record(identity: Record, quantity: str, judgement: Judgement, duration: floa
     """Return the check record of a judgement; ``identity`` says whose it is."""
     facts: Record = {
         name: float(value).hex()
-        for name in ("error_ulp", "used", "used_median")
+        for name in ("error_ulp", "share", "share_median")
         if (value := getattr(judgement, name)) is not None
     }
     if judgement.got is not None and judgement.truth is not None and judgement.bound is not None:
         chosen = slice(None) if judgement.got.size <= MAX_STORED else slice(judgement.entry, judgement.entry + 1)
         facts |= {name: hexes(getattr(judgement, name)[chosen]) for name in ("got", "truth", "bound")}
-    if judgement.rows:
-        facts |= {name: getattr(judgement, name) for name in ("where", "entries", "blind", "rows", "uninformative")}
+    if judgement.points:
+        counted = ("where", "entries", "too_wide", "points", "points_without_verdict")
+        facts |= {name: getattr(judgement, name) for name in counted}
     if judgement.bits:
         facts["bits"] = judgement.bits
     if judgement.cause:

@@ -60,7 +60,7 @@ def test_logistic_gradient_is_that_of_autodiff():
     points = [{"w": w[:, np.newaxis]} for w in path]
     results = {"gradient w": [logistic_gradient(X, NAND, w)[:, np.newaxis] for w in path]}
     judgement = Oracle(NAND_CASE.loss, NAND_CASE.data, "float64").judge(points, results)["gradient w"]
-    assert (judgement.verdict, judgement.uninformative) == (CONFORMS, 0), judgement.message
+    assert (judgement.verdict, judgement.points_without_verdict) == (CONFORMS, 0), judgement.message
 
 
 def test_logistic_regression_is_autodiff_training():

@@ -113,8 +113,9 @@ def merged(one, other):
     """Return the graver of two judgements of a quantity, with what both have counted."""
     if not {one.verdict, other.verdict} <= set(GRAVITY):  # no answer, which has counted nothing
         return other
-    worse = max(one, other, key=lambda judgement: (GRAVITY.index(judgement.verdict), judgement.used or 0.0))
+    worse = max(one, other, key=lambda judgement: (GRAVITY.index(judgement.verdict), judgement.share or 0.0))
     if {one.verdict, other.verdict} == {CONFORMS, UNINFORMATIVE}:  # the variants that can be judged are what counts
         worse = one if one.verdict == CONFORMS else other
-    counted = {name: getattr(one, name) + getattr(other, name) for name in ("entries", "blind", "rows", "uninformative")}
+    counts = ("entries", "too_wide", "points", "points_without_verdict")
+    counted = {name: getattr(one, name) + getattr(other, name) for name in counts}
     return dataclasses.replace(worse, **counted, bits="", where="")

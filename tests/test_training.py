@@ -88,7 +88,7 @@ def judge_figure(subject, case, figure, got):
             f"{judgement.where}: got {got!r}, expected {figure.text.split()[judgement.entry]} as the source prints it, off by "
             f"{abs(got - truth):.3g}, allowed {bound:.3g} (half a unit in the last printed digit that {subject.dtype} can show)"
         )
-    return dataclasses.replace(judgement, message=message, error_ulp=None, used=None, rows=0)
+    return dataclasses.replace(judgement, message=message, error_ulp=None, share=None, points=0)
 
 
 def printed_quantity(subject, case, quantity):

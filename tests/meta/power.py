@@ -154,13 +154,13 @@ def reason(changed: Checks, sound: Checks) -> str:
     """Say how far the changed numbers stand from the truth, in parts of what rounding explains."""
     parts = []
     for key, check in changed.items():
-        if "used" in check:
-            before = float.fromhex(sound[key].get("used", "0x0.0p+0")) if key in sound else 0.0
-            parts.append((float.fromhex(check["used"]), before, check["quantity"]))
+        if "share" in check:
+            before = float.fromhex(sound[key].get("share", "0x0.0p+0")) if key in sound else 0.0
+            parts.append((float.fromhex(check["share"]), before, check["quantity"]))
     if not parts:
         return "changes only what gives no verdict" if changed else ""
-    used, before, quantity = max(parts)
-    return f"inside the bound: the worst error, of {quantity}, uses {used:.0%} of it, and {before:.0%} without the fault"
+    share, before, quantity = max(parts)
+    return f"inside the bound: the worst error, of {quantity}, uses {share:.0%} of it, and {before:.0%} without the fault"
 
 
 if __name__ == "__main__":

@@ -326,9 +326,9 @@ def test_what_a_loss_is(before, after, loss):
 def test_a_check_that_conforms_in_part_is_a_change(whole, tmp_path, capsys):
     """Steps that give no verdict any more are a loss, though those that do conform."""
     after = copy.deepcopy(whole)
-    moved(after, "gradient w each step", uninformative=1)
-    steps = [r for r in after["records"] if r.get("uninformative") == 1]
-    assert {record["rows"] > 1 for record in steps} == {True}
+    moved(after, "gradient w each step", points_without_verdict=1)
+    steps = [r for r in after["records"] if r.get("points_without_verdict") == 1]
+    assert {record["points"] > 1 for record in steps} == {True}
     for name, document in (("before", whole), ("after", after)):
         written(tmp_path / name, in_environment(document, "a"))
     words = [str(tmp_path / "before"), str(tmp_path / "after")]

@@ -17,6 +17,7 @@ from backends import declarations
 from backends.base import Backend, Deviation, Setting
 from backends.numpy import Numpy
 from backends.transport.engine import Engine
+from runner.recording import describe_backend
 from tests.meta import declaring
 from tests.meta.conftest import ROOT
 from tests.meta.declaring import NONE
@@ -350,7 +351,7 @@ def check_description(attributes):
     description = Engine(adapter(attributes)).describe()
     faults = description.pop("faults")
     assert all(type(fault) is str and fault.isprintable() and len(fault) <= 2000 * 10 for fault in faults)
-    text = json.dumps({"kind": "backend"} | description, allow_nan=False)
+    text = json.dumps(describe_backend(description), allow_nan=False)
     text.encode("ascii")
     if not faults:
         BACKEND.validate(json.loads(text))

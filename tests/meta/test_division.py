@@ -41,7 +41,7 @@ def test_a_division_by_a_power_of_two_has_one_form(dtype, divisor):
         return params["x"] / divisor
 
     exact = judged(formula, dtype, {"x": x}, x / np.asarray(divisor, dtype))
-    assert (exact.verdict, exact.used) == (CONFORMS, 0)
+    assert (exact.verdict, exact.share) == (CONFORMS, 0)
     beyond = np.nextafter(x / np.asarray(divisor, dtype), 9).astype(dtype)
     assert judged(formula, dtype, {"x": x}, beyond).verdict == DEVIATES
 

@@ -127,7 +127,7 @@ def test_survivors_are_named():
 
 def check(**changed):
     quantity = {"backend": "b", "case": "nand", "dtype": "float64", "level": "autodiff", "test": "loss", "quantity": "loss"}
-    return quantity | {"verdict": "conforms", "declared": None, "bits": "0" * 16, "used": (0.5).hex()} | changed
+    return quantity | {"verdict": "conforms", "declared": None, "bits": "0" * 16, "share": (0.5).hex()} | changed
 
 
 def cells(faulty, sound):
@@ -138,7 +138,7 @@ def cells(faulty, sound):
 def test_a_fault_without_a_changed_bit_is_invisible():
     """Visibility is measured: the same bits and verdict are no fault there, others are, and a red verdict is a kill."""
     [same] = cells(check(), check())
-    [moved] = cells(check(bits="1" * 16), check(used=(0.25).hex()))
+    [moved] = cells(check(bits="1" * 16), check(share=(0.25).hex()))
     [red] = cells(check(verdict="deviates", bits="1" * 16), check())
     assert (same["visible"], same["caught"]) == (False, [])
     assert (moved["visible"], moved["caught"]) == (True, [])

@@ -70,7 +70,7 @@ def test_a_moved_entry_is_the_same_entry(versions):
 
     def moved_by(place):
         for release, got, where in ((first.before, 1.0, "w[0]"), (first.after, 3.0, place)):
-            facts = {"rows": 1, "got": [got.hex()], "bound": [(0.5).hex()], "used": (0.25).hex(), "where": where}
+            facts = {"points": 1, "got": [got.hex()], "bound": [(0.5).hex()], "share": (0.25).hex(), "where": where}
             release.checks[key] = release.checks[key] | facts
         pair = [dataclasses.replace(release, checks={key: release.checks[key]}) for release in (first.before, first.after)]
         return numbers(step(*pair)).rows[0][2]

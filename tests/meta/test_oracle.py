@@ -92,7 +92,7 @@ def test_wrong_shapes_and_dtypes_deviate():
     assert narrow["value"].message == "got dtype float32, expected float64"
     assert wide["value"].message == "got dtype float64, expected float32"
     assert {flat["gradient w1"].verdict, narrow["value"].verdict, wide["value"].verdict} == {DEVIATES}
-    assert {flat["gradient w1"].rows, narrow["value"].rows, wide["value"].rows} == {1}
+    assert {flat["gradient w1"].points, narrow["value"].points, wide["value"].points} == {1}
     assert {judgement["value"].entry for judgement in (narrow, wide)} == {0}
 
 
@@ -325,7 +325,7 @@ def test_a_point_is_named_where_there_are_several():
     assert both.message.endswith("; no other of 2 starts is outside")
     assert both.where == "value at start 1"
     one = Oracle(square.loss, {}, "float64").judge(points[1:], {"value": values[1:]})["value"]
-    assert (one.where, one.rows) == ("value", 1)
+    assert (one.where, one.points) == ("value", 1)
 
 
 @every_dtype
@@ -412,7 +412,7 @@ def test_a_wrong_entry_that_a_wide_bound_admits_is_counted():
     truth, bound = [1.0, 2.0, 3.0, 0.0], [0.1, 1.9, 1e20, 1e20]
     comparison.add(0, truth, [arb(t) for t in truth], [arb(t, b) for t, b in zip(truth, bound, strict=True)])
     judgement = comparison.judge()
-    assert (judgement.verdict, judgement.blind) == (CONFORMS, 3)
+    assert (judgement.verdict, judgement.too_wide) == (CONFORMS, 3)
 
 
 def test_functions_are_held_to_the_table_when_called_directly():

@@ -18,13 +18,18 @@ def check(backend, verdict="conforms", case="xor", **more):
     } | more
 
 
-MEASURED = {"error_ulp": (7.0).hex(), "used": (0.5).hex(), "used_median": (0.25).hex()}
+MEASURED = {"error_ulp": (7.0).hex(), "share": (0.5).hex(), "share_median": (0.25).hex()}
 
 
 def test_a_cell_shows_the_worst():
     """The worst verdict, the worst error, the worst fraction of a bound and the least share judged are the cell's."""
     small = {name: (0.125).hex() for name in MEASURED}
-    checks = [check("a", **MEASURED), check("a", **small, rows=10, uninformative=6), check("b", "crashed"), check("b")]
+    checks = [
+        check("a", **MEASURED),
+        check("a", **small, points=10, points_without_verdict=6),
+        check("b", "crashed"),
+        check("b"),
+    ]
     [table] = agreement(checks)
     assert table.heading == ["case", "a", "b"]
     assert table.rows == [["xor", "✓ 7 ulp 50%, 40% judged", "crashed"]]
@@ -54,7 +59,7 @@ def test_red_verdicts(verdict):
 def judged(backend, verdict="conforms", **more):
     """Return checks of loss and gradient of a backend, both with this verdict."""
     return [
-        check(backend, verdict, test=name, quantity=f"{name} w", rows=1, uninformative=0, **more)
+        check(backend, verdict, test=name, quantity=f"{name} w", points=1, points_without_verdict=0, **more)
         for name in ("loss", "gradient")
     ]
 
@@ -184,6 +189,6 @@ def test_slack_is_bound_over_error():
     assert slack([check("a", case="contract", **MEASURED)]) == []
 
 
-def test_share_of_a_check_without_rows():
+def test_share_of_a_check_without_points():
     """What is judged as a whole is judged wholly."""
     assert judged_share(check("a")) == 1

@@ -324,7 +324,7 @@ def test_adam_after_a_point_that_is_not_finite():
     points, gradients, after = adam_run("float64", "epsilon", slopes, [0.31, -1.7], 10, lerp=False)
     points[5] = {"w": np.array([np.inf, 0.3])}
     judgement = judged("float64", "epsilon", slopes, (points[:6], gradients[:6], after[:6]))
-    assert (judgement.verdict, judgement.uninformative) == (CONFORMS, 1)
+    assert (judgement.verdict, judgement.points_without_verdict) == (CONFORMS, 1)
 
 
 def test_steps_around_a_point_that_is_not_finite_are_judged():
@@ -334,7 +334,7 @@ def test_steps_around_a_point_that_is_not_finite_are_judged():
     oracle = Oracle(half_square, {"slope": np.ones(2)}, "float64", (), Steps(Optimizer("sgd", 0.1), numbers=range(10, 16)))
     points = [{"w": x} for x in w]
     judgement = oracle.judge(points, {"updated w": after}, row="step")["updated w"]
-    assert (judgement.verdict, judgement.rows, judgement.entries, judgement.uninformative) == (CONFORMS, 6, 8, 2)
+    assert (judgement.verdict, judgement.points, judgement.entries, judgement.points_without_verdict) == (CONFORMS, 6, 8, 2)
     after[3] = 2 * after[3]
     judgement = oracle.judge(points, {"updated w": after}, row="step")["updated w"]
     assert (judgement.verdict, judgement.first) == (DEVIATES, 3)
@@ -439,7 +439,7 @@ def test_points_of_one_run_may_see_different_data():
         results.append(np.asarray(half_square(numpy, *inside).value))
     steps = Steps(Optimizer("sgd", 0.1), data=data, numbers=[3, 70, 900, 905])
     judgement = Oracle(half_square, {}, "float64", (), steps).judge(points, {"value": results}, row="step")["value"]
-    assert (judgement.verdict, judgement.rows) == (CONFORMS, 4)
+    assert (judgement.verdict, judgement.points) == (CONFORMS, 4)
     results[2] = results[2] * 3
     judgement = Oracle(half_square, {}, "float64", (), steps).judge(points, {"value": results}, row="step")["value"]
     assert judgement.verdict == DEVIATES

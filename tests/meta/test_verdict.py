@@ -39,9 +39,9 @@ def test_a_judgement_of_sound_rows():
     assert [judgement.got.tolist(), judgement.truth.tolist()] == [[1.5 + 6 * U, 3.0], [1.5, 3.0]]
     assert is_bound(judgement.bound, 8 * U, 16 * U)
     assert judgement.error_ulp == 6
-    assert judgement.used == 6 * U / judgement.bound[0]
-    assert judgement.used_median == 2 * U / judgement.bound[0] / 2  # between 0, of three entries of six, and 2 of 8
-    assert (judgement.entries, judgement.blind, judgement.rows, judgement.uninformative) == (6, 0, 3, 0)
+    assert judgement.share == 6 * U / judgement.bound[0]
+    assert judgement.share_median == 2 * U / judgement.bound[0] / 2  # between 0, of three entries of six, and 2 of 8
+    assert (judgement.entries, judgement.too_wide, judgement.points, judgement.points_without_verdict) == (6, 0, 3, 0)
 
 
 ROWS = {
@@ -85,8 +85,8 @@ def test_a_judgement_of_wrong_rows(words, message):
 def test_the_numbers_of_wrong_rows_are_over_all():
     """How much of the bound is used and the error in ulp are the largest of all rows, whichever is shown."""
     judgement = compared([ROWS["right"], ROWS["wrong"], ROWS["worst"]]).judge()
-    assert (judgement.used, judgement.error_ulp) == (1 / judgement.bound[0], 1 / U)
-    assert (judgement.entries, judgement.uninformative) == (6, 0)
+    assert (judgement.share, judgement.error_ulp) == (1 / judgement.bound[0], 1 / U)
+    assert (judgement.entries, judgement.points_without_verdict) == (6, 0)
 
 
 def test_what_is_unexplained():
@@ -126,7 +126,7 @@ def test_what_is_no_number_is_outside_every_bound(got):
     comparison = compared([([1.0, got], [1.0, 2.0], [U, 1e300])])
     judgement = comparison.judge()
     assert comparison.outside == [0]
-    assert (judgement.verdict, judgement.entry, judgement.used, judgement.error_ulp) == (DEVIATES, 1, math.inf, math.inf)
+    assert (judgement.verdict, judgement.entry, judgement.share, judgement.error_ulp) == (DEVIATES, 1, math.inf, math.inf)
 
 
 def test_an_infinite_bound_admits_all():
@@ -135,11 +135,15 @@ def test_an_infinite_bound_admits_all():
     comparison = compared(rows)
     assert comparison.outside == []
     judgement = comparison.judge()
-    assert (judgement.verdict, judgement.where, judgement.used) == (CONFORMS, "gradient w[1] at step 1", U / judgement.bound[1])
-    assert (judgement.entries, judgement.rows, judgement.uninformative) == (2, 2, 1)
+    assert (judgement.verdict, judgement.where, judgement.share) == (
+        CONFORMS,
+        "gradient w[1] at step 1",
+        U / judgement.bound[1],
+    )
+    assert (judgement.entries, judgement.points, judgement.points_without_verdict) == (2, 2, 1)
     alone = compared(rows[:1]).judge()
     assert (alone.verdict, alone.message) == (UNINFORMATIVE, "no finite bound")
-    assert (alone.error_ulp, alone.used, alone.used_median, alone.entries) == (None, None, None, 0)
+    assert (alone.error_ulp, alone.share, alone.share_median, alone.entries) == (None, None, None, 0)
 
 
 def test_a_ball_that_is_no_number_is_an_infinite_bound():
@@ -156,15 +160,15 @@ def test_a_row_that_cannot_tell_hides_no_error():
     rows = [([8.0, 1.0], [1.0, 2.0], [4.0, 4.0]), ([1.0, 2.5], [1.0, 2.0], [4.0, 4.0])]
     judgement = compared(rows).judge()
     assert (judgement.verdict, judgement.first, judgement.entries) == (DEVIATES, 0, 1)
-    assert judgement.used == judgement.used_median == 7 / judgement.bound[0]
-    assert judgement.uninformative == 1
+    assert judgement.share == judgement.share_median == 7 / judgement.bound[0]
+    assert judgement.points_without_verdict == 1
     admits = compared(rows[1:]).judge()
     assert (admits.verdict, admits.message) == (UNINFORMATIVE, "a wrong result would be inside the bound too")
-    assert (admits.entry, admits.entries, admits.used) == (1, 0, None)
+    assert (admits.entry, admits.entries, admits.share) == (1, 0, None)
     unbounded = compared([([1.0, 2.0], [1.0, 2.0], [math.inf, 4.0])]).judge()
     assert (unbounded.verdict, unbounded.message, unbounded.entry) == (UNINFORMATIVE, "no finite bound", 1)
     both = compared([rows[1], ([1.0, 2.0], [1.0, 2.0], [math.inf, 4.0])]).judge()
-    assert (both.message, both.uninformative) == (admits.message, 2)
+    assert (both.message, both.points_without_verdict) == (admits.message, 2)
 
 
 def test_a_row_that_cannot_tell_does_not_decide():
@@ -172,15 +176,15 @@ def test_a_row_that_cannot_tell_does_not_decide():
     rows = [([2.0, 2.0], [1.0, 2.0], [2.0, 2.0]), ([1.0, 2.0 + 2 * U], [1.0, 2.0], [8 * U, 8 * U])]
     judgement = compared(rows).judge()
     assert (judgement.verdict, judgement.where) == (CONFORMS, "gradient w[1] at step 1")
-    assert (judgement.used, judgement.entries, judgement.uninformative) == (2 * U / judgement.bound[1], 2, 1)
+    assert (judgement.share, judgement.entries, judgement.points_without_verdict) == (2 * U / judgement.bound[1], 2, 1)
     assert judgement.error_ulp == 1
 
 
 def test_errors_where_zero_is_exact():
     """A bound of zero admits zero alone; the error of nothing is no part of it."""
-    assert compared([([0.0, 0.0], [0.0, 0.0], [0.0, 0.0])]).judge().used == 0
+    assert compared([([0.0, 0.0], [0.0, 0.0], [0.0, 0.0])]).judge().share == 0
     judgement = compared([([0.0, 5e-324], [0.0, 0.0], [0.0, 0.0])]).judge()
-    assert (judgement.verdict, judgement.entry, judgement.used) == (DEVIATES, 1, math.inf)
+    assert (judgement.verdict, judgement.entry, judgement.share) == (DEVIATES, 1, math.inf)
 
 
 def test_blind_entries():
@@ -188,9 +192,9 @@ def test_blind_entries():
     truth, bound = [1.0, 1.0, 8.0, 0.0, 1.0], [0.4375, 0.5, 3.9, 0.0, 0.5]
     got = [1.0 + 2 * U, 1.25, 8.0, 0.0, 2.0]
     judgement = compared([(got, truth, bound)], (5,)).judge()
-    assert (judgement.verdict, judgement.blind, judgement.error_ulp) == (DEVIATES, 1, 1 / U)
+    assert (judgement.verdict, judgement.too_wide, judgement.error_ulp) == (DEVIATES, 1, 1 / U)
     sound = compared([([*got[:4], 1.0], truth, bound)], (5,)).judge()
-    assert (sound.verdict, sound.blind, sound.error_ulp) == (CONFORMS, 2, 2)
+    assert (sound.verdict, sound.too_wide, sound.error_ulp) == (CONFORMS, 2, 2)
 
 
 def test_a_bound_belongs_to_what_it_admits():
@@ -201,14 +205,14 @@ def test_a_bound_belongs_to_what_it_admits():
         assert comparison.judge().verdict == verdict
         assert comparison.outside == ([] if verdict == CONFORMS else [0])
     judgement = compared([([2 * bound, 64.0], [2 * bound, 64.0], [0.5, 0.5])]).judge()
-    assert (judgement.verdict, judgement.blind) == (CONFORMS, 1)
+    assert (judgement.verdict, judgement.too_wide) == (CONFORMS, 1)
 
 
 def test_numbers_at_the_end_of_the_range():
     """The 1.5-fold of the largest number overflows and is thrown out like any other, without a warning."""
     largest = float(np.finfo("float64").max)
     judgement = compared([([largest, -largest], [largest, -largest], [1.0, 1.0])]).judge()
-    assert (judgement.verdict, judgement.blind, judgement.error_ulp) == (CONFORMS, 0, 0)
+    assert (judgement.verdict, judgement.too_wide, judgement.error_ulp) == (CONFORMS, 0, 0)
     beyond = Comparison("x", "float64", (1,))
     beyond.add(0, [math.inf], [arb(10) ** 400], [arb(0, math.inf)])
     assert (beyond.judge().verdict, beyond.judge().message) == (UNINFORMATIVE, "no finite bound")
@@ -239,7 +243,7 @@ def test_a_change_is_judged_from_where_it_starts():
     comparison = Comparison("updated w", "float64", (1,))
     comparison.add(0, [8.0 + 8 * U], [arb(8)], [arb(8, 2.0**-4)], [7.5])
     judgement = comparison.judge()
-    assert (judgement.verdict, judgement.blind, judgement.error_ulp) == (CONFORMS, 0, 1)
+    assert (judgement.verdict, judgement.too_wide, judgement.error_ulp) == (CONFORMS, 0, 1)
     comparison = Comparison("updated w", "float64", (1,))
     comparison.add(0, [8.0], [arb(8)], [arb(8, 2.0**-4)], [8 - 2.0**-4])
     assert comparison.judge().verdict == UNINFORMATIVE
@@ -254,7 +258,7 @@ def test_an_unknown_row_is_counted_and_not_judged():
     judgement = comparison.judge()
     assert comparison.outside == [2]
     assert (judgement.verdict, judgement.where, judgement.first) == (DEVIATES, "gradient w[1] at step 9", 2)
-    assert (judgement.rows, judgement.entries, judgement.uninformative) == (3, 4, 1)
+    assert (judgement.points, judgement.entries, judgement.points_without_verdict) == (3, 4, 1)
     alone = comparison.empty()
     alone.add_unknown(1, [0.0, 1.0])
     judgement = alone.judge()
@@ -316,5 +320,5 @@ def test_the_error_is_to_the_middle_of_the_truth():
     comparison = Comparison("x", "float64", (1,))
     comparison.add(0, [1.25], [arb(1, 0.125)], [arb(1, 0.25)])
     judgement = comparison.judge()
-    assert (judgement.truth.tolist(), judgement.used) == ([1.0], 0.25 / judgement.bound[0])
+    assert (judgement.truth.tolist(), judgement.share) == ([1.0], 0.25 / judgement.bound[0])
     assert is_bound(judgement.bound, 0.375)
