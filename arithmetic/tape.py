@@ -231,14 +231,14 @@ class Tape(ABC):
         """An elementary function of a constant. Raises ValueError for one that is not known."""
         return Taped(self.function(name, x.value), self)
 
-    def shared(self, x: Taped, n: int) -> Taped:
-        """x / n for a count n, rounded twice: frameworks divide by n or multiply by its rounded reciprocal."""
-        count = self.constant(n, x.value)
+    def average(self, x: Taped) -> Taped:
+        """The sum of all elements over their number, rounded twice: some multiply by the rounded reciprocal."""
+        count = self.constant(math.prod(x.shape), x.value)
 
         def over(total: Array) -> Array:
             return self.round(self.round(total / count))
 
-        return self.record(over(x.value), (x, over))
+        return self.record(over(self.total(x)), (x, lambda g: self.broadcast(over(g), x)))
 
     def positive_part(self, x: Taped) -> Taped:
         """max(x, 0) of a constant."""
