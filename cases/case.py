@@ -103,7 +103,7 @@ class Case:
     The formula uses ``+ - * / @`` and the named operations of ``ops``. A number in it is the int or float
     that Python reads; where the dtype of the run cannot hold it, the bound allows for one rounding of it.
     ``data`` is rounded to the dtype of the run before the truth is computed. Arrays are copied, made
-    float64 and read-only.
+    float64 and read-only. Names of parameters and of data are identifiers, as Python has them.
 
     ``predict`` is the model inside the loss where the two differ; ``goal(loss, prediction, data)`` says
     what having converged means and ``reaches_goal`` whether this start gets there in ``steps`` updates of
@@ -142,6 +142,13 @@ class Case:
         if not self.params:
             raise CaseError(f"case {self.name!r} has no parameters: there is no gradient to judge")
         for field in ("params", "data", "held_out"):
+            for key in getattr(self, field):
+                # "node 3" is what the trace calls a node, "3" a number and "" a bias that is not there.
+                if not isinstance(key, str) or not key.isidentifier():
+                    raise CaseError(
+                        f"case {self.name!r}: {field} has the name {key!r}; a parameter or array of data has a name of "
+                        "letters, digits and '_' that does not begin with a digit, as Python's own names"
+                    )
             arrays = {key: self._frozen(f"{field}[{key!r}]", value) for key, value in getattr(self, field).items()}
             object.__setattr__(self, field, arrays)
         for field, kind in (("batches", Batches), ("network", Network)):

@@ -15,6 +15,8 @@ from typing import Any
 from vocabulary.operators import named
 from vocabulary.tensors import Formula, Tensor
 
+# A node is called "node 3", and so is its probe. Names of parameters and data are identifiers, which hold no blank
+# (cases.Case): none of them can be taken for a probe.
 PROBE = "node "
 
 
@@ -88,10 +90,11 @@ class Tracer:
 
 def trace(formula: Formula, ops: Any, params: Mapping[str, Tensor], data: Mapping[str, Tensor]) -> tuple[Tensor, list[Node]]:
     """Return the value of ``formula`` and its nodes in the order of computation. Probes stand among ``params``."""
-    tracer = Tracer(ops, {name: tensor for name, tensor in params.items() if name.startswith(PROBE)})
+    probes = {name: tensor for name, tensor in params.items() if name.startswith(PROBE)}
+    tracer = Tracer(ops, probes)
     inside = (
-        {name: Traced(tracer, name, tensor) for name, tensor in tensors.items() if not name.startswith(PROBE)}
-        for tensors in (params, data)
+        {name: Traced(tracer, name, tensor) for name, tensor in tensors.items()}
+        for tensors in ({name: tensor for name, tensor in params.items() if name not in probes}, data)
     )
     return formula(tracer, *inside).tensor, tracer.nodes
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 import cases
-from cases import Batches, CaseError, Dense, Network, shuffled
+from cases import Batches, Case, CaseError, Dense, Network, shuffled
 from cases.nand import NAND
 from cases.xor import XOR
+from oracle.graph import graph
 from runner.plan import validate
 
 
@@ -76,6 +77,36 @@ def test_every_batch_has_to_fit():
     digits = cases.builtin()["digits"]
     with pytest.raises(CaseError, match="the data held out do not fit: layer 1 takes 3 inputs"):
         digits.but("mine", held_out=digits.held_out | {"X": np.ones((540, 3))})
+
+
+def small(**arrays):
+    """A case of one parameter w, or of the ``arrays`` given."""
+    return Case(name="mine", title="t", source="s", loss=lambda ops, p, d: -p["w"], **({"params": {"w": 1.0}} | arrays))
+
+
+@pytest.mark.parametrize("field", ["params", "data", "held_out"])
+@pytest.mark.parametrize("name", ["node 1", "", "3", "w 1", "w.1", "w-1", " w", "w\n", 1, None], ids=repr)
+def test_names_that_are_no_identifiers_are_refused(field, name):
+    """They would be taken for a node, a number or nothing: the error names the case, the name and what is allowed."""
+    with pytest.raises(CaseError) as error:
+        small(**{field: {"w": 1.0, name: 0.5}})
+    assert str(error.value) == (
+        f"case 'mine': {field} has the name {name!r}; a parameter or array of data has a name of letters, digits and '_' that "
+        "does not begin with a digit, as Python's own names"
+    )
+
+
+@pytest.mark.parametrize("name", ["w", "W1", "_", "t_c", "lambda", "\N{GREEK SMALL LETTER BETA}1", "node_1"])
+def test_identifiers_are_names(name):
+    """Of parameters and of data, in any script, with a digit behind."""
+    assert set(small(params={name: 1.0}).params) == set(small(data={name: 1.0}).data) == {name}
+
+
+def test_no_parameter_has_the_name_of_a_probe():
+    """The probes of a trace stand among the parameters, and no case can have one of their names."""
+    [node] = graph(small().loss, small().params, {})
+    with pytest.raises(CaseError, match=f"params has the name '{node.name}'"):
+        small(params={"w": 1.0, node.name: 0.0})
 
 
 @pytest.mark.parametrize(

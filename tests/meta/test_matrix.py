@@ -174,7 +174,6 @@ MINI = """
 [tox]
 no_package = true
 skip_missing_interpreters = false
-env_list = {sound,failing,idle,lacking}-latest
 [testenv]
 base_python =
     lacking: python3.99
@@ -194,6 +193,8 @@ def test_results_of_an_earlier_run_stand_in_for_nothing(tmp_path):
     if not tox:
         pytest.skip("there is no tox: neither sh conform made an environment of it nor is it installed")
     shutil.copy(ROOT / "toxfile.py", tmp_path)
+    (tmp_path / "requirements").mkdir()
+    (tmp_path / "requirements/frameworks.in").write_text("-r sound.in\n-r failing.in\n-r idle.in\n-r lacking.in\n")
     (tmp_path / "tox.ini").write_text(MINI)
     results = tmp_path / "results"
     results.mkdir()
