@@ -6,6 +6,7 @@ import re
 import pytest
 
 from tests.meta.conftest import ROOT
+from tests.meta.tolerances import small_constants, tolerances
 
 JUDGING = sorted(
     path
@@ -14,13 +15,112 @@ JUDGING = sorted(
 )
 
 
+CONSTANTS = {".".join(path.relative_to(ROOT).with_suffix("").parts): small_constants(path.read_text()) for path in JUDGING}
+# Comparisons with small numbers that decide no verdict: file, comparison as Python prints it, reason.
+ALLOWED = (
+    (
+        "cases/nand.py",
+        "loss < 0.0004",
+        "the goal of a run, as its source has it: whether it converged, not whether it is right",
+    ),
+    ("tests/meta/fleet/arithmetic.py", "x.value >= self.least", "the fault that is planted: log clipped below this number"),
+    ("tests/meta/fleet/layers.py", "p.value > self.least", "the fault that is planted: probabilities clipped here"),
+    ("tests/meta/fleet/layers.py", "p.value < 1 - self.least", "the fault that is planted: probabilities clipped here"),
+    ("tests/meta/rivals.py", "assert_clos" + "e", "runs other tools, which have tolerances"),
+    ("tests/meta/rivals.py", "allclos" + "e", "runs other tools, which have tolerances"),
+    (
+        "tests/meta/test_oracle.py",
+        "0 <= judged.bound[0] - allowed < unit * allowed + allowed * 2.0 ** (-20)",
+        "a bound is printed rounded up; this says how far up",
+    ),
+    (
+        "tests/meta/test_training.py",
+        "wrong < 0.001 * abs(p - y).max()",
+        "what an extrapolation of two runs leaves beside the error that it takes away: three digits show the mechanism",
+    ),
+    ("tests/meta/test_truth.py", "round(float.fromhex(measured['worst']), 6) == 2", "a drift in digits, made up as 10 ** -2"),
+    ("tests/meta/test_truth.py", "round(float.fromhex(measured['end']), 6) == 3", "a drift in digits, made up as 10 ** -3"),
+    ("tests/meta/test_verdict.py", "size < got < size + size * 2.0 ** (-27)", "the number that the test makes is this close"),
+)
+
+
 @pytest.mark.parametrize("path", JUDGING, ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_tolerance_literals(path):
-    """A tolerance is a rounding bound or it does not exist."""
-    if path.name == "rivals.py":  # which runs tools that have tolerances
-        return
-    words = "|".join(("rto" + "l", "ato" + "l", "all" + "close", "is" + "close", "appro" + r"x\("))
-    assert not re.search(words, path.read_text())
+    """A tolerance is a rounding bound or it does not exist; what looks like one and is none is named with its reason."""
+    allowed = [text for file, text, _ in ALLOWED if file == str(path.relative_to(ROOT))]
+    assert sorted(tolerances(path.read_text(), CONSTANTS)) == sorted(allowed)
+
+
+def test_exceptions_are_of_files_that_are_looked_at():
+    """An exception of a file that is gone would stand for nothing."""
+    assert {file for file, *_ in ALLOWED} <= {str(path.relative_to(ROOT)) for path in JUDGING}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "assert abs(x - y) < 1e-6",
+        "assert 1e-6 > abs(x - y)",
+        "assert -1e-6 < x - y < 1e-6",
+        "assert not abs(x - y) >= 0.05",
+        "assert abs(x / y - 1) <= 10 ** -6",
+        "assert abs(x - y) < 2.0 ** -20 * abs(y)",
+        "assert x / y < 1 + 1e-6",
+        "assert abs(x - y) < x.dtype.type(1e-6)",
+        "assert abs(x - y) < 1 / 1000",
+        "assert (abs(x - y) < 1e-6).all()",
+        "assert np.less(abs(x - y), 1e-6).all()",
+        "np.testing.assert_array_less(abs(x - y), 1e-6)",
+        "EPS = 1e-6\nassert abs(x - y) < EPS",
+        "EPS: float = 1e-6\nassert abs(x - y) < EPS",
+        "EPS = np.float32(1e-6)\nassert EPS > abs(x - y)",
+        "EPS = {'float32': 1e-6, 'float64': 1e-12}\nassert abs(x - y) < EPS[dtype]",
+        "from module import EPS\nassert abs(x - y) < EPS",
+        "from module import EPS as little\nassert abs(x - y) < little",
+        "class Near:\n    eps = 1e-6\n    def near(self, x, y):\n        return abs(x - y) < self.eps",
+        "def near(x, y, eps=1e-6):\n    return abs(x - y) < eps",
+        "def near(x, y, *, eps=1e-6):\n    return abs(x - y) < eps",
+        "for eps in (1e-6, 1e-3):\n    assert abs(x - y) < eps",
+        "assert round(x, 6) == round(y, 6)",
+        "assert x == y.round(6)",
+        "assert np.around(x, decimals=6) == y",
+        "assert math.isclos" + "e(x, y)",
+        "from math import isclos" + "e as same",
+        "assert x == pytest.appro" + "x(y)",
+        "same = functools.partial(np.allclos" + "e, equal_nan=True)",
+        "compare(x, y, rto" + "l=0)",
+        "def compare(x, y, ato" + "l): ...",
+        "np.testing.assert_almost_equa" + "l(x, y)",
+        "np.testing.assert_array_max_ul" + "p(x, y, 4)",
+    ],
+)
+def test_a_tolerance_is_seen(source):
+    """However it is written: as a literal, a constant, a default or an attribute, by its name, or by rounding."""
+    assert tolerances(source, {"module": {"EPS"}})
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "assert x == 1e-6",
+        "assert abs(x - y) <= bound",
+        "assert 0 <= share < 1",
+        "assert share < 0.5",
+        "step = x - 1e-6 * gradient",
+        "assert judge(1e-7) == DEVIATES",
+        "RATE = 1e-3\nassert train(RATE) == path",
+        "values = np.array([1e-6, 0.7])\nassert (values < bound).all()",
+        "from module import OTHER\nassert abs(x - y) < OTHER",
+        "from elsewhere import EPS\nassert abs(x - y) < EPS",
+        "assert exact.round(x) == y",
+        "print(round(seconds, 1))",
+        "assert f'{x:.4f}' == '0.5000'",
+        "def closest(approximate): ...",
+    ],
+)
+def test_what_is_no_tolerance_is_let_pass(source):
+    """Exact comparisons, bounds, data, learning rates and what is rounded for a reader."""
+    assert tolerances(source, {"module": {"EPS"}}) == []
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "tests").rglob("test_*.py")), ids=lambda path: str(path.relative_to(ROOT)))
