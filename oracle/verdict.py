@@ -15,12 +15,7 @@ import numpy as np
 from flint import arb
 
 from arithmetic.precision import ulp
-
-CONFORMS = "conforms"
-DEVIATES = "deviates"
-UNINFORMATIVE = "uninformative"
-UNSUPPORTED = "unsupported"
-FAILED = "failed"
+from vocabulary.words import CONFORMS, DEVIATES, UNINFORMATIVE
 
 
 @dataclasses.dataclass(frozen=True)

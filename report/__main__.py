@@ -7,6 +7,8 @@ still there, or a results file cannot be taken: the page is of the others then.
 ``changes --before RESULTS... --after RESULTS... [--answers DIR]`` prints, as Markdown, which verdicts changed, environment by
 environment. Exit status 0; 1 where a verdict has become red or is none any more, or something is there no more; 2 where a
 results file cannot be taken: the changes are those of the others then; or where DIR cannot be written.
+
+``schema`` prints the JSON schema of results files. Exit status 0.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import io
+import json
 import os
 import sys
 from collections.abc import Iterable
@@ -23,6 +26,7 @@ from report.changes import changes, keep
 from report.document import DocumentError, escaped, printable
 from report.environments import NoResults, NotRun, gathered
 from report.page import build
+from report.schema import standard
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -41,6 +45,8 @@ def main(arguments: list[str] | None = None) -> int:
     command.add_argument("--expect", nargs="*", default=[], metavar="ENVIRONMENT", help=words)
     command.add_argument("--after", nargs="+", required=True, metavar="RESULTS")
     command.set_defaults(run=_changes)
+    command = commands.add_parser("schema", help="print the JSON schema of results files")
+    command.set_defaults(run=_schema)
     options = parser.parse_args(arguments)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -85,6 +91,11 @@ def _changes(options: argparse.Namespace) -> int:
     if options.answers:
         keep(after, answers, Path(options.answers))
     return _complain(map(str, unread)) if unread else int(worse)
+
+
+def _schema(options: argparse.Namespace) -> int:
+    print(json.dumps(standard(), indent=2))
+    return 0
 
 
 def _complain(faults: Iterable[str]) -> int:

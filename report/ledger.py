@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from report.document import Record, few
 from report.environments import KEY, Environment, age
 from report.table import ORDER, RED, SILENT, Table, is_red, judged_share, program, verdict
+from vocabulary.words import CONFORMS, DECLARED, DEVIATES
 
 Key = tuple[str, ...]
 # Programs of which a step of the ledger shows the numbers, those that moved most; changed verdicts that the page names of a
@@ -163,7 +164,7 @@ def _key(check: Record) -> Key:
 def _word(check: Record) -> str:
     """The verdict, or what it says of a check of which some points or training steps gave none."""
     found = verdict(check)
-    return IN_PART if found == "conforms" and judged_share(check) < 1 else found
+    return IN_PART if found == CONFORMS and judged_share(check) < 1 else found
 
 
 def step(before: Release, after: Release) -> Step:
@@ -286,8 +287,8 @@ def is_loss(before: str, after: str) -> bool:
 
     Where there was no answer before, a wrong one is news; so is green that has become that of a part.
     """
-    red = after in RED and (before not in RED or (before in SILENT and after == "deviates"))
-    green = {"conforms": ("declared",), IN_PART: ("conforms", "declared")}
+    red = after in RED and (before not in RED or (before in SILENT and after == DEVIATES))
+    green = {CONFORMS: (DECLARED,), IN_PART: (CONFORMS, DECLARED)}
     return red or (before in green and after not in green[before])
 
 

@@ -16,6 +16,7 @@ from report.power import false_alarms, matrix, score, survivors
 from report.table import Table, agreement, empty_cells, judged_share, program, times, verdict_lines
 from report.validity import claims
 from report.writing import write
+from vocabulary.words import CONFORMS
 
 # tox says which interpreter it did not find, and no more.
 HOW_TO_GET = "If tox found no Python for it: uv python install 3.11 3.12 3.13 (https://docs.astral.sh/uv/), and again"
@@ -95,7 +96,7 @@ def _section(environment: Environment) -> Record:
         "partly": [check for check in checks if judged_share(check) < 1],
         "power": [matrix(records), *score(records)] if kills else [],
         "survivors": [*false_alarms(records), *survivors(records)],
-        "others": [check for check in checks if check["verdict"] != "conforms"],
+        "others": [check for check in checks if check["verdict"] != CONFORMS],
     }
 
 

@@ -9,14 +9,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from report.document import Record
+from vocabulary.words import AUTODIFF, CONFORMS, DECLARED, DEVIATES, LEVELS, MISSING, VERDICTS
 
 # The best first: a cell shows the worst verdict that occurs in it.
-ORDER = ("conforms", "declared", "unsupported", "uninformative", "deviates", "missing", "failed", "timed out", "crashed")
+ORDER = (CONFORMS, DECLARED, *(word for word in VERDICTS if word != CONFORMS))
 # What fails a run, and what of it is no answer.
-RED = ORDER[ORDER.index("deviates") :]
-SILENT = ORDER[ORDER.index("missing") :]
-
-LEVELS = ("autodiff", "modules", "optimizer", "class")
+RED = ORDER[ORDER.index(DEVIATES) :]
+SILENT = ORDER[ORDER.index(MISSING) :]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +29,7 @@ class Table:
 
 def verdict(check: Record) -> str:
     """The verdict of a check, with stated deviations told from others."""
-    return "declared" if check["declared"] and check["verdict"] == "deviates" else str(check["verdict"])
+    return DECLARED if check["declared"] and check["verdict"] == DEVIATES else str(check["verdict"])
 
 
 def is_red(check: Record) -> bool:
@@ -59,12 +58,12 @@ def agreement(checks: Sequence[Record]) -> list[Table]:
 
 def program(check: Record) -> str:
     """The case and, above autodiff, the level of a check."""
-    return str(check["case"]) if check["level"] == LEVELS[0] else f"{check['case']} {check['level']}"
+    return str(check["case"]) if check["level"] == AUTODIFF else f"{check['case']} {check['level']}"
 
 
 def _place(name: str) -> tuple[bool, str, int]:
     case, _, level = name.partition(" ")
-    return case != "contract", case, LEVELS.index(level or LEVELS[0])
+    return case != "contract", case, LEVELS.index(level or AUTODIFF)
 
 
 def _cell(checks: list[Record]) -> str:
@@ -73,7 +72,7 @@ def _cell(checks: list[Record]) -> str:
     worst = max((verdict(check) for check in checks), key=ORDER.index)
     ulps = [float.fromhex(check["error_ulp"]) for check in checks if "error_ulp" in check]
     shares = [float.fromhex(check["share"]) for check in checks if "share" in check]
-    mark = "✓" if worst == "conforms" else worst
+    mark = "✓" if worst == CONFORMS else worst
     causes = dict.fromkeys(check["cause"] for check in checks if verdict(check) == worst and "cause" in check)
     mark += f" {', '.join(causes)}" if causes else ""
     numbers = f" {_short(max(ulps))} ulp {_fraction(max(shares))}" if ulps else ""
@@ -104,7 +103,7 @@ def slack(checks: Iterable[Record]) -> list[str]:
     lines = []
     values: dict[str, tuple[list[float], list[float]]] = {}
     for check in checks:
-        if "share" in check and verdict(check) == "conforms" and check["case"] != "contract":
+        if "share" in check and verdict(check) == CONFORMS and check["case"] != "contract":
             medians, worst = values.setdefault(check["dtype"], ([], []))
             medians.append(float.fromhex(check["share_median"]))
             worst.append(float.fromhex(check["share"]))
@@ -123,7 +122,7 @@ def verdict_lines(records: Sequence[Record]) -> list[str]:
     """The run in a few sentences: how many checks ended how, and how wide their bounds are."""
     checks = [record for record in records if record["kind"] == "check"]
     found = counts(checks)
-    names = {"declared": "deviate as declared"}
+    names = {DECLARED: "deviate as declared"}
     lines = [
         ", ".join(f"{found[word]} {names.get(word, word)}" for word in ORDER if found[word]) + f", of {len(checks)} checks"
     ]

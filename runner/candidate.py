@@ -20,13 +20,13 @@ from cases import Case
 from oracle.graph import graph, used_by
 from oracle.judge import Oracle, Steps
 from oracle.trace import Node, Probed, ValueOf
-from oracle.verdict import CONFORMS, DEVIATES, UNINFORMATIVE, UNSUPPORTED, Judgement
+from oracle.verdict import Judgement
 from report.document import Record
 from runner.answers import checked
 from runner.processes import Lab, training
 from runner.recording import describe_backend, record
 from vocabulary.tensors import Formula
-from vocabulary.words import AUTODIFF, REDUCTIONS
+from vocabulary.words import AUTODIFF, CONFORMS, DECLARED, DEVIATES, REDUCTIONS, UNINFORMATIVE, UNSUPPORTED
 
 Arrays = Mapping[str, np.ndarray]
 # What a backend is asked for; not every stage runs in the same mode.
@@ -378,12 +378,12 @@ class Subject:
         self._record_all(judgements, facts)
         by_verdict: dict[str, list[str]] = {}
         for quantity, judgement in judgements.items():
-            word = "declared" if judgement.declared and judgement.verdict == DEVIATES else judgement.verdict
+            word = DECLARED if judgement.declared and judgement.verdict == DEVIATES else judgement.verdict
             level = "" if self.level == AUTODIFF else f" {self.level}"
             what = f"{self.backend}{level} {self.dtype} {self._identity['case']}"
             message = f"{what}, {quantity}: {word}: {judgement.message}"
             by_verdict.setdefault(word, []).append(message)
-        declared, mild = by_verdict.pop("declared", []), by_verdict.pop(UNINFORMATIVE, [])
+        declared, mild = by_verdict.pop(DECLARED, []), by_verdict.pop(UNINFORMATIVE, [])
         unsupported = by_verdict.pop(UNSUPPORTED, [])
         by_verdict.pop(CONFORMS, None)
         if by_verdict:

@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 
-from oracle.verdict import FAILED, Judgement
+from oracle.verdict import Judgement
 from report.document import Record
 from report.table import agreement, is_red, verdict_lines
 from report.terminal import drawn
@@ -19,7 +19,7 @@ from runner.plan import Plan
 from runner.processes import Lab
 from runner.recording import describe_plan, describe_run
 from runner.recording import record as make_record
-from vocabulary.words import AUTODIFF
+from vocabulary.words import AUTODIFF, FAILED
 
 RECORD = "gradient-conformance record"
 

@@ -6,7 +6,7 @@ import pytest
 from backends import is_installed
 from backends.engine import Training
 from cases import Dense, Network
-from oracle.verdict import DEVIATES, UNINFORMATIVE, Judgement
+from oracle.verdict import Judgement
 from runner.formulas import Applied
 from runner.judging import (
     clause,
@@ -22,7 +22,7 @@ from runner.sweeps import is_arithmetic, pairs, sweep
 from vocabulary.operators import named, public
 from vocabulary.operators.record import FINITE
 from vocabulary.rules import Optimizer, builtin
-from vocabulary.words import COMPILED, EAGER, LEVELS, SCALARS_KEEP_DTYPE
+from vocabulary.words import COMPILED, DEVIATES, EAGER, LEVELS, SCALARS_KEEP_DTYPE, UNINFORMATIVE
 
 
 def same_bits(a, b):

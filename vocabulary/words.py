@@ -36,6 +36,14 @@ LEVELS = (AUTODIFF, "modules", "optimizer", "class")
 # What a backend is asked to compute at the level of autodiff, and how it does.
 STAGES = ("gradient", "training")
 MODES = EAGER, COMPILED = "eager", "compiled"
+# Who makes the training loop at the level of autodiff.
+LOOPS = ("framework", "suite")
+# How a check ends, the best first. From DEVIATES on a check fails its run; from MISSING on there was no answer to judge.
+VERDICTS = CONFORMS, UNSUPPORTED, UNINFORMATIVE, DEVIATES, MISSING, FAILED, TIMED_OUT, CRASHED = (
+    "conforms", "unsupported", "uninformative", "deviates", "missing", "failed", "timed out", "crashed",
+)  # fmt: skip
+# What a check is called that deviates as its backend declares.
+DECLARED = "declared"
 OBJECTIVES = ("binary cross-entropy", "softmax cross-entropy", "squared error")
 REDUCTIONS = ("sum", "mean")
 # Whether the framework's optimiser makes the step at this level. Where not, the step is written by hand.

@@ -58,7 +58,7 @@ def crashed(document, backend):
                 continue
             facts = ("kind", "backend", "level", "dtype", "case", "test", "duration")
             record = {name: record[name] for name in facts} | {
-                "mode": "other", "quantity": "answer", "verdict": "crashed", "message": "gone", "declared": None,
+                "mode": "compiled", "quantity": "answer", "verdict": "crashed", "message": "gone", "declared": None,
             }  # fmt: skip
         records.append(record)
     return document | {"records": records}

@@ -24,6 +24,7 @@ from report.terminal import drawn
 from report.writing import ResultsFile
 from runner.recording import describe_run
 from tests.meta.fleet import Fault, fleet
+from vocabulary.words import DEVIATES
 
 ROOT = Path(__file__).parents[2]
 # Faulty adapters judged in one run: their records are read at once.
@@ -140,7 +141,7 @@ def kills(name: str, faulty: dict[Key, Checks], sound: dict[Key, Checks]) -> Ite
 
 def catcher(check: Record) -> str:
     """What catches a fault: a verdict on what a test judges, or that the adapter raised, died or hung."""
-    if check["verdict"] != "deviates":
+    if check["verdict"] != DEVIATES:
         return EXCEPTION
     return "contract" if check["case"] == "contract" else CATCHERS.get(check["test"], check["test"])
 

@@ -5,11 +5,7 @@ import re
 
 import pytest
 
-import cases
-from cases import network
-from report import table
 from tests.meta.conftest import ROOT
-from vocabulary import words
 
 JUDGING = sorted(
     path
@@ -41,14 +37,3 @@ def test_every_kind_of_record_has_a_definition():
     defined = {rule["if"]["properties"]["kind"]["const"]: rule["then"]["$ref"] for rule in items["allOf"]}
     assert defined == {kind: f"#/$defs/{kind}" for kind in items["properties"]["kind"]["enum"]}
     assert all(schema["$defs"][kind]["properties"]["kind"] == {"const": kind} for kind in defined)
-
-
-def test_words_that_stand_twice_are_the_same():
-    """Cases import no backends, the report imports nothing of either: what all of them name has the same names."""
-    schema = json.loads((ROOT / "report" / "results.schema.json").read_text())["$defs"]
-    assert cases.builtin()["nand"].levels.keys() == set(words.LEVELS)
-    assert words.LEVELS == table.LEVELS == tuple(schema["check"]["properties"]["level"]["enum"])
-    assert tuple(schema["check"]["properties"]["dtype"]["enum"]) == words.DTYPES
-    assert tuple(schema["backend"]["properties"]["adam"]["enum"]) == words.CONVENTIONS
-    assert (words.OBJECTIVES, words.REDUCTIONS) == (network.OBJECTIVES, network.REDUCTIONS)
-    assert set(table.ORDER) - {"declared"} == set(schema["check"]["properties"]["verdict"]["enum"])
