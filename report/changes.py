@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from report.document import SCHEMA
-from report.environments import Environment
-from report.ledger import Key, Release, changed, named, red, released, step, unpaired
+from report.environments import Environment, Test
+from report.ledger import Release, changed, named, red, released, step, unpaired
 from report.table import SILENT, verdict
 from report.writing import write
 
@@ -69,8 +69,8 @@ def _last(environment: Environment, older: Environment | None) -> str:
         old = known.pop(now.backend, None)
         answered = _tests(old)[0] if old else set()
         carried = answered & silent | (answered - ours if environment.lost else set())
-        checks += [check for key, check in now.checks.items() if key[:-1] not in carried]
-        checks += [check for key, check in old.checks.items() if key[:-1] in carried] if old else []
+        checks += [check for key, check in now.checks.items() if key.whole_test not in carried]
+        checks += [check for key, check in old.checks.items() if key.whole_test in carried] if old else []
     if environment.lost:
         checks += [check for old in known.values() for check in old.checks.values()]
     run = {name: fact for name, fact in environment.runs[0].items() if name != "shard"}
@@ -91,7 +91,7 @@ def _compared(before: Environment | None, answers: Environment | None, after: En
     news: list[str] = []
     gone = [f"{backend} was judged before, and is not now" for backend in sorted(judged - after.checks.keys())]
     for now in released(after):
-        seen: set[Key] = set()
+        seen: set[Test] = set()
         for known, tests in _references(olds.get(now.backend), older.get(now.backend), now, back=back):
             one = step(_of(known, tests), _of(now, tests))
             title = one.title if known is olds.get(now.backend) else f"{now.version}, since its last answer"
@@ -99,25 +99,25 @@ def _compared(before: Environment | None, answers: Environment | None, after: En
             gone += [f"{now.backend} {title}: {line}" for line in unpaired(dataclasses.replace(one, new=[]))]
             news += [f"{now.backend} {now.version}: {line}" for line in red(one.new)]
             seen |= tests
-        new = [check for key, check in now.checks.items() if key[:-1] not in seen]
+        new = [check for key, check in now.checks.items() if key.whole_test not in seen]
         news += [f"{now.backend} {now.version}: {line}" for line in red(new)]
     verdicts.sort(key=lambda found: not found[0])
     lines = [*gone, *named(news), *named([line for _, line in verdicts])]
     return lines, bool(gone or news) or any(loss for loss, _ in verdicts)
 
 
-def _references(old: Release | None, answer: Release | None, now: Release, *, back: bool) -> list[tuple[Release, set[Key]]]:
+def _references(old: Release | None, answer: Release | None, now: Release, *, back: bool) -> list[tuple[Release, set[Test]]]:
     """Return what ``now`` is compared with, and in which tests: the last results, or older ones where those say nothing."""
     (ours, silent), (last, mute), (every, _) = (_tests(one) if one else (set(), set()) for one in (now, old, answer))
     older = every & (((every if back else ours) - last) | (mute - silent))
     return [(release, tests) for release, tests in ((old, last - older), (answer, older)) if release and tests]
 
 
-def _tests(release: Release) -> tuple[set[Key], set[Key]]:
+def _tests(release: Release) -> tuple[set[Test], set[Test]]:
     """Return the tests of a release, and those that gave no answer."""
-    silent = {key[:-1] for key, check in release.checks.items() if verdict(check) in SILENT}
-    return {key[:-1] for key in release.checks}, silent
+    silent = {key.whole_test for key, check in release.checks.items() if verdict(check) in SILENT}
+    return {key.whole_test for key in release.checks}, silent
 
 
-def _of(release: Release, tests: set[Key]) -> Release:
-    return dataclasses.replace(release, checks={key: check for key, check in release.checks.items() if key[:-1] in tests})
+def _of(release: Release, tests: set[Test]) -> Release:
+    return dataclasses.replace(release, checks={key: check for key, check in release.checks.items() if key.whole_test in tests})

@@ -10,17 +10,37 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from packaging.version import Version
 
 from report.consistency import crowd
 from report.document import DocumentError, Record, few, of_kind, printable, read
+from report.schema import QUOTE
 from report.table import ORDER, Table, counts
+from vocabulary.cell import CONTRACT, Cell
 
 MOST_NAMED = 20
 Named = tuple[str, Record]
-# What tells one check of a backend from another: the test that it belongs to, and what it judges there.
-KEY = ("dtype", "case", "level", "test", "quantity")
+# The cell of a test, without a mode, and what it judges.
+Test = tuple[Cell, str]
+
+
+class Key(NamedTuple):
+    """What tells one check from another: its cell, the test that it belongs to, and the quantity that is judged there."""
+
+    cell: Cell
+    test: str
+    quantity: str
+
+    @classmethod
+    def of(cls, check: Record) -> Key:
+        return cls(Cell.of(check), check["test"], check["quantity"])
+
+    @property
+    def whole_test(self) -> Test:
+        """The test, whatever its mode: one that gives no answer may not have come to what is compiled."""
+        return dataclasses.replace(self.cell, mode=""), self.test
 
 
 class NoResults(DocumentError):
@@ -65,7 +85,7 @@ class Environment:
         plan = self.runs[0].get("plan")
         return plan is None or (
             check["dtype"] in plan["dtypes"]
-            and (check["case"] == "contract" or (check["case"] in self._cases and check["level"] in plan["levels"]))
+            and (check["case"] == CONTRACT or (check["case"] in self._cases and check["level"] in plan["levels"]))
         )
 
     @cached_property
@@ -204,17 +224,17 @@ def _in_common(document: Record) -> dict[str, object]:
 def _twice(parts: Sequence[Named]) -> str:
     """Which version or check is told twice, or nothing."""
     versions: dict[str, tuple[str, str]] = {}
-    seen: set[tuple[str, ...]] = set()
+    seen: set[Key] = set()
     for file, document in parts:
         for backend in of_kind(document["records"], "backend"):
             first, before = versions.setdefault(backend["name"], (file, backend["version"]))
             if first != file and before != backend["version"]:
                 return f"its shards have {backend['name']} {before} and {backend['version']}"
         for check in of_kind(document["records"], "check"):
-            key = (check["backend"], *(check[word] for word in KEY))
+            key = Key.of(check)
             if key in seen:
                 twice = "the same check twice" if len(parts) == 1 else "a check that is in another shard or twice in it"
-                return f"{file} has {twice}: {reprlib.repr(' '.join(key))}"
+                return f"{file} has {twice}: {QUOTE.repr(' '.join((*key.cell.record.values(), key.test, key.quantity)))}"
             seen.add(key)
     return ""
 

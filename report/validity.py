@@ -7,18 +7,19 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from report.document import Record, of_kind
-from report.table import is_red, program, verdict
+from report.table import in_both_modes, is_red, program, verdict
+from vocabulary.cell import CONTRACT
 from vocabulary.words import CONFORMS, DECLARED, DEVIATES, MISSING, UNINFORMATIVE, UNSUPPORTED
 
 # Why a program is not agreed on, the gravest first.
 NO_ANSWER = "with a backend that gave no answer"
 DEVIATION = "with a deviation"
-CONTRACT = "with a backend that breaks the contract"
+BROKEN_CONTRACT = "with a backend that breaks the contract"
 OTHER_MODE = "in numeric modes that are not those stated, or not probed"
 NOT_JUDGED = "without a verdict in some check"
 NOT_ALIKE = "of which loss and gradient were not judged in every backend alike"
 DECLARED_DEVIATION = "with a declared deviation"
-REASONS = (NO_ANSWER, DEVIATION, CONTRACT, OTHER_MODE, NOT_JUDGED, NOT_ALIKE, DECLARED_DEVIATION)
+REASONS = (NO_ANSWER, DEVIATION, BROKEN_CONTRACT, OTHER_MODE, NOT_JUDGED, NOT_ALIKE, DECLARED_DEVIATION)
 BY_VERDICT = {
     CONFORMS: "",
     DECLARED: DECLARED_DEVIATION,
@@ -41,9 +42,10 @@ def claims(records: Sequence[Record], asked: Iterable[str] = (), lost: Sequence[
     """
     checks = [check for check in records if check["kind"] == "check"]
     cells: Cells = {}
+    split = in_both_modes(checks)
     for check in checks:
-        if check["case"] != "contract":
-            cells.setdefault((program(check), check["dtype"]), {}).setdefault(check["backend"], []).append(check)
+        if check["case"] != CONTRACT:
+            cells.setdefault((program(check, split), check["dtype"]), {}).setdefault(check["backend"], []).append(check)
     if lost:
         lines = [f"no agreement is claimed: {'; '.join(lost)}"]
     else:
@@ -105,7 +107,7 @@ def _agreement(records: Sequence[Record], checks: Sequence[Record], cells: Cells
         what = "one backend ran" if len(ran) == 1 else "no two of the backends that ran have separate engines"
         return f"no agreement is claimed: {what}: {shared}"
     modes = other_modes(records)
-    broken = {(check["backend"], check["dtype"]) for check in checks if check["case"] == "contract" and is_red(check)}
+    broken = {(check["backend"], check["dtype"]) for check in checks if check["case"] == CONTRACT and is_red(check)}
     found: Counter[str] = Counter()
     for (_, dtype), cell in cells.items():
         # Whoever lacks the level takes no part.
@@ -113,7 +115,7 @@ def _agreement(records: Sequence[Record], checks: Sequence[Record], cells: Cells
         if not are_two(parts):
             continue
         reasons = {BY_VERDICT.get(verdict(check), NO_ANSWER) for here in parts.values() for check in here}
-        reasons |= {CONTRACT for name in parts if (name, dtype) in broken}
+        reasons |= {BROKEN_CONTRACT for name in parts if (name, dtype) in broken}
         # A backend without a record of itself, as in a part of a results file, has none to be held to.
         reasons |= {OTHER_MODE for name in parts if name in known and modes.get((name, dtype), "not probed")}
         reasons |= {"" if _alike(parts.values()) else NOT_ALIKE}

@@ -64,6 +64,12 @@ def crashed(document, backend):
     return document | {"records": records}
 
 
+def in_another_mode(document, **facts):
+    """Return the document with a second, compiled, check of each that has these facts."""
+    more = [r | {"mode": "compiled"} for r in document["records"] if {"kind": "check", **facts}.items() <= r.items()]
+    return document | {"records": [*document["records"], *more]}
+
+
 def altered(document, change):
     document = copy.deepcopy(document)
     change(document)

@@ -40,7 +40,7 @@ def counted():
     return {f"{words} {name}": copy.deepcopy(value) for words in ("training", "held out") for name, value in facts.items()}
 
 
-WHOSE = {"backend": "numpy", "level": "autodiff", "dtype": "float64", "case": "xor"}
+WHOSE = {"backend": "numpy", "level": "autodiff", "mode": "eager", "dtype": "float64", "case": "xor"}
 BACKEND, CASE, PLAIN, FULL, CLASSIFIER, OTHER, FAULT, KILL = range(8)
 RECORDS = [
     {
@@ -58,11 +58,11 @@ RECORDS = [
     },
     {"kind": "case", "name": "xor", "title": "a title", "source": "a source", "levels": {"class": "a reason"}},
     {
-        "kind": "check", **WHOSE, "mode": "eager", "test": "a test", "quantity": "loss",
+        "kind": "check", **WHOSE, "test": "a test", "quantity": "loss",
         "verdict": "failed", "message": "a message", "declared": None, "duration": 0.25,
     },
     {
-        "kind": "check", **WHOSE, "mode": "eager", "test": "a test", "quantity": "gradient w",
+        "kind": "check", **WHOSE, "test": "a test", "quantity": "gradient w",
         "verdict": "conforms", "message": "", "declared": "exp", "duration": 0.25, "where": "w[0]",
         "got": [HALF, HALF], "truth": [HALF, HALF], "bound": [HALF, HALF], "error_ulp": HALF, "share": HALF,
         "share_median": HALF, "entries": 4, "too_wide": 1, "points": 3, "points_without_verdict": 1,
