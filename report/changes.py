@@ -1,4 +1,4 @@
-"""What changed between two runs of the same environments, as from one night to the next."""
+"""What changed between two runs of the same environments, for example of last night and of tonight."""
 
 from __future__ import annotations
 
@@ -23,14 +23,15 @@ def changes(
     expected: Iterable[str] = (),
     known: Iterable[str] = (),
 ) -> tuple[list[str], bool]:
-    """Return the changed verdicts of each environment, whatever versions it holds, and whether any of them is a loss.
+    """Return a line for each change in each environment, and whether any of them is a loss.
 
-    A test is compared with what it was before; one that was lost then or gave no answer, and does now, with its last one in
-    ``answers``. What was lost before too is no news. ``expected`` are environments that ought to be there, ``known`` those of
-    which it is known that they were not there before.
+    A test is compared with its result in ``before``. If it is missing there or gave no answer, and gives one in ``after``, it
+    is compared with its last answer, in ``answers``. What is missing in both runs is not reported again. Environments that are
+    ``expected`` and absent from ``after`` are reported, unless they are ``known`` to have been absent before.
 
-    A loss is a verdict that became red, or that was green and is so no more without a declaration; and all that was judged
-    before and is not now: an environment, a part of it, a backend or a check. What is new is said where it is red.
+    Losses are: a verdict that became red; a green verdict that is no longer green, unless a declaration explains it; and
+    whatever was judged before and is not judged now (an environment, a part of one, a backend or a check). New checks are
+    reported where they are red.
     """
     last = {environment.name: environment for environment in before}
     older = {environment.name: environment for environment in answers}
@@ -47,10 +48,10 @@ def changes(
 
 
 def keep(environments: Iterable[Environment], answers: Iterable[Environment], folder: Path) -> None:
-    """Write to ``folder``, a file an environment, the last answer of each test: the next ``answers``.
+    """Write the last answer of each test to ``folder``, one file an environment. The next run gets them as ``answers``.
 
-    That is the one in ``environments``, or the older one in ``answers`` where it was lost or there was none. A test that is
-    asked for no more is forgotten. What can be read no more is removed.
+    The last answer is the one in ``environments``. Where a test is lost or gave no answer there, it is the older one in
+    ``answers``. Tests that the run was no longer asked for are dropped, and files of earlier calls that cannot be read removed.
     """
     older = {environment.name: environment for environment in answers}
     write((_place(folder, environment.name), _last(environment, older.get(environment.name))) for environment in environments)
@@ -83,9 +84,10 @@ def _place(folder: Path, name: str) -> Path:
 
 
 def _compared(before: Environment | None, answers: Environment | None, after: Environment) -> tuple[list[str], bool]:
-    """Return what is different, the gravest first, and whether any of it is a loss."""
+    """Return a line for each difference, the gravest first, and whether any of them is a loss."""
     olds, older = ({one.backend: one for one in released(place)} if place else {} for place in (before, answers))
-    back = not before or bool(before.lost and not after.lost)  # then all that there was should be there again
+    # After a run that was lost in part, a whole one should have all that there was before that.
+    back = not before or bool(before.lost and not after.lost)
     judged = olds.keys() | (older.keys() if back else set())
     verdicts: list[tuple[bool, str]] = []
     news: list[str] = []
@@ -107,7 +109,7 @@ def _compared(before: Environment | None, answers: Environment | None, after: En
 
 
 def _references(old: Release | None, answer: Release | None, now: Release, *, back: bool) -> list[tuple[Release, set[Test]]]:
-    """Return what ``now`` is compared with, and in which tests: the last results, or older ones where those say nothing."""
+    """Return what ``now`` is compared with, and in which tests: the last results, or older ones where the last are silent."""
     (ours, silent), (last, mute), (every, _) = (_tests(one) if one else (set(), set()) for one in (now, old, answer))
     older = every & (((every if back else ours) - last) | (mute - silent))
     return [(release, tests) for release, tests in ((old, last - older), (answer, older)) if release and tests]

@@ -59,8 +59,8 @@ class NotRun(DocumentError):
 class Environment:
     """All that was found in one environment.
 
-    ``name`` is that of the tox environment; of a run outside tox it is the file, or of shards their folder. ``runs`` say where
-    and how each of ``files`` was made, ``lost`` what is missing of it, in words.
+    ``name`` is the tox environment. A run outside tox has the name of its file, or of the folder of its shards. ``runs`` say
+    where and how each of ``files`` was made. ``lost`` holds a phrase for each part that is missing.
     """
 
     name: str
@@ -112,8 +112,8 @@ class Environment:
 def gathered(paths: Sequence[str | Path]) -> tuple[list[Environment], list[DocumentError]]:
     """Read results files, or those in folders, in any order; return the environments, and why any file has no part in them.
 
-    Two files of the same environment contradict each other unless they are different shards of it. Neither is taken then:
-    which one was meant is not ours to guess.
+    Two files of one environment contradict each other, unless they are different shards of one run. Then neither is read: the
+    report cannot know which one was meant.
     """
     errors: list[DocumentError] = []
     documents: dict[str, list[Named]] = {}

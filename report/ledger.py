@@ -102,8 +102,8 @@ class Step:
 def ledger(environments: Sequence[Environment]) -> tuple[list[tuple[str, list[Step]]], list[str]]:
     """Return the steps of every backend that was judged in two environments or more, and which environments are left out.
 
-    Those of which a part is lost have no place in it; nor have those that were asked for another part than most: one that
-    judged less would stand between two others, and hide what changed from one to the next.
+    Left out are environments of which a part is lost, and those that were asked for another part than most. One that judged
+    less would stand between two others and hide what changed from the first to the last.
     """
     parts = Counter(tuple(environment.only) for environment in environments if not environment.lost)
     part = () if () in parts else next((words for words, _ in parts.most_common(1)), ())
@@ -235,10 +235,10 @@ def numbers(one: Step) -> Table:
 
 
 def _moved(before: Record, after: Record) -> tuple[float, bool]:
-    """How far a check moved in parts of its bound, and whether that is all.
+    """Return how far a check moved, in parts of its bound, and whether it cannot have moved further.
 
-    Of one point all entries, or the worst, are in the file. Of many points only the worst error is, and that it has changed
-    says that some error has, by as much at least.
+    Of a check of one point, the file holds all entries, or the worst. Of many points it holds only the worst error. If that
+    has changed, some entry has moved by at least as much.
     """
     single = before.get("points") == after.get("points") == 1
     sizes = len(before.get("got", ())), len(after.get("got", ()))
@@ -278,9 +278,9 @@ def changed(one: Step) -> list[tuple[bool, str]]:
 
 
 def is_loss(before: str, after: str) -> bool:
-    """Whether a verdict became red, or was green and is so no more without a declaration that somebody wrote.
+    """Whether a verdict became red, or is no longer green though no declaration explains it.
 
-    Where there was no answer before, a wrong one is news; so is green that has become that of a part.
+    A wrong answer is a loss also where there was no answer before. So is a check of which only a part conforms now.
     """
     red = after in RED and (before not in RED or (before in SILENT and after == DEVIATES))
     green = {CONFORMS: (DECLARED,), IN_PART: (CONFORMS, DECLARED)}
@@ -315,5 +315,5 @@ def place(check: Record) -> str:
 
 
 def red(checks: Iterable[Record]) -> list[str]:
-    """Say of every check that is red, and new, what it is."""
+    """Return a line for each of the new ``checks`` that is red."""
     return [f"{place(check)}: {verdict(check)}, and new: {_quoted(check['message'])}" for check in checks if is_red(check)]
