@@ -14,7 +14,8 @@ from report.document import Record
 from runner.candidate import Subject
 from runner.plan import Plan, add_options, make_plan
 from runner.processes import Lab
-from runner.recorder import RECORD, Introduction, Recorder, left_out
+from runner.recorder import RECORD, Introduction, Recorder, left_out, tell_cell
+from vocabulary.cell import CONTRACT
 from vocabulary.operators import public
 from vocabulary.words import AUTODIFF, DTYPES, LEVELS
 
@@ -100,7 +101,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         params = _params(item)
         backend, case = params.get("backend"), params.get("case")
         # The tests of one cell stay together: a backend trains once for all of them.
-        unit = f"{backend} {case.name if case else 'contract'}" if backend else item.nodeid
+        unit = f"{backend} {case.name if case else CONTRACT}" if backend else item.nodeid
         slow = {"random": plan.random > 0, "nodes": plan.nodes}
         return (
             backend in (None, *plan.backends)
@@ -110,6 +111,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     config.hook.pytest_deselected(items=[item for item in items if not wanted(item)])
     items[:] = filter(wanted, items)
+    for item in items:
+        if "backend" in (params := _params(item)):
+            tell_cell(item, params)
     cases = list(plan.cases)
 
     def order(item: pytest.Item) -> tuple[int, ...]:

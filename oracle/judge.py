@@ -19,10 +19,10 @@ from backends.training import Training
 from oracle.form import form
 from oracle.graph import evaluated, used_by
 from oracle.rules import Stepping
-from oracle.verdict import CONFORMS, DEVIATES, UNINFORMATIVE, Comparison, Judgement, digest
+from oracle.verdict import Comparison, Judgement, digest
 from vocabulary.rules import Optimizer
 from vocabulary.tensors import Formula
-from vocabulary.words import HYPERPARAMETERS, NO_SLOPE, OPTIMIZER_DTYPE, TRAINING_DTYPE
+from vocabulary.words import CONFORMS, DEVIATES, HYPERPARAMETERS, NO_SLOPE, OPTIMIZER_DTYPE, TRAINING_DTYPE, UNINFORMATIVE
 
 # Bounds need no more than this: their midpoints only have to be close to the truth.
 BOUND_BITS = 128

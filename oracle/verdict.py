@@ -16,12 +16,7 @@ import numpy as np
 from flint import arb
 
 from arithmetic.precision import ulp
-
-CONFORMS = "conforms"
-DEVIATES = "deviates"
-UNINFORMATIVE = "uninformative"
-UNSUPPORTED = "unsupported"
-FAILED = "failed"
+from vocabulary.words import CONFORMS, DEVIATES, UNINFORMATIVE
 
 # Said of a result that conforms, and whose exact value is 0 as terms cancel.
 BY_CANCELLATION = "0 by cancellation"

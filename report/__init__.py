@@ -1,1 +1,1 @@
-"""Results files and what is read from them. Imports nothing of the suite that wrote them."""
+"""Results files and what is read from them. Imports nothing of the suite that wrote them but its vocabulary."""

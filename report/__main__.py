@@ -1,12 +1,18 @@
 """``python -m report``: what results files say, with no framework installed.
 
-``build RESULTS... --output DIR`` writes the Markdown report, report.md, and its beginning as summary.md. Exit status 0; 1
-where an environment that was expected, or a shard, is missing; 2 where the page cannot be written, and the earlier one is
-still there, or a results file cannot be taken: the page is of the others then.
+``build RESULTS... --output DIR`` writes the Markdown report, report.md, and its beginning as summary.md. The exit status is
+0 where all is there;
+1 where an expected environment or a shard is missing;
+2 where a results file cannot be read, and the report is made from the others, or where the report cannot be written, and the
+earlier one stays.
 
-``changes --before RESULTS... --after RESULTS... [--answers DIR]`` prints, as Markdown, which verdicts changed, environment by
-environment. Exit status 0; 1 where a verdict has become red or is none any more, or something is there no more; 2 where a
-results file cannot be taken: the changes are those of the others then; or where DIR cannot be written.
+``changes --before RESULTS... --after RESULTS... [--answers DIR]`` prints, as Markdown, which verdicts changed in each
+environment. The exit status is
+0 where nothing was lost;
+1 where a verdict became red, a green check has no verdict any more, or something that was judged before is missing;
+2 where a results file cannot be read, and the changes are those of the others, or where DIR cannot be written.
+
+``schema`` prints the JSON schema of results files. Exit status 0.
 """
 
 from __future__ import annotations
@@ -14,6 +20,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import io
+import json
 import os
 import sys
 from collections.abc import Iterable
@@ -23,6 +30,7 @@ from report.changes import changes, keep
 from report.document import DocumentError, escaped, printable
 from report.environments import NoResults, NotRun, gathered
 from report.page import build
+from report.schema import standard
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -31,16 +39,21 @@ def main(arguments: list[str] | None = None) -> int:
     command = commands.add_parser("build", help="write DIR/report.md from results files")
     command.add_argument("results", nargs="+", metavar="RESULTS", help="results files, or folders of them")
     command.add_argument("--output", required=True, metavar="DIR")
-    command.add_argument("--expect", nargs="*", default=[], metavar="ENVIRONMENT", help="say so where its results are missing")
+    command.add_argument(
+        "--expect", nargs="*", default=[], metavar="ENVIRONMENT", help="report an environment without results as missing"
+    )
     command.set_defaults(run=_build)
     command = commands.add_parser("changes", help="print which verdicts changed")
-    command.add_argument("--before", nargs="+", required=True, metavar="RESULTS", help="in a folder without any all red is new")
-    words = "what a test is compared with that was lost before: its last answer, which the command keeps there"
+    words = "the earlier results; of a folder that holds none, every red check counts as new"
+    command.add_argument("--before", nargs="+", required=True, metavar="RESULTS", help=words)
+    words = "where the command keeps the last answer of each test, to compare it with the next where one run had none"
     command.add_argument("--answers", metavar="DIR", help=words)
-    words = "say so where there are no results of it, and before was no empty file of it either"
+    words = "report it where it has no results, unless an empty file among the earlier results says so already"
     command.add_argument("--expect", nargs="*", default=[], metavar="ENVIRONMENT", help=words)
-    command.add_argument("--after", nargs="+", required=True, metavar="RESULTS")
+    command.add_argument("--after", nargs="+", required=True, metavar="RESULTS", help="the later results")
     command.set_defaults(run=_changes)
+    command = commands.add_parser("schema", help="print the JSON schema of results files")
+    command.set_defaults(run=_schema)
     options = parser.parse_args(arguments)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -75,7 +88,7 @@ def _changes(options: argparse.Namespace) -> int:
     files = len(given) == 2 and not any(map(os.path.isdir, given))
     if len(before) == len(after) == 1 and (files or not any("environment" in of.runs[0] for of in (*before, *after))):
         before = [dataclasses.replace(before[0], name=after[0].name)]  # two runs are compared, whatever their names
-    # The first night has none before it.
+    # Before the first run there are no results, and that is no fault.
     unread = [error for error in (*one, *two) if not isinstance(error, (NoResults, NotRun))]
     unread += [error for error in three if not isinstance(error, NotRun)]
     known, missing = ([error.name for error in errors if isinstance(error, NotRun)] for errors in (one, three))
@@ -85,6 +98,11 @@ def _changes(options: argparse.Namespace) -> int:
     if options.answers:
         keep(after, answers, Path(options.answers))
     return _complain(map(str, unread)) if unread else int(worse)
+
+
+def _schema(options: argparse.Namespace) -> int:
+    print(json.dumps(standard(), indent=2))
+    return 0
 
 
 def _complain(faults: Iterable[str]) -> int:

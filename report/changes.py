@@ -1,4 +1,4 @@
-"""What changed between two runs of the same environments, as from one night to the next."""
+"""What changed between two runs of the same environments, for example of last night and of tonight."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from report.document import SCHEMA
-from report.environments import Environment
-from report.ledger import Key, Release, changed, named, red, released, step, unpaired
+from report.environments import Environment, Test
+from report.ledger import Release, changed, named, red, released, step, unpaired
 from report.table import SILENT, verdict
 from report.writing import write
 
@@ -23,14 +23,15 @@ def changes(
     expected: Iterable[str] = (),
     known: Iterable[str] = (),
 ) -> tuple[list[str], bool]:
-    """Return the changed verdicts of each environment, whatever versions it holds, and whether any of them is a loss.
+    """Return a line for each change in each environment, and whether any of them is a loss.
 
-    A test is compared with what it was before; one that was lost then or gave no answer, and does now, with its last one in
-    ``answers``. What was lost before too is no news. ``expected`` are environments that ought to be there, ``known`` those of
-    which it is known that they were not there before.
+    A test is compared with its result in ``before``. If it is missing there or gave no answer, and gives one in ``after``, it
+    is compared with its last answer, in ``answers``. What is missing in both runs is not reported again. Environments that are
+    ``expected`` and absent from ``after`` are reported, unless they are ``known`` to have been absent before.
 
-    A loss is a verdict that became red, or that was green and is so no more without a declaration; and all that was judged
-    before and is not now: an environment, a part of it, a backend or a check. What is new is said where it is red.
+    Losses are: a verdict that became red; a green verdict that is no longer green, unless a declaration explains it; and
+    whatever was judged before and is not judged now (an environment, a part of one, a backend or a check). New checks are
+    reported where they are red.
     """
     last = {environment.name: environment for environment in before}
     older = {environment.name: environment for environment in answers}
@@ -47,10 +48,10 @@ def changes(
 
 
 def keep(environments: Iterable[Environment], answers: Iterable[Environment], folder: Path) -> None:
-    """Write to ``folder``, a file an environment, the last answer of each test: the next ``answers``.
+    """Write the last answer of each test to ``folder``, one file an environment. The next run gets them as ``answers``.
 
-    That is the one in ``environments``, or the older one in ``answers`` where it was lost or there was none. A test that is
-    asked for no more is forgotten. What can be read no more is removed.
+    The last answer is the one in ``environments``. Where a test is lost or gave no answer there, it is the older one in
+    ``answers``. Tests that the run was no longer asked for are dropped, and files of earlier calls that cannot be read removed.
     """
     older = {environment.name: environment for environment in answers}
     write((_place(folder, environment.name), _last(environment, older.get(environment.name))) for environment in environments)
@@ -69,8 +70,8 @@ def _last(environment: Environment, older: Environment | None) -> str:
         old = known.pop(now.backend, None)
         answered = _tests(old)[0] if old else set()
         carried = answered & silent | (answered - ours if environment.lost else set())
-        checks += [check for key, check in now.checks.items() if key[:-1] not in carried]
-        checks += [check for key, check in old.checks.items() if key[:-1] in carried] if old else []
+        checks += [check for key, check in now.checks.items() if key.whole_test not in carried]
+        checks += [check for key, check in old.checks.items() if key.whole_test in carried] if old else []
     if environment.lost:
         checks += [check for old in known.values() for check in old.checks.values()]
     run = {name: fact for name, fact in environment.runs[0].items() if name != "shard"}
@@ -83,15 +84,16 @@ def _place(folder: Path, name: str) -> Path:
 
 
 def _compared(before: Environment | None, answers: Environment | None, after: Environment) -> tuple[list[str], bool]:
-    """Return what is different, the gravest first, and whether any of it is a loss."""
+    """Return a line for each difference, the gravest first, and whether any of them is a loss."""
     olds, older = ({one.backend: one for one in released(place)} if place else {} for place in (before, answers))
-    back = not before or bool(before.lost and not after.lost)  # then all that there was should be there again
+    # After a run that was lost in part, a whole one should have all that there was before that.
+    back = not before or bool(before.lost and not after.lost)
     judged = olds.keys() | (older.keys() if back else set())
     verdicts: list[tuple[bool, str]] = []
     news: list[str] = []
     gone = [f"{backend} was judged before, and is not now" for backend in sorted(judged - after.checks.keys())]
     for now in released(after):
-        seen: set[Key] = set()
+        seen: set[Test] = set()
         for known, tests in _references(olds.get(now.backend), older.get(now.backend), now, back=back):
             one = step(_of(known, tests), _of(now, tests))
             title = one.title if known is olds.get(now.backend) else f"{now.version}, since its last answer"
@@ -99,25 +101,25 @@ def _compared(before: Environment | None, answers: Environment | None, after: En
             gone += [f"{now.backend} {title}: {line}" for line in unpaired(dataclasses.replace(one, new=[]))]
             news += [f"{now.backend} {now.version}: {line}" for line in red(one.new)]
             seen |= tests
-        new = [check for key, check in now.checks.items() if key[:-1] not in seen]
+        new = [check for key, check in now.checks.items() if key.whole_test not in seen]
         news += [f"{now.backend} {now.version}: {line}" for line in red(new)]
     verdicts.sort(key=lambda found: not found[0])
     lines = [*gone, *named(news), *named([line for _, line in verdicts])]
     return lines, bool(gone or news) or any(loss for loss, _ in verdicts)
 
 
-def _references(old: Release | None, answer: Release | None, now: Release, *, back: bool) -> list[tuple[Release, set[Key]]]:
-    """Return what ``now`` is compared with, and in which tests: the last results, or older ones where those say nothing."""
+def _references(old: Release | None, answer: Release | None, now: Release, *, back: bool) -> list[tuple[Release, set[Test]]]:
+    """Return what ``now`` is compared with, and in which tests: the last results, or older ones where the last are silent."""
     (ours, silent), (last, mute), (every, _) = (_tests(one) if one else (set(), set()) for one in (now, old, answer))
     older = every & (((every if back else ours) - last) | (mute - silent))
     return [(release, tests) for release, tests in ((old, last - older), (answer, older)) if release and tests]
 
 
-def _tests(release: Release) -> tuple[set[Key], set[Key]]:
+def _tests(release: Release) -> tuple[set[Test], set[Test]]:
     """Return the tests of a release, and those that gave no answer."""
-    silent = {key[:-1] for key, check in release.checks.items() if verdict(check) in SILENT}
-    return {key[:-1] for key in release.checks}, silent
+    silent = {key.whole_test for key, check in release.checks.items() if verdict(check) in SILENT}
+    return {key.whole_test for key in release.checks}, silent
 
 
-def _of(release: Release, tests: set[Key]) -> Release:
-    return dataclasses.replace(release, checks={key: check for key, check in release.checks.items() if key[:-1] in tests})
+def _of(release: Release, tests: set[Test]) -> Release:
+    return dataclasses.replace(release, checks={key: check for key, check in release.checks.items() if key.whole_test in tests})

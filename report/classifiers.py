@@ -7,6 +7,7 @@ from typing import Any
 
 from report.document import Record, of_kind
 from report.table import Table
+from vocabulary.words import EAGER
 
 
 def classifiers(records: Sequence[Record]) -> list[dict[str, Any]]:
@@ -33,7 +34,7 @@ def _described(case: str, dtype: str, runs: list[Record]) -> dict[str, Any]:
 
 
 def _name(run: Record) -> str:
-    return f"{run['backend']} {run['level']}"
+    return f"{run['backend']} {run['level']}" + ("" if run["mode"] == EAGER else f" {run['mode']}")
 
 
 def _epochs(counted: Record, losses: dict[str, list[list[float]]]) -> Table:

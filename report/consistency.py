@@ -60,7 +60,7 @@ def _classifier(run: dict[str, Any], sizes: dict[str, int]) -> Iterator[Fault]:
 def crowd(checks: list[dict[str, Any]]) -> Iterator[Fault]:
     """Checks of more cells than a page shows."""
     backends = {check["backend"] for check in checks}
-    programs = {(check["case"], check["level"], check["dtype"]) for check in checks}
+    programs = {(check["case"], check["level"], check["mode"], check["dtype"]) for check in checks}
     yield from _too_many("$.records", len(backends), len(programs))
 
 

@@ -10,17 +10,37 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from packaging.version import Version
 
 from report.consistency import crowd
 from report.document import DocumentError, Record, few, of_kind, printable, read
+from report.schema import QUOTE
 from report.table import ORDER, Table, counts
+from vocabulary.cell import CONTRACT, Cell
 
 MOST_NAMED = 20
 Named = tuple[str, Record]
-# What tells one check of a backend from another: the test that it belongs to, and what it judges there.
-KEY = ("dtype", "case", "level", "test", "quantity")
+# The cell of a test, without a mode, and what it judges.
+Test = tuple[Cell, str]
+
+
+class Key(NamedTuple):
+    """What tells one check from another: its cell, the test that it belongs to, and the quantity that is judged there."""
+
+    cell: Cell
+    test: str
+    quantity: str
+
+    @classmethod
+    def of(cls, check: Record) -> Key:
+        return cls(Cell.of(check), check["test"], check["quantity"])
+
+    @property
+    def whole_test(self) -> Test:
+        """The test, whatever its mode: one that gives no answer may not have come to what is compiled."""
+        return dataclasses.replace(self.cell, mode=""), self.test
 
 
 class NoResults(DocumentError):
@@ -39,8 +59,8 @@ class NotRun(DocumentError):
 class Environment:
     """All that was found in one environment.
 
-    ``name`` is that of the tox environment; of a run outside tox it is the file, or of shards their folder. ``runs`` say where
-    and how each of ``files`` was made, ``lost`` what is missing of it, in words.
+    ``name`` is the tox environment. A run outside tox has the name of its file, or of the folder of its shards. ``runs`` say
+    where and how each of ``files`` was made. ``lost`` holds a phrase for each part that is missing.
     """
 
     name: str
@@ -65,7 +85,7 @@ class Environment:
         plan = self.runs[0].get("plan")
         return plan is None or (
             check["dtype"] in plan["dtypes"]
-            and (check["case"] == "contract" or (check["case"] in self._cases and check["level"] in plan["levels"]))
+            and (check["case"] == CONTRACT or (check["case"] in self._cases and check["level"] in plan["levels"]))
         )
 
     @cached_property
@@ -92,8 +112,8 @@ class Environment:
 def gathered(paths: Sequence[str | Path]) -> tuple[list[Environment], list[DocumentError]]:
     """Read results files, or those in folders, in any order; return the environments, and why any file has no part in them.
 
-    Two files of the same environment contradict each other unless they are different shards of it. Neither is taken then:
-    which one was meant is not ours to guess.
+    Two files of one environment contradict each other, unless they are different shards of one run. Then neither is read: the
+    report cannot know which one was meant.
     """
     errors: list[DocumentError] = []
     documents: dict[str, list[Named]] = {}
@@ -204,17 +224,17 @@ def _in_common(document: Record) -> dict[str, object]:
 def _twice(parts: Sequence[Named]) -> str:
     """Which version or check is told twice, or nothing."""
     versions: dict[str, tuple[str, str]] = {}
-    seen: set[tuple[str, ...]] = set()
+    seen: set[Key] = set()
     for file, document in parts:
         for backend in of_kind(document["records"], "backend"):
             first, before = versions.setdefault(backend["name"], (file, backend["version"]))
             if first != file and before != backend["version"]:
                 return f"its shards have {backend['name']} {before} and {backend['version']}"
         for check in of_kind(document["records"], "check"):
-            key = (check["backend"], *(check[word] for word in KEY))
+            key = Key.of(check)
             if key in seen:
                 twice = "the same check twice" if len(parts) == 1 else "a check that is in another shard or twice in it"
-                return f"{file} has {twice}: {reprlib.repr(' '.join(key))}"
+                return f"{file} has {twice}: {QUOTE.repr(' '.join((*key.cell.record.values(), key.test, key.quantity)))}"
             seen.add(key)
     return ""
 

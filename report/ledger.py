@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from report.document import Record, few
-from report.environments import KEY, Environment, age
-from report.table import ORDER, RED, SILENT, Table, is_red, judged_share, program, verdict
+from report.environments import Environment, Key, Test, age
+from report.table import ORDER, RED, SILENT, Table, in_its_mode, is_red, judged_share, verdict
+from vocabulary.words import CONFORMS, DECLARED, DEVIATES
 
-Key = tuple[str, ...]
 # Programs of which a step of the ledger shows the numbers, those that moved most; changed verdicts that the page names of a
 # step, the gravest; and how much is quoted of a message. A step summary of GitHub holds a mebibyte.
 MOST_PROGRAMS = 20
@@ -102,8 +102,8 @@ class Step:
 def ledger(environments: Sequence[Environment]) -> tuple[list[tuple[str, list[Step]]], list[str]]:
     """Return the steps of every backend that was judged in two environments or more, and which environments are left out.
 
-    Those of which a part is lost have no place in it; nor have those that were asked for another part than most: one that
-    judged less would stand between two others, and hide what changed from one to the next.
+    Left out are environments of which a part is lost, and those that were asked for another part than most. One that judged
+    less would stand between two others and hide what changed from the first to the last.
     """
     parts = Counter(tuple(environment.only) for environment in environments if not environment.lost)
     part = () if () in parts else next((words for words, _ in parts.most_common(1)), ())
@@ -144,7 +144,7 @@ def released(environment: Environment) -> list[Release]:
     """Return the backends of one environment."""
     versions = environment.versions
     return [
-        Release(name, versions.get(name, "unknown"), [environment], {_key(check): check for check in checks})
+        Release(name, versions.get(name, "unknown"), [environment], {Key.of(check): check for check in checks})
         for name, checks in environment.checks.items()
     ]
 
@@ -156,14 +156,10 @@ def _add(releases: dict[object, Release], release: Release) -> None:
     one.environments.extend(release.environments)
 
 
-def _key(check: Record) -> Key:
-    return tuple(check[word] for word in KEY)
-
-
 def _word(check: Record) -> str:
     """The verdict, or what it says of a check of which some points or training steps gave none."""
     found = verdict(check)
-    return IN_PART if found == "conforms" and judged_share(check) < 1 else found
+    return IN_PART if found == CONFORMS and judged_share(check) < 1 else found
 
 
 def step(before: Release, after: Release) -> Step:
@@ -174,24 +170,24 @@ def step(before: Release, after: Release) -> Step:
         if common := one[test].keys() & other[test].keys():
             pairs |= {key: (one[test][key], other[test][key]) for key in common}
         elif _is_lone(one[test]) or _is_lone(other[test]):  # the best before, so that no deviation hides a loss of another
-            pairs[*test, ""] = min(one[test].values(), key=_gravity), max(other[test].values(), key=_gravity)
+            pairs[Key(*test, "")] = min(one[test].values(), key=_gravity), max(other[test].values(), key=_gravity)
     gone, new = (
-        [check for key, check in release.checks.items() if not {key, (*key[:-1], "")} & pairs.keys()]
+        [check for key, check in release.checks.items() if not {key, Key(*key.whole_test, "")} & pairs.keys()]
         for release in (before, after)
     )
     return Step(before, after, dict(sorted(pairs.items())), gone, new)
 
 
-def _by_test(release: Release) -> dict[Key, dict[Key, Record]]:
-    tests: dict[Key, dict[Key, Record]] = {}
+def _by_test(release: Release) -> dict[Test, dict[Key, Record]]:
+    tests: dict[Test, dict[Key, Record]] = {}
     for key, check in release.checks.items():
-        tests.setdefault(key[:-1], {})[key] = check
+        tests.setdefault(key.whole_test, {})[key] = check
     return tests
 
 
 def _is_lone(checks: dict[Key, Record]) -> bool:
-    """Whether a test has but one check, without a number, as where the backend gave no answer."""
-    return len(checks) == 1 and not any("points" in check for check in checks.values())
+    """Whether a test has but one check, or one in each mode, without a number, as where the backend gave no answer."""
+    return len({key.cell for key in checks}) == len(checks) and not any("points" in check for check in checks.values())
 
 
 def _gravity(check: Record) -> int:
@@ -221,7 +217,7 @@ def numbers(one: Step) -> Table:
     programs: dict[tuple[str, str], list[tuple[Record, Record]]] = {}
     for key in one.bits:
         before, after = one.pairs[key]
-        programs.setdefault((program(before), before["dtype"]), []).append((before, after))
+        programs.setdefault((in_its_mode(before), before["dtype"]), []).append((before, after))
     drifts = _drifts(one)
     rows = []
     for (name, dtype), pairs in programs.items():
@@ -239,10 +235,10 @@ def numbers(one: Step) -> Table:
 
 
 def _moved(before: Record, after: Record) -> tuple[float, bool]:
-    """How far a check moved in parts of its bound, and whether that is all.
+    """Return how far a check moved, in parts of its bound, and whether it cannot have moved further.
 
-    Of one point all entries, or the worst, are in the file. Of many points only the worst error is, and that it has changed
-    says that some error has, by as much at least.
+    Of a check of one point, the file holds all entries, or the worst. Of many points it holds only the worst error. If that
+    has changed, some entry has moved by at least as much.
     """
     single = before.get("points") == after.get("points") == 1
     sizes = len(before.get("got", ())), len(after.get("got", ()))
@@ -266,7 +262,7 @@ def _drifts(one: Step) -> dict[tuple[str, str], str]:
     for before, after in one.pairs.values():
         if "drift" in before and "drift" in after and before["drift"]["end"] != after["drift"]["end"]:
             digits = (f"{float.fromhex(check['drift']['end']):.1f}" for check in (before, after))
-            found[program(before), before["dtype"]] = " → ".join(digits)
+            found[in_its_mode(before), before["dtype"]] = " → ".join(digits)
     return found
 
 
@@ -282,12 +278,12 @@ def changed(one: Step) -> list[tuple[bool, str]]:
 
 
 def is_loss(before: str, after: str) -> bool:
-    """Whether a verdict became red, or was green and is so no more without a declaration that somebody wrote.
+    """Whether a verdict became red, or is no longer green though no declaration explains it.
 
-    Where there was no answer before, a wrong one is news; so is green that has become that of a part.
+    A wrong answer is a loss also where there was no answer before. So is a check of which only a part conforms now.
     """
-    red = after in RED and (before not in RED or (before in SILENT and after == "deviates"))
-    green = {"conforms": ("declared",), IN_PART: ("conforms", "declared")}
+    red = after in RED and (before not in RED or (before in SILENT and after == DEVIATES))
+    green = {CONFORMS: (DECLARED,), IN_PART: (CONFORMS, DECLARED)}
     return red or (before in green and after not in green[before])
 
 
@@ -301,7 +297,7 @@ def unpaired(one: Step) -> list[str]:
 
 
 def _programs(checks: Sequence[Record]) -> str:
-    return few(list(dict.fromkeys(f"{program(check)} {check['dtype']}" for check in checks)), MOST_PROGRAMS)
+    return few(list(dict.fromkeys(f"{in_its_mode(check)} {check['dtype']}" for check in checks)), MOST_PROGRAMS)
 
 
 def _quoted(message: str) -> str:
@@ -315,9 +311,9 @@ def named(lines: Sequence[str]) -> list[str]:
 
 
 def place(check: Record) -> str:
-    return f"{program(check)} {check['dtype']}, {check['test']}, {check['quantity']}"
+    return f"{in_its_mode(check)} {check['dtype']}, {check['test']}, {check['quantity']}"
 
 
 def red(checks: Iterable[Record]) -> list[str]:
-    """Say of every check that is red, and new, what it is."""
+    """Return a line for each of the new ``checks`` that is red."""
     return [f"{place(check)}: {verdict(check)}, and new: {_quoted(check['message'])}" for check in checks if is_red(check)]

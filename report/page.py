@@ -13,9 +13,10 @@ from report.document import DocumentError, Record, escaped, of_kind
 from report.environments import Environment, NotRun, gathered, matrix_of
 from report.ledger import Step, changed, ledger, named, numbers, overview, unpaired
 from report.power import false_alarms, matrix, score, survivors
-from report.table import Table, agreement, empty_cells, judged_share, program, times, verdict_lines
+from report.table import Table, agreement, empty_cells, in_both_modes, judged_share, program, times, verdict_lines
 from report.validity import claims
 from report.writing import write
+from vocabulary.words import CONFORMS, EAGER
 
 # tox says which interpreter it did not find, and no more.
 HOW_TO_GET = "If tox found no Python for it: uv python install 3.11 3.12 3.13 (https://docs.astral.sh/uv/), and again"
@@ -40,6 +41,7 @@ def build(
     lost += [f"{environment.name}: {words}" for environment in environments for words in environment.lost]
     steps, left_out = ledger(environments)
     facts = {
+        "eager": EAGER,
         "runs": [_section(environment) for environment in environments],
         "unread": unread,
         "lost": lost,
@@ -95,7 +97,7 @@ def _section(environment: Environment) -> Record:
         "partly": [check for check in checks if judged_share(check) < 1],
         "power": [matrix(records), *score(records)] if kills else [],
         "survivors": [*false_alarms(records), *survivors(records)],
-        "others": [check for check in checks if check["verdict"] != "conforms"],
+        "others": [check for check in checks if check["verdict"] != CONFORMS],
     }
 
 
@@ -103,10 +105,11 @@ def _drift(checks: list[Record]) -> Table:
     measured = [check for check in checks if "drift" in check]
     backends = list(dict.fromkeys(check["backend"] for check in measured))
     rows: dict[str, dict[str, str]] = {}
+    split = in_both_modes(checks)
     for check in measured:
         end, worst = (float.fromhex(check["drift"][key]) for key in ("end", "worst"))
         text = f"{end:.1f}, worst {worst:.1f} at step {check['drift']['worst_step']}"
-        rows.setdefault(f"{program(check)} {check['dtype']}", {})[check["backend"]] = text
+        rows.setdefault(f"{program(check, split)} {check['dtype']}", {})[check["backend"]] = text
     return Table(
         "drift", ["case", *backends], [[name, *(row.get(backend, "-") for backend in backends)] for name, row in rows.items()]
     )

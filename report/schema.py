@@ -17,6 +17,9 @@ import jsonschema
 import jsonschema_rs
 
 from report.consistency import Fault
+from vocabulary.losses import OBJECTIVES, REDUCTIONS
+from vocabulary.rules import builtin
+from vocabulary.words import DTYPES, LEVELS, LOOPS, MODES, STAGES, VERDICTS, unknown
 
 # Quotes the beginning of a value, whatever its size.
 QUOTE = reprlib.Repr()
@@ -32,9 +35,9 @@ def faults(document: Any) -> Iterator[Fault]:
     if not isinstance(records, list):
         yield from _found(_validator(), document)
         return
-    for fault in _at_most("array", "items")(_validator(), _schema()["properties"]["records"]["maxItems"], records, {}):
+    for fault in _at_most("array", "items")(_validator(), standard()["properties"]["records"]["maxItems"], records, {}):
         yield "$.records", fault.message
-    whole, each = (jsonschema_rs.validator_for(schema) for schema in (_schema(), _record()))
+    whole, each = (jsonschema_rs.validator_for(schema) for schema in (standard(), _record()))
     rest = document | {"records": []}
     if not _follows(whole, rest):
         yield from _found(_validator(), rest)
@@ -66,7 +69,7 @@ def _validator() -> Any:
         "maxProperties": _at_most("object", "properties"),
         "maxLength": _at_most("string", "characters"),
     }
-    return jsonschema.validators.extend(jsonschema.Draft202012Validator, own)(_schema())
+    return jsonschema.validators.extend(jsonschema.Draft202012Validator, own)(standard())
 
 
 def _at_most(kind: str, what: str) -> Callable[..., Iterator[jsonschema.ValidationError]]:
@@ -84,10 +87,52 @@ def _of_type(validator: Any, kinds: str | list[str], value: Any, schema: Schema)
 
 
 @cache
-def _schema() -> Schema:
-    schema: Schema = json.loads((Path(__file__).parent / "results.schema.json").read_text())
+def standard() -> Schema:
+    """Return the JSON schema of results files. It is complete: the words of the vocabulary stand in it."""
+    schema: Schema = completed(json.loads((Path(__file__).parent / "results.schema.json").read_text()))
     return schema
 
 
+def completed(part: Any) -> Any:
+    """Return ``part`` of a schema with the words in place of each marker: ``{"enum": "LEVELS"}`` lists the levels.
+
+    A marker is a string where JSON schema has a list of words or the properties of an object. Raises ValueError for one that
+    is not known.
+    """
+    if isinstance(part, list):
+        return [completed(each) for each in part]
+    if not isinstance(part, dict):
+        return part
+    markers = markers_by_keyword()
+    found = {}
+    for key, value in part.items():
+        if key in markers and isinstance(value, str):
+            if value not in markers[key]:
+                raise unknown(f"marker of {key!r} in the schema:", value, markers[key])
+            found[key] = markers[key][value]
+        else:
+            found[key] = completed(value)
+    return found
+
+
+@cache
+def markers_by_keyword() -> dict[str, dict[str, Any]]:
+    """Map each keyword of JSON schema that takes markers to those that it takes, and these to what takes their place."""
+    lists = {
+        "DTYPES": DTYPES,
+        "LEVELS": LEVELS,
+        "LOOPS": LOOPS,
+        "MODES": MODES,
+        "OBJECTIVES": OBJECTIVES,
+        "REDUCTIONS": REDUCTIONS,
+        "STAGES": STAGES,
+        "VERDICTS": VERDICTS,
+    }
+    words = {marker: list(listed) for marker, listed in lists.items()}
+    named = {name: [*filter(None, rule.conventions)] for name, rule in builtin().items()}
+    conventions = {name: {"enum": known} for name, known in named.items() if known}
+    return {"enum": words, "required": words, "properties": {"CONVENTIONS": conventions}}
+
+
 def _record() -> Schema:
-    return {"$defs": _schema()["$defs"], **_schema()["properties"]["records"]["items"]}
+    return {"$defs": standard()["$defs"], **standard()["properties"]["records"]["items"]}

@@ -6,17 +6,20 @@ import dataclasses
 import math
 import statistics
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from report.document import Record
+from vocabulary.cell import CONTRACT
+from vocabulary.words import AUTODIFF, CONFORMS, DECLARED, DEVIATES, EAGER, LEVELS, MISSING, VERDICTS
 
 # The best first: a cell shows the worst verdict that occurs in it.
-ORDER = ("conforms", "declared", "unsupported", "uninformative", "deviates", "missing", "failed", "timed out", "crashed")
+ORDER = (CONFORMS, DECLARED, *(word for word in VERDICTS if word != CONFORMS))
 # What fails a run, and what of it is no answer.
-RED = ORDER[ORDER.index("deviates") :]
-SILENT = ORDER[ORDER.index("missing") :]
+RED = ORDER[ORDER.index(DEVIATES) :]
+SILENT = ORDER[ORDER.index(MISSING) :]
 
-LEVELS = ("autodiff", "modules", "optimizer", "class")
+# Case, level and dtype.
+Program = tuple[str, str, str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Table:
 
 def verdict(check: Record) -> str:
     """The verdict of a check, with stated deviations told from others."""
-    return "declared" if check["declared"] and check["verdict"] == "deviates" else str(check["verdict"])
+    return DECLARED if check["declared"] and check["verdict"] == DEVIATES else str(check["verdict"])
 
 
 def is_red(check: Record) -> bool:
@@ -42,14 +45,18 @@ def agreement(checks: Sequence[Record]) -> list[Table]:
     """Backend by case and level, one table a dtype: the verdict, the worst error in ulp, the worst error / bound."""
     backends = sorted({check["backend"] for check in checks})
     tables = []
+    split = in_both_modes(checks)
     for dtype in dict.fromkeys(check["dtype"] for check in checks):
         here = [check for check in checks if check["dtype"] == dtype]
         cells: dict[tuple[str, str], list[Record]] = {}
+        places = {}
         for check in here:
-            cells.setdefault((program(check), check["backend"]), []).append(check)
+            name = program(check, split)
+            cells.setdefault((name, check["backend"]), []).append(check)
+            places[name] = _place(check)
         rows = [
             [name, *(_cell(cells.get((name, backend), [])) for backend in backends)]
-            for name in sorted({program(check) for check in here}, key=_place)
+            for name in sorted(places, key=lambda name: (places[name], name))
         ]
         tables.append(
             Table(f"{dtype}: worst error in ulp, and how much of its bound the worst error uses", ["case", *backends], rows)
@@ -57,14 +64,34 @@ def agreement(checks: Sequence[Record]) -> list[Table]:
     return tables
 
 
-def program(check: Record) -> str:
-    """The case and, above autodiff, the level of a check."""
-    return str(check["case"]) if check["level"] == LEVELS[0] else f"{check['case']} {check['level']}"
+def in_both_modes(checks: Iterable[Record]) -> frozenset[Program]:
+    """Return the programs of which some backend was judged in both modes, in the same quantity: a table shows them apart.
+
+    Elsewhere a program stands in one row, though its gradients may be eager and its training compiled.
+    """
+    modes: dict[tuple[Program, str, str, str], set[str]] = {}
+    for check in checks:
+        modes.setdefault((_program(check), check["backend"], check["test"], check["quantity"]), set()).add(check["mode"])
+    return frozenset(one for (one, *_), found in modes.items() if len(found) > 1)
 
 
-def _place(name: str) -> tuple[bool, str, int]:
-    case, _, level = name.partition(" ")
-    return case != "contract", case, LEVELS.index(level or LEVELS[0])
+def _program(check: Record) -> Program:
+    return check["case"], check["level"], check["dtype"]
+
+
+def program(check: Record, split: Container[Program] = ()) -> str:
+    """The case and, above autodiff, the level of a check; of the programs that are ``split`` by it, also the mode."""
+    name = str(check["case"]) if check["level"] == AUTODIFF else f"{check['case']} {check['level']}"
+    return f"{name} {check['mode']}" if _program(check) in split else name
+
+
+def in_its_mode(check: Record) -> str:
+    """The program of a check by itself: eager is not said, as autodiff is not."""
+    return program(check) if check["mode"] == EAGER else f"{program(check)} {check['mode']}"
+
+
+def _place(check: Record) -> tuple[bool, str, int]:
+    return check["case"] != CONTRACT, check["case"], LEVELS.index(check["level"])
 
 
 def _cell(checks: list[Record]) -> str:
@@ -73,7 +100,7 @@ def _cell(checks: list[Record]) -> str:
     worst = max((verdict(check) for check in checks), key=ORDER.index)
     ulps = [float.fromhex(check["error_ulp"]) for check in checks if "error_ulp" in check]
     shares = [float.fromhex(check["share"]) for check in checks if "share" in check]
-    mark = "✓" if worst == "conforms" else worst
+    mark = "✓" if worst == CONFORMS else worst
     causes = dict.fromkeys(check["cause"] for check in checks if verdict(check) == worst and "cause" in check)
     mark += f" {', '.join(causes)}" if causes else ""
     numbers = f" {_short(max(ulps))} ulp {_fraction(max(shares))}" if ulps else ""
@@ -104,7 +131,7 @@ def slack(checks: Iterable[Record]) -> list[str]:
     lines = []
     values: dict[str, tuple[list[float], list[float]]] = {}
     for check in checks:
-        if "share" in check and verdict(check) == "conforms" and check["case"] != "contract":
+        if "share" in check and verdict(check) == CONFORMS and check["case"] != CONTRACT:
             medians, worst = values.setdefault(check["dtype"], ([], []))
             medians.append(float.fromhex(check["share_median"]))
             worst.append(float.fromhex(check["share"]))
@@ -123,7 +150,7 @@ def verdict_lines(records: Sequence[Record]) -> list[str]:
     """The run in a few sentences: how many checks ended how, and how wide their bounds are."""
     checks = [record for record in records if record["kind"] == "check"]
     found = counts(checks)
-    names = {"declared": "deviate as declared"}
+    names = {DECLARED: "deviate as declared"}
     lines = [
         ", ".join(f"{found[word]} {names.get(word, word)}" for word in ORDER if found[word]) + f", of {len(checks)} checks"
     ]
@@ -158,6 +185,6 @@ def times(checks: Sequence[Record], slowest: int = 10) -> list[str]:
     for check in checks:
         levels[check["level"]] += check["duration"]
         # The checks of one test share its time.
-        tests[check["backend"], program(check), check["dtype"], check["test"]] += check["duration"]
+        tests[check["backend"], in_its_mode(check), check["dtype"], check["test"]] += check["duration"]
     lines = [f"{level}: {levels[level]:.0f} s" for level in LEVELS if level in levels]
     return [*lines, *(f"{' '.join(words)}: {seconds:.1f} s" for words, seconds in tests.most_common(slowest))]

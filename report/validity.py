@@ -7,23 +7,25 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from report.document import Record, of_kind
-from report.table import is_red, program, verdict
+from report.table import in_both_modes, is_red, program, verdict
+from vocabulary.cell import CONTRACT
+from vocabulary.words import CONFORMS, DECLARED, DEVIATES, MISSING, UNINFORMATIVE, UNSUPPORTED
 
 # Why a program is not agreed on, the gravest first.
 NO_ANSWER = "with a backend that gave no answer"
-DEVIATES = "with a deviation"
-CONTRACT = "with a backend that breaks the contract"
+DEVIATION = "with a deviation"
+BROKEN_CONTRACT = "with a backend that breaks the contract"
 OTHER_MODE = "in numeric modes that are not those stated, or not probed"
 NOT_JUDGED = "without a verdict in some check"
 NOT_ALIKE = "of which loss and gradient were not judged in every backend alike"
-DECLARED = "with a declared deviation"
-REASONS = (NO_ANSWER, DEVIATES, CONTRACT, OTHER_MODE, NOT_JUDGED, NOT_ALIKE, DECLARED)
+DECLARED_DEVIATION = "with a declared deviation"
+REASONS = (NO_ANSWER, DEVIATION, BROKEN_CONTRACT, OTHER_MODE, NOT_JUDGED, NOT_ALIKE, DECLARED_DEVIATION)
 BY_VERDICT = {
-    "conforms": "",
-    "declared": DECLARED,
-    "uninformative": NOT_JUDGED,
-    "unsupported": NOT_JUDGED,
-    "deviates": DEVIATES,
+    CONFORMS: "",
+    DECLARED: DECLARED_DEVIATION,
+    UNINFORMATIVE: NOT_JUDGED,
+    UNSUPPORTED: NOT_JUDGED,
+    DEVIATES: DEVIATION,
 }
 
 # The checks of every backend in a program: its case and level, and the dtype.
@@ -40,9 +42,10 @@ def claims(records: Sequence[Record], asked: Iterable[str] = (), lost: Sequence[
     """
     checks = [check for check in records if check["kind"] == "check"]
     cells: Cells = {}
+    split = in_both_modes(checks)
     for check in checks:
-        if check["case"] != "contract":
-            cells.setdefault((program(check), check["dtype"]), {}).setdefault(check["backend"], []).append(check)
+        if check["case"] != CONTRACT:
+            cells.setdefault((program(check, split), check["dtype"]), {}).setdefault(check["backend"], []).append(check)
     if lost:
         lines = [f"no agreement is claimed: {'; '.join(lost)}"]
     else:
@@ -93,8 +96,8 @@ def _agreement(records: Sequence[Record], checks: Sequence[Record], cells: Cells
         sets = {frozenset(known.get(backend, {backend})) for backend in backends}
         return any(a.isdisjoint(b) for a, b in itertools.combinations(sets, 2))
 
-    ran = sorted({check["backend"] for check in checks if _numeric(check) and check["verdict"] in ("conforms", "deviates")})
-    absent = sorted({check["backend"] for check in checks if check["verdict"] == "missing"} | {*asked} - {*ran})
+    ran = sorted({check["backend"] for check in checks if _numeric(check) and check["verdict"] in (CONFORMS, DEVIATES)})
+    absent = sorted({check["backend"] for check in checks if check["verdict"] == MISSING} | {*asked} - {*ran})
     if absent:
         return f"no agreement is claimed: asked for and missing or not judged: {', '.join(absent)}"
     if not ran:
@@ -104,15 +107,15 @@ def _agreement(records: Sequence[Record], checks: Sequence[Record], cells: Cells
         what = "one backend ran" if len(ran) == 1 else "no two of the backends that ran have separate engines"
         return f"no agreement is claimed: {what}: {shared}"
     modes = other_modes(records)
-    broken = {(check["backend"], check["dtype"]) for check in checks if check["case"] == "contract" and is_red(check)}
+    broken = {(check["backend"], check["dtype"]) for check in checks if check["case"] == CONTRACT and is_red(check)}
     found: Counter[str] = Counter()
     for (_, dtype), cell in cells.items():
         # Whoever lacks the level takes no part.
-        parts = {name: here for name, here in cell.items() if {verdict(check) for check in here} != {"unsupported"}}
+        parts = {name: here for name, here in cell.items() if {verdict(check) for check in here} != {UNSUPPORTED}}
         if not are_two(parts):
             continue
         reasons = {BY_VERDICT.get(verdict(check), NO_ANSWER) for here in parts.values() for check in here}
-        reasons |= {CONTRACT for name in parts if (name, dtype) in broken}
+        reasons |= {BROKEN_CONTRACT for name in parts if (name, dtype) in broken}
         # A backend without a record of itself, as in a part of a results file, has none to be held to.
         reasons |= {OTHER_MODE for name in parts if name in known and modes.get((name, dtype), "not probed")}
         reasons |= {"" if _alike(parts.values()) else NOT_ALIKE}
@@ -141,9 +144,9 @@ def _alike(parts: Iterable[list[Record]]) -> bool:
 def _cells(cells: Cells) -> str:
     found = [here for cell in cells.values() for here in cell.values()]
     numeric = [{check["verdict"] for check in here if _numeric(check)} for here in found]
-    judged = sum(bool(words & {"conforms", "deviates"}) for words in numeric)
-    blank = sum(words == {"uninformative"} for words in numeric)
-    unsupported = sum({check["verdict"] for check in here} == {"unsupported"} for here in found)
+    judged = sum(bool(words & {CONFORMS, DEVIATES}) for words in numeric)
+    blank = sum(words == {UNINFORMATIVE} for words in numeric)
+    unsupported = sum({check["verdict"] for check in here} == {UNSUPPORTED} for here in found)
     return (
         f"{len(found)} cells of backend and program: {judged} judged, {unsupported} unsupported, {blank} without any verdict "
         f"on a number, {len(found) - judged - unsupported - blank} without an answer"

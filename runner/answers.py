@@ -10,7 +10,7 @@ import numpy as np
 from backends.transport.engine import Path
 from backends.transport.process import BackendError
 from oracle.form import wrong_dtype
-from oracle.verdict import DEVIATES
+from vocabulary.words import DEVIATES
 
 
 class Malformed(BackendError):

@@ -21,14 +21,15 @@ from cases import Case
 from oracle.graph import graph, used_by
 from oracle.judge import Oracle, Steps
 from oracle.trace import Node, Probed, ValueOf
-from oracle.verdict import CONFORMS, DEVIATES, UNINFORMATIVE, UNSUPPORTED, Judgement
+from oracle.verdict import Judgement
 from report.document import Record
 from runner.answers import checked
 from runner.processes import Lab, training
 from runner.recording import describe_backend, record
+from vocabulary.cell import CONTRACT, Cell
 from vocabulary.losses import REDUCTIONS
 from vocabulary.tensors import Formula
-from vocabulary.words import AUTODIFF
+from vocabulary.words import AUTODIFF, CONFORMS, DECLARED, DEVIATES, EAGER, UNINFORMATIVE, UNSUPPORTED
 
 Arrays = Mapping[str, np.ndarray]
 # What a backend is asked for; not every stage runs in the same mode.
@@ -157,7 +158,8 @@ class Subject:
         if method in WITHOUT_NUMBERS:
             return self.lab.call(self.backend, method, *arguments)
         if method == "path" and not arguments:
-            return checked(self.lab.path(self.backend, self.case, self.level, self.dtype), self.dtype)
+            self.lab.call(self.backend, "describe")  # which says in what mode it trains
+            return checked(self.lab.path(self._cell("training"), self.case), self.dtype)
         return checked(self.lab.call(self.backend, method, *arguments), self.dtype)
 
     def _unsupported(self, method: str, arguments: tuple[Any, ...]) -> str | None:
@@ -403,12 +405,12 @@ class Subject:
         self._record_all(judgements, facts)
         by_verdict: dict[str, list[str]] = {}
         for quantity, judgement in judgements.items():
-            word = "declared" if judgement.declared and judgement.verdict == DEVIATES else judgement.verdict
+            word = DECLARED if judgement.declared and judgement.verdict == DEVIATES else judgement.verdict
             level = "" if self.level == AUTODIFF else f" {self.level}"
-            what = f"{self.backend}{level} {self.dtype} {self._identity['case']}"
+            what = f"{self.backend}{level} {self.dtype} {self.cell.case}"
             message = f"{what}, {quantity}: {word}: {judgement.message}"
             by_verdict.setdefault(word, []).append(message)
-        declared, mild = by_verdict.pop("declared", []), by_verdict.pop(UNINFORMATIVE, [])
+        declared, mild = by_verdict.pop(DECLARED, []), by_verdict.pop(UNINFORMATIVE, [])
         unsupported = by_verdict.pop(UNSUPPORTED, [])
         by_verdict.pop(CONFORMS, None)
         if by_verdict:
@@ -428,23 +430,27 @@ class Subject:
         return f"to look closer: {shlex.join(words)} --results=look.json"
 
     @property
-    def _identity(self) -> Record:
-        case = self._case.name if self._case else "contract"
-        return {"backend": self.backend, "level": self.level, "dtype": self.dtype, "case": case}
+    def cell(self) -> Cell:
+        """What the checks of this subject belong to, in the mode of what the backend was asked for last."""
+        return self._cell(self._stage)
+
+    def _cell(self, stage: str) -> Cell:
+        description = self.lab.descriptions.get(self.backend)
+        mode = description["modes"].get(stage, EAGER) if description else EAGER
+        return Cell(self.backend, self.level, mode, self.dtype, self._case.name if self._case else CONTRACT)
 
     def publish(self, kind: str, **facts: Any) -> None:
         """Record what belongs to this subject beside its checks."""
-        self._publish({"kind": kind, **self._identity, **facts})
+        self._publish({"kind": kind, **self.cell.record, **facts})
 
     def _record_all(self, judgements: Mapping[str, Judgement], facts: Mapping[str, Any]) -> None:
         description = self.lab.descriptions.get(self.backend)
         if description:
             self._publish(describe_backend(description))
-        mode = description["modes"].get(self._stage, "eager") if description else "eager"
-        identity = self._identity | {"mode": mode, "test": self.quantity}
+        cell = self.cell
         duration = time.perf_counter() - self._started
         for quantity, judgement in judgements.items():
-            self._publish(record(identity, quantity, judgement, duration / len(judgements)) | dict(facts))
+            self._publish(record(cell, self.quantity, quantity, judgement, duration / len(judgements)) | dict(facts))
 
 
 def _in_a_line(reason: str) -> str:

@@ -6,12 +6,12 @@ import numpy as np
 
 from backends.transport.process import BackendError, Failed
 from cases import nand, thermometer
-from oracle.verdict import CONFORMS, DEVIATES, UNSUPPORTED, Judgement, digest
+from oracle.verdict import Judgement, digest
 from runner import losses
 from runner.processes import training
 from runner.sweeps import sweep
 from vocabulary.rules import Optimizer
-from vocabulary.words import AT_ZERO, AUTODIFF, FAR_OUT, ONE_BY_ONE, SLOPE_OF
+from vocabulary.words import AT_ZERO, AUTODIFF, CONFORMS, DEVIATES, FAR_OUT, ONE_BY_ONE, SLOPE_OF, UNSUPPORTED
 
 
 def clause(holds, message, evidence=()):

@@ -17,6 +17,7 @@ from cases import Case
 from oracle.run import exact_run
 from report.document import Record
 from runner.plan import Plan
+from vocabulary.cell import Cell
 from vocabulary.rules import Optimizer
 from vocabulary.words import AUTODIFF
 
@@ -42,7 +43,7 @@ class Lab:
         self._processes: dict[str, Process] = {}
         self.descriptions: dict[str, Record] = {}
         self.faults: dict[str, list[str]] = {}
-        self._paths: dict[tuple[str, ...], Path | BackendError] = {}
+        self._paths: dict[Cell, Path | BackendError] = {}
         self._exact_paths: dict[tuple[str, str], dict[str, dict[str, np.ndarray]]] = {}
 
     def process(self, backend: str) -> Process:
@@ -85,16 +86,18 @@ class Lab:
             for thread in threads:
                 thread.join()
 
-    def path(self, backend: str, case: Case, level: str, dtype: str) -> Path:
-        """Return the training run of ``case``, made once for all tests that look at it. Raises BackendError."""
-        key = backend, case.name, level, dtype
-        if key not in self._paths:
+    def path(self, cell: Cell, case: Case) -> Path:
+        """Return the training run of ``case``, that of ``cell``, made once for all tests that look at it.
+
+        Raises BackendError.
+        """
+        if cell not in self._paths:
             self._paths.clear()  # tests come sorted by subject
             try:
-                self._paths[key] = self.call(backend, "path", training(case, dtype, level))
+                self._paths[cell] = self.call(cell.backend, "path", training(case, cell.dtype, cell.level))
             except BackendError as error:
-                self._paths[key] = error  # a run that hangs is not waited for by every test that looks at it
-        found = self._paths[key]
+                self._paths[cell] = error  # a run that hangs is not waited for by every test that looks at it
+        found = self._paths[cell]
         if isinstance(found, BackendError):
             raise found
         return found

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
-from oracle.verdict import FAILED, Judgement
+from oracle.verdict import Judgement
 from report.document import Record
 from report.table import agreement, is_red, verdict_lines
 from report.terminal import drawn
@@ -19,9 +19,20 @@ from runner.plan import Plan
 from runner.processes import Lab
 from runner.recording import describe_plan, describe_run
 from runner.recording import record as make_record
-from vocabulary.words import AUTODIFF
+from vocabulary.cell import CONTRACT, Cell
+from vocabulary.words import AUTODIFF, EAGER, FAILED
 
 RECORD = "gradient-conformance record"
+TEST = "gradient-conformance test"
+
+
+def tell_cell(item: pytest.Item, params: Mapping[str, Any]) -> None:
+    """Let the reports of ``item`` say whose test it is, for the record of one that fails without a verdict."""
+    case, level = params.get("case"), params.get("level", AUTODIFF)
+    # Whether it would have been asked for anything compiled is not known before it runs.
+    cell = Cell(params["backend"], level, EAGER, params["dtype"], case.name if case else CONTRACT)
+    name = getattr(item, "originalname", item.name)
+    item.user_properties.append((TEST, {**cell.record, "test": name, "operation": params.get("operation", "")}))
 
 
 def left_out(plan: Plan) -> list[str]:
@@ -74,6 +85,7 @@ class Recorder:
     def __init__(self, plan: Plan, path: str | None) -> None:
         self.plan = plan
         self.records: list[Record] = []
+        self.tests: dict[str, Record] = {}
         self.file: ResultsFile | None = None
         self.started = False
         if path:
@@ -91,6 +103,10 @@ class Recorder:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         records = [cast(Record, value) for name, value in report.user_properties if name == RECORD]
+        # The report of a worker that died in a test has no properties; that of the test's setup came before.
+        for name, value in report.user_properties:
+            if name == TEST:
+                self.tests[report.nodeid] = cast(Record, value)
         if report.when == "call":
             for record in records:
                 self.add(record)
@@ -106,20 +122,11 @@ class Recorder:
 
     def add_failure(self, report: pytest.TestReport) -> None:
         """Record a test that failed without a verdict: a fault of the suite, a case or a worker is no green either."""
-        test, _, words = report.nodeid.partition("[")
-        for backend in self.plan.backends:
-            for dtype in self.plan.dtypes:
-                if words.startswith(f"{backend}-") and words.endswith(f"{dtype}]"):
-                    middle = words[len(backend) + 1 : -len(dtype) - 2]
-                    named = {f"{case}-{level}": (case, level) for case in self.plan.cases for level in self.plan.levels}
-                    named |= {case: (case, AUTODIFF) for case in self.plan.cases}
-                    case, level = named.get(middle, ("contract", AUTODIFF))
-                    name = test.rpartition("::")[2]
-                    identity = {"backend": backend, "dtype": dtype, "case": case, "level": level, "mode": "eager", "test": name}
-                    # One of many tests in a cell may fail, and when it is called as well as afterwards.
-                    parts = [name, middle if middle not in named else "", report.when if report.when != "call" else ""]
-                    judgement = Judgement(FAILED, report.longreprtext)
-                    self.add(make_record(identity, " ".join(filter(None, parts)), judgement, report.duration))
+        if found := self.tests.get(report.nodeid):
+            # One of many tests in a cell may fail, and when it is called as well as afterwards.
+            parts = [found["test"], found["operation"], report.when if report.when in ("setup", "teardown") else ""]
+            judgement = Judgement(FAILED, report.longreprtext)
+            self.add(make_record(Cell.of(found), found["test"], " ".join(filter(None, parts)), judgement, report.duration))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:

@@ -19,6 +19,7 @@ from backends.text import legible
 from oracle.verdict import Judgement
 from report.document import Record
 from runner.plan import Plan
+from vocabulary.cell import Cell
 
 # A quantity longer than this is stored by the entry that decides its verdict.
 MAX_STORED = 32
@@ -81,8 +82,8 @@ def hexes(values: np.ndarray) -> list[str]:
     return [float(value).hex() for value in np.ravel(values)]
 
 
-def record(identity: Record, quantity: str, judgement: Judgement, duration: float) -> Record:
-    """Return the check record of a judgement; ``identity`` says whose it is."""
+def record(cell: Cell, test: str, quantity: str, judgement: Judgement, duration: float) -> Record:
+    """Return the check record of a judgement on a quantity of ``cell``; ``test`` says what the test judges."""
     facts: Record = {
         name: float(value).hex()
         for name in ("error_ulp", "share", "share_median")
@@ -100,7 +101,8 @@ def record(identity: Record, quantity: str, judgement: Judgement, duration: floa
         facts["cause"] = judgement.cause
     return {
         "kind": "check",
-        **identity,
+        **cell.record,
+        "test": test,
         "quantity": quantity,
         "verdict": judgement.verdict,
         "message": legible(judgement.message),

@@ -18,9 +18,9 @@ from cases.by_hand import (
 )
 from cases.thermometer import T_C, T_U
 from oracle.judge import Oracle
-from oracle.verdict import CONFORMS
 from runner.figures import printed
 from vocabulary.rules import Optimizer
+from vocabulary.words import CONFORMS
 
 X = np.array([[0, 0, 1], [0, 1, 1], [1, 0, 1], [1, 1, 1]], dtype=float)
 AND, NAND = np.array([0.0, 0, 0, 1]), np.array([1.0, 1, 1, 0])

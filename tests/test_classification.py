@@ -5,8 +5,9 @@ import pytest
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from backends.numpy import Numpy
-from oracle.verdict import CONFORMS, DEVIATES, UNINFORMATIVE, Judgement
+from oracle.verdict import Judgement
 from runner.recording import hexes
+from vocabulary.words import CONFORMS, DEVIATES, UNINFORMATIVE
 
 SHOWN = 3
 

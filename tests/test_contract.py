@@ -6,7 +6,7 @@ import pytest
 from backends import is_installed
 from backends.training import Training
 from cases import Dense, Network
-from oracle.verdict import DEVIATES, UNINFORMATIVE, UNSUPPORTED, Judgement
+from oracle.verdict import Judgement
 from runner.formulas import Applied
 from runner.judging import (
     clause,
@@ -22,7 +22,17 @@ from runner.sweeps import is_arithmetic, pairs, sweep
 from vocabulary.operators import named, public
 from vocabulary.operators.record import FINITE
 from vocabulary.rules import Optimizer, builtin
-from vocabulary.words import COMPILED, EAGER, LEVELS, NUMERIC_BY, SCALARS_KEEP_DTYPE, UNKNOWN
+from vocabulary.words import (
+    COMPILED,
+    DEVIATES,
+    EAGER,
+    LEVELS,
+    NUMERIC_BY,
+    SCALARS_KEEP_DTYPE,
+    UNINFORMATIVE,
+    UNKNOWN,
+    UNSUPPORTED,
+)
 
 
 def same_bits(a, b):

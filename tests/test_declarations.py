@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from backends.declarations import OF_OPTIMIZERS
-from oracle.verdict import CONFORMS, DEVIATES, UNSUPPORTED, Judgement
+from oracle.verdict import Judgement
 from runner.judging import (
     clause,
     judge_runs,
@@ -19,7 +19,7 @@ from runner.judging import (
 )
 from runner.sweeps import sweep
 from vocabulary.operators import public
-from vocabulary.words import DTYPES, SCALARS_KEEP_DTYPE, TRAINING_DTYPE
+from vocabulary.words import CONFORMS, DEVIATES, DTYPES, SCALARS_KEEP_DTYPE, TRAINING_DTYPE, UNSUPPORTED
 
 DTYPES_BY_WIDTH = ("float64", "float32", "float16")
 

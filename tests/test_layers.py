@@ -8,12 +8,12 @@ import pytest
 
 from cases import nand, thermometer
 from oracle.form import form
-from oracle.verdict import DEVIATES, Judgement
+from oracle.verdict import Judgement
 from runner import losses
 from runner.judging import clause, judge_setting
 from runner.processes import training
 from vocabulary.losses import OBJECTIVES, REDUCTIONS
-from vocabulary.words import AT_ZERO, LEVELS
+from vocabulary.words import AT_ZERO, DEVIATES, LEVELS
 
 # Steps of the runs that are made twice.
 REPEATED = 10

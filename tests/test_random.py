@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from backends.transport.process import BackendError
-from oracle.verdict import CONFORMS, DEVIATES, UNINFORMATIVE, UNSUPPORTED, Judgement
+from oracle.verdict import Judgement
 from runner.processes import training
 from runner.variants import variants, written
-from vocabulary.words import AUTODIFF
+from vocabulary.words import AUTODIFF, CONFORMS, DEVIATES, UNINFORMATIVE, UNSUPPORTED
 
 GRAVITY = (CONFORMS, UNINFORMATIVE, DEVIATES)
 

@@ -7,10 +7,10 @@ import pytest
 
 from oracle.form import form
 from oracle.trace import PROBE, Probed, ValueOf
-from oracle.verdict import CONFORMS, DEVIATES, Comparison, Judgement
+from oracle.verdict import Comparison, Judgement
 from runner.figures import printed, shape
 from runner.plan import reference_goal
-from vocabulary.words import AUTODIFF
+from vocabulary.words import AUTODIFF, CONFORMS, DEVIATES
 
 # Printed quantities that a training run shows, at whatever level.
 STEPPED = ("loss", "gradient", "final")

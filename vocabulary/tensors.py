@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
+if TYPE_CHECKING:  # the report reads the vocabulary where numpy is not installed
+    import numpy as np
 
 # A tensor of the framework that evaluates the formula: the one place where anything is allowed.
 Tensor: TypeAlias = Any
@@ -16,4 +17,4 @@ Ops: TypeAlias = Any
 TensorsOf: TypeAlias = Mapping[str, Tensor]
 # formula(ops, params, data)
 Formula: TypeAlias = Callable[[Ops, TensorsOf, TensorsOf], Tensor]
-Arrays: TypeAlias = Mapping[str, np.ndarray]
+Arrays: TypeAlias = "Mapping[str, np.ndarray]"

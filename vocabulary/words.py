@@ -41,6 +41,12 @@ LEVELS = (AUTODIFF, "modules", "optimizer", "class")
 # What a backend is asked to compute at the level of autodiff, and how it does.
 STAGES = ("gradient", "training")
 MODES = EAGER, COMPILED = "eager", "compiled"
+# How a check ends, the best first. From DEVIATES on a check fails its run; from MISSING on there was no answer to judge.
+VERDICTS = CONFORMS, UNSUPPORTED, UNINFORMATIVE, DEVIATES, MISSING, FAILED, TIMED_OUT, CRASHED = (
+    "conforms", "unsupported", "uninformative", "deviates", "missing", "failed", "timed out", "crashed",
+)  # fmt: skip
+# What a check is called that deviates as its backend declares.
+DECLARED = "declared"
 # Whether the framework's optimiser makes the step at this level. Where not, the step is written by hand.
 NATIVE = Words("level", {"modules": False, "optimizer": True, "class": True})
 # Clauses of the contract that a deviation may name, next to the named operations.
@@ -49,7 +55,7 @@ HYPERPARAMETERS = "hyperparameters keep the dtype"
 OPTIMIZER_DTYPE = "optimizers keep the dtype"
 TRAINING_DTYPE = "training keeps the dtype"
 # Whose loop makes the steps of training by hand: that of the contract, or one of the adapter.
-LOOPS = SUITE, FRAMEWORK = "suite", "framework"
+LOOPS = FRAMEWORK, SUITE = "framework", "suite"
 # The version of what nobody knows the version of.
 UNKNOWN = "unknown"
 # What the checks of a setting are called beside that of its value.

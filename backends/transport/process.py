@@ -34,6 +34,7 @@ from backends import SETTINGS, load, missing
 from backends.memory import GIB, NEAR, REFUSED, is_refused, limit_memory, memory_is_limited
 from backends.text import MOST, legible
 from backends.transport.engine import Engine
+from vocabulary.words import CRASHED, FAILED, MISSING, TIMED_OUT
 
 # After so many time-outs, or deaths before the first answer, a backend is not asked again: a run has to end.
 PATIENCE = 3
@@ -51,7 +52,7 @@ ANSWERED, RAISED, EXHAUSTED = "answered", "raised", "out of memory"
 class BackendError(Exception):
     """A backend gave no result; ``verdict`` says in one word how, ``cause`` by which signal, status or limit."""
 
-    verdict = "failed"
+    verdict = FAILED
 
     def __init__(self, message: str, cause: str = "") -> None:
         super().__init__(legible(message))
@@ -69,19 +70,19 @@ class Failed(BackendError):
 class Crashed(BackendError):
     """The backend's process ended."""
 
-    verdict = "crashed"
+    verdict = CRASHED
 
 
 class TimedOut(BackendError):
     """The backend gave no answer in time and was ended."""
 
-    verdict = "timed out"
+    verdict = TIMED_OUT
 
 
 class Missing(BackendError):
     """The backend was asked for and its package is not installed."""
 
-    verdict = "missing"
+    verdict = MISSING
 
 
 class Process:

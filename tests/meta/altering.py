@@ -58,10 +58,16 @@ def crashed(document, backend):
                 continue
             facts = ("kind", "backend", "level", "dtype", "case", "test", "duration")
             record = {name: record[name] for name in facts} | {
-                "mode": "other", "quantity": "answer", "verdict": "crashed", "message": "gone", "declared": None,
+                "mode": "compiled", "quantity": "answer", "verdict": "crashed", "message": "gone", "declared": None,
             }  # fmt: skip
         records.append(record)
     return document | {"records": records}
+
+
+def in_another_mode(document, **facts):
+    """Return the document with a second, compiled, check of each that has these facts."""
+    more = [r | {"mode": "compiled"} for r in document["records"] if {"kind": "check", **facts}.items() <= r.items()]
+    return document | {"records": [*document["records"], *more]}
 
 
 def altered(document, change):

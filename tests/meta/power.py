@@ -24,6 +24,8 @@ from report.terminal import drawn
 from report.writing import ResultsFile
 from runner.recording import describe_run
 from tests.meta.fleet import Fault, fleet
+from vocabulary.cell import CONTRACT
+from vocabulary.words import DEVIATES
 
 ROOT = Path(__file__).parents[2]
 # Faulty adapters judged in one run: their records are read at once.
@@ -35,7 +37,7 @@ CATCHERS = {
 }  # fmt: skip
 
 Key = tuple[str, str]
-Checks = dict[tuple[str, str, str], Record]
+Checks = dict[tuple[str, ...], Record]
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -120,7 +122,7 @@ def judged(names: list[str], further: list[str]) -> dict[str, dict[Key, Checks]]
     found: dict[str, dict[Key, Checks]] = {name: {} for name in names}
     for check in of_kind(document["records"], "check"):
         cell = found[check["backend"]].setdefault((check["case"], check["dtype"]), {})
-        cell[check["level"], check["test"], check["quantity"]] = check
+        cell[check["level"], check["mode"], check["test"], check["quantity"]] = check
     return found
 
 
@@ -140,9 +142,9 @@ def kills(name: str, faulty: dict[Key, Checks], sound: dict[Key, Checks]) -> Ite
 
 def catcher(check: Record) -> str:
     """What catches a fault: a verdict on what a test judges, or that the adapter raised, died or hung."""
-    if check["verdict"] != "deviates":
+    if check["verdict"] != DEVIATES:
         return EXCEPTION
-    return "contract" if check["case"] == "contract" else CATCHERS.get(check["test"], check["test"])
+    return "contract" if check["case"] == CONTRACT else CATCHERS.get(check["test"], check["test"])
 
 
 def print_of(check: Record | None) -> tuple[str, ...] | None:

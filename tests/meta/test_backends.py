@@ -33,7 +33,7 @@ def python(code):
             {"vocabulary", "backends", "numpy", "cloudpickle"},
         ),
         ("oracle.judge, oracle.verdict", {"vocabulary", "arithmetic", "backends", "oracle", "numpy", "flint"}),
-        ("report.__main__", {"report", "jinja2", "jsonschema"}),
+        ("report.__main__", {"vocabulary", "report", "jinja2", "jsonschema"}),
         (
             "runner.candidate, runner.plan, runner.recorder",
             {

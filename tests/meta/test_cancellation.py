@@ -7,7 +7,8 @@ from arithmetic.sizes import sizes
 from backends.numpy import Numpy
 from backends.transport.engine import Engine
 from oracle.judge import Oracle
-from oracle.verdict import BY_CANCELLATION, CONFORMS, DEVIATES, UNINFORMATIVE
+from oracle.verdict import BY_CANCELLATION
+from vocabulary.words import CONFORMS, DEVIATES, UNINFORMATIVE
 
 X = np.array([0.3, -1.7, 2.9])
 every_dtype = pytest.mark.parametrize("dtype", ["float32", "float64"])

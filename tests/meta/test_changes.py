@@ -4,6 +4,7 @@ import copy
 import itertools
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 from report.__main__ import main
 from report.environments import gathered
 from report.ledger import MOST_VERDICTS, is_loss, ledger, released, step
-from tests.meta.altering import crashed, cut, in_environment, moved, redden, without, written
+from tests.meta.altering import crashed, cut, in_another_mode, in_environment, moved, redden, without, written
 from tests.meta.conftest import ROOT
 
 
@@ -337,6 +338,42 @@ def test_a_check_that_conforms_in_part_is_a_change(whole, tmp_path, capsys):
     assert main(["changes", "--before", words[1], "--after", words[0]]) == 0
     [(_, [one]), _], _ = ledger(gathered([*written(tmp_path / "two", whole, in_environment(after, "b"))])[0])
     assert (len(one.verdicts), one.bits) == (len(steps), [])
+
+
+def test_a_change_in_one_mode_is_that_of_its_mode(whole, tmp_path, capsys):
+    """Where a file holds both modes of a quantity, each is compared with itself, and the line names the mode."""
+    before = in_another_mode(whole, backend="autograd", case="nand", test="loss")
+    after = copy.deepcopy(before)
+    for record in after["records"]:
+        if record.get("mode") == "compiled":
+            record |= {"verdict": "deviates", "message": "off by much"}
+    for name, document in (("before", before), ("after", after)):
+        written(tmp_path / name, in_environment(document, "a"))
+    assert main(["changes", "--before", str(tmp_path / "before"), "--after", str(tmp_path / "after")]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    words = [re.sub(r"^- a: autograd [^:]+: ", "", line) for line in lines]
+    assert words == [f"nand compiled {dtype}, loss, loss: conforms → deviates: off by much" for dtype in ("float32", "float64")]
+
+
+def test_a_mode_that_gives_no_answer_is_a_change(whole, tmp_path, capsys):
+    """Whether both modes of a test crash or one: none is held to what the other has answered."""
+    before = in_another_mode(whole, backend="autograd", test="loss")
+    dead = copy.deepcopy(before)
+    for record in dead["records"]:
+        if record.get("backend") == "autograd" and record.get("test") == "loss":
+            record |= {"verdict": "crashed", "message": f"{record['mode']} is gone"}
+    half = copy.deepcopy(dead)
+    for one, other in zip(before["records"], half["records"], strict=True):
+        if one.get("mode") == "eager":
+            other |= one | {"message": one["message"]}
+    for name, document in (("before", before), ("dead", dead), ("half", half)):
+        written(tmp_path / name, in_environment(document, "a"))
+    found = {}
+    for name in ("dead", "half"):
+        assert main(["changes", "--before", str(tmp_path / "before"), "--after", str(tmp_path / name)]) == 1
+        out = capsys.readouterr().out
+        found[name] = [f"crashed: {mode} is gone" in out for mode in ("eager", "compiled")]
+    assert found == {"dead": [True, True], "half": [False, True]}
 
 
 def test_what_is_asked_for_no_more_is_said(whole, tmp_path, capsys):

@@ -17,9 +17,9 @@ from backends import declarations
 from backends.base import Backend, Deviation, Setting
 from backends.numpy import Numpy
 from backends.transport.engine import Engine
+from report.schema import standard
 from runner.recording import describe_backend
 from tests.meta import declaring
-from tests.meta.conftest import ROOT
 from tests.meta.declaring import NONE
 from tests.meta.layered import Layered
 from vocabulary.words import HYPERPARAMETERS, OPTIMIZER_DTYPE
@@ -341,9 +341,8 @@ VALUES = (
     object(), int, max, Raises(), Screams(), Pretends(), Text("epsilon"), Number(0.5), NAMELESS, iter("ab"), range(9),
     Endless(), Uneven(a="b"), NoMapping(a="b"), EndlessTuple("ab"), property(raising), property(leaving), Leaves(),
 )  # fmt: skip
-SCHEMA = json.loads((ROOT / "report" / "results.schema.json").read_text())
 ATTRIBUTES = (*declarations.KINDS, "deviations")
-BACKEND = Draft202012Validator({"$ref": "#/$defs/backend", "$defs": SCHEMA["$defs"]})
+BACKEND = Draft202012Validator({"$ref": "#/$defs/backend", "$defs": standard()["$defs"]})
 
 
 def check_description(attributes):

@@ -8,10 +8,9 @@ from backends.base import Deviation
 from backends.transport.process import Process
 from cases import Case, Dense, Network
 from oracle.judge import Oracle, Steps
-from oracle.verdict import CONFORMS
 from runner.processes import training
 from tests.meta.layered import Layered
-from vocabulary.words import LEVELS
+from vocabulary.words import CONFORMS, LEVELS
 
 SOUND = "tests.meta.layered:Layered"
 # Which layer has how many units, the inputs first: all of the same shape, and all of other shapes.

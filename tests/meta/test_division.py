@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from oracle.judge import Oracle
-from oracle.verdict import CONFORMS, DEVIATES
+from vocabulary.words import CONFORMS, DEVIATES
 
 DIVISORS = (3, 7, 10, -6)
 

@@ -35,12 +35,12 @@ def test_the_ledger_finds_what_changed(versions):
     assert left_out == []
     assert (autograd, numpy, none) == ("autograd", "numpy", [])
     assert [first.before.version, first.after.version, second.after.version] == ["1.9", "1.10", "1.10"]
-    assert {key[-1] for key in first.bits} == {"gradient w"}
+    assert {key.quantity for key in first.bits} == {"gradient w"}
     assert (first.verdicts, second.bits) == ([], [])
-    assert {key[-1] for key in second.verdicts} == {"loss"}
+    assert {key.quantity for key in second.verdicts} == {"loss"}
     assert all(loss and line.endswith("conforms → deviates: off by much") for loss, line in changed(second))
     assert changed(first) == []
-    assert len(numbers(first).rows) == len({key[:3] for key in first.bits})
+    assert len(numbers(first).rows) == len({key.cell for key in first.bits})
     found = dict(zip(overview(autograd, [first]).heading, overview(autograd, [first]).rows[0], strict=True))
     assert found["other bits"] == str(len(first.bits))
     assert len(first.pairs) == sum(int(found[words]) for words in ("same bits", "other bits", "no bits"))

@@ -13,7 +13,7 @@ from report.__main__ import main
 from report.environments import gathered
 from report.page import build
 from runner.plan import Shard
-from tests.meta.altering import altered, in_environment, without, written
+from tests.meta.altering import altered, in_another_mode, in_environment, without, written
 from tests.meta.conftest import ROOT, SMALL
 
 SHARDS = 3
@@ -135,6 +135,20 @@ def test_a_file_that_says_two_things_is_not_taken(whole, tmp_path, capsys):
     [path] = written(tmp_path / "files", in_environment(altered(whole, repeated), "a"))
     assert main(["build", str(path), "--output", str(tmp_path)]) == 2
     assert f"{path} has the same check twice" in capsys.readouterr().err
+
+
+def test_both_modes_of_a_quantity_are_two_checks(whole, tmp_path):
+    """A file may hold both: each has a row of its own, and the same check twice is refused in either mode."""
+    both = in_another_mode(whole, case="nand", level="autodiff", dtype="float64")
+    [path] = written(tmp_path / "files", in_environment(both, "a"))
+    page, unread, _ = build([path], tmp_path)
+    assert unread == []
+    rows = re.findall(r"^\| (nand[a-z ]*) \| ✓ [^|]+ \| ✓ [^|]+ \|$", page.read_text(), re.MULTILINE)
+    assert rows == ["nand", "nand compiled", "nand eager"], "float32, and then float64"
+    again = in_another_mode(both, case="nand", level="autodiff", dtype="float64", mode="eager", backend="numpy")
+    [twice] = written(tmp_path / "twice", in_environment(again, "a"))
+    _, [error] = gathered([twice])
+    assert f"{twice} has the same check twice: 'numpy autodiff compiled float64 nand " in str(error)
 
 
 def test_two_runs_of_an_environment_are_an_error(whole, tmp_path, capsys):

@@ -19,12 +19,12 @@ from backends.transport.engine import Engine
 from cases import CaseError
 from oracle.form import form
 from oracle.judge import Oracle, Steps
-from oracle.verdict import CONFORMS, DEVIATES, UNINFORMATIVE, Comparison
+from oracle.verdict import Comparison
 from runner.plan import validate
 from vocabulary.functions import FUNCTIONS
 from vocabulary.operators import functions
 from vocabulary.rules import Optimizer
-from vocabulary.words import DTYPES, NO_SLOPE, OPTIMIZER_DTYPE, SCALARS_KEEP_DTYPE
+from vocabulary.words import CONFORMS, DEVIATES, DTYPES, NO_SLOPE, OPTIMIZER_DTYPE, SCALARS_KEEP_DTYPE, UNINFORMATIVE
 
 every_dtype = pytest.mark.parametrize("dtype", sorted(DTYPES))
 

@@ -157,6 +157,34 @@ def test_a_test_that_breaks_is_recorded(suite, tmp_path, monkeypatch):
     assert build([path], tmp_path)[1] == []
 
 
+DYING = """
+import os
+
+def pytest_runtest_call(item):
+    if item.name in ("test_operation[numpy-*-float64]", "test_goal[numpy-nand-class-float64]"):
+        {words}
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "workers", "message"),
+    [("raise RuntimeError('broken')", (), "broken"), ("os._exit(3)", ("-n", "1"), "crashed while running")],
+    ids=["raises", "kills its worker"],
+)
+def test_a_failure_before_any_verdict_has_its_own_cell(suite, tmp_path, monkeypatch, words, workers, message):
+    """That of the test's own parameters, though it has judged nothing, and though its worker died of it."""
+    (tmp_path / "dying.py").write_text(DYING.format(words=words))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    options = ("--backend", "numpy", "--case", "nand", "--dtype", "float64", "-k", "test_operation or test_goal")
+    outcome = suite("-p", "dying", *options, *workers)
+    failed = outcome.checks(verdict="failed")
+    assert sorted((check["case"], check["level"], check["test"], check["quantity"]) for check in failed) == [
+        ("contract", "autodiff", "test_operation", "test_operation *"),
+        ("nand", "class", "test_goal", "test_goal"),
+    ]
+    assert {(check["backend"], check["dtype"], message in check["message"]) for check in failed} == {("numpy", "float64", True)}
+
+
 def test_a_run_of_no_test_leaves_no_file(suite):
     """Rather than one that says nothing."""
     outcome = suite("--backend", "numpy", "-k", "nosuchtest")

@@ -12,7 +12,10 @@ def check(backend, verdict="conforms", case="xor", **more):
         "backend": backend,
         "case": case,
         "level": "autodiff",
+        "mode": "eager",
         "dtype": "float64",
+        "test": "loss",
+        "quantity": "loss",
         "verdict": verdict,
         "declared": None,
     } | more
@@ -40,6 +43,15 @@ def test_a_cell_says_how_a_backend_ended():
     ended = [check("a", "crashed", cause="SIGSEGV"), check("a", "timed out", cause="6 s")]
     [table] = agreement([*ended, check("a", "crashed", cause="SIGABRT"), ended[0], check("a")])
     assert table.rows == [["xor", "crashed SIGSEGV, SIGABRT"]]
+
+
+def test_modes_of_one_quantity_have_rows_of_their_own():
+    """And only they: elsewhere eager gradients and compiled training of a program stand in one row."""
+    compiled = {"mode": "compiled"}
+    both = [check("a"), check("a", "deviates", **compiled), check("b")]
+    mixed = [check("a", case="nand"), check("a", case="nand", quantity="gradient w", **compiled), check("b", case="nand")]
+    [table] = agreement([*both, *mixed])
+    assert table.rows == [["nand", "✓", "✓"], ["xor compiled", "deviates", "not run"], ["xor eager", "✓", "✓"]]
 
 
 def test_what_was_not_run_is_said():

@@ -16,10 +16,9 @@ from backends.training import Training
 from oracle.judge import Oracle, Steps
 from oracle.rules import Stepping
 from oracle.run import exact_run
-from oracle.verdict import CONFORMS, DEVIATES, UNINFORMATIVE
 from tests.test_classification import compare, counted
 from vocabulary.rules import Optimizer, adam, builtin, values
-from vocabulary.words import HYPERPARAMETERS, LEVELS
+from vocabulary.words import CONFORMS, DEVIATES, HYPERPARAMETERS, LEVELS, UNINFORMATIVE
 
 CONVENTIONS = tuple(builtin()["adam"].conventions)
 RULE = Optimizer("adam", 0.1)

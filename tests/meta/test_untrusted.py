@@ -18,13 +18,17 @@ from markdown_it import MarkdownIt
 
 from cases import CaseError
 from cases.nand import NAND
+from report.__main__ import main
 from report.consistency import MAX_CELLS
 from report.document import MAX_MEBIBYTES, MAX_WORDS, DocumentError, escaped, read
 from report.page import build
-from report.schema import faults
+from report.schema import completed, faults, standard
 from tests.meta.conftest import ROOT
+from vocabulary.rules import builtin
+from vocabulary.words import DTYPES, LEVELS, MODES, VERDICTS
 
 HALF = (0.5).hex()
+SCHEMA = standard()
 
 
 def counted():
@@ -36,7 +40,7 @@ def counted():
     return {f"{words} {name}": copy.deepcopy(value) for words in ("training", "held out") for name, value in facts.items()}
 
 
-WHOSE = {"backend": "numpy", "level": "autodiff", "dtype": "float64", "case": "xor"}
+WHOSE = {"backend": "numpy", "level": "autodiff", "mode": "eager", "dtype": "float64", "case": "xor"}
 BACKEND, CASE, PLAIN, FULL, CLASSIFIER, OTHER, FAULT, KILL = range(8)
 RECORDS = [
     {
@@ -54,11 +58,11 @@ RECORDS = [
     },
     {"kind": "case", "name": "xor", "title": "a title", "source": "a source", "levels": {"class": "a reason"}},
     {
-        "kind": "check", **WHOSE, "mode": "eager", "test": "a test", "quantity": "loss",
+        "kind": "check", **WHOSE, "test": "a test", "quantity": "loss",
         "verdict": "failed", "message": "a message", "declared": None, "duration": 0.25,
     },
     {
-        "kind": "check", **WHOSE, "mode": "eager", "test": "a test", "quantity": "gradient w",
+        "kind": "check", **WHOSE, "test": "a test", "quantity": "gradient w",
         "verdict": "conforms", "message": "", "declared": "exp", "duration": 0.25, "where": "w[0]",
         "got": [HALF, HALF], "truth": [HALF, HALF], "bound": [HALF, HALF], "error_ulp": HALF, "share": HALF,
         "share_median": HALF, "entries": 4, "too_wide": 1, "points": 3, "points_without_verdict": 1,
@@ -157,10 +161,9 @@ def test_the_document_of_these_tests_is_shown(tmp_path):
         "3 ulp",
     ):
         assert words in page
-    schema = json.loads((ROOT / "report" / "results.schema.json").read_text())
-    for kind in schema["properties"]["records"]["items"]["properties"]["kind"]["enum"]:
+    for kind in SCHEMA["properties"]["records"]["items"]["properties"]["kind"]["enum"]:
         fields = {field for record in RECORDS if record["kind"] == kind for field in record}
-        assert fields == set(schema["$defs"][kind]["properties"]), kind
+        assert fields == set(SCHEMA["$defs"][kind]["properties"]), kind
 
 
 # Fuzzing. The same examples in every run; EXAMPLES is the number to raise for a longer search.
@@ -227,9 +230,6 @@ def test_other_values(tmp_path_factory, changes):
     page_of(tmp_path_factory.mktemp("other"), json.dumps(document).encode())
 
 
-SCHEMA = json.loads((ROOT / "report" / "results.schema.json").read_text())
-
-
 @FUZZ
 @given(st.lists(st.sampled_from(PLACES).flatmap(change), max_size=2))
 def test_the_quick_tests_say_what_jsonschema_says(changes):
@@ -238,6 +238,32 @@ def test_the_quick_tests_say_what_jsonschema_says(changes):
     for path, value in changes:
         document = put(document, path, value)
     assert jsonschema.Draft202012Validator(SCHEMA).is_valid(document) == (next(faults(document), None) is None)
+
+
+def test_the_printed_schema_is_a_standard_one(capsys):
+    """It is valid JSON schema, has no marker left, and lists the words of the vocabulary."""
+    assert main(["schema"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed == SCHEMA
+    jsonschema.Draft202012Validator.check_schema(printed)
+    check, backend = (printed["$defs"][kind]["properties"] for kind in ("check", "backend"))
+    listed = [check[field]["enum"] for field in ("level", "mode", "dtype", "verdict")]
+    assert listed == [list(LEVELS), list(MODES), list(DTYPES), list(VERDICTS)]
+    assert backend["conventions"]["properties"] == {"adam": {"enum": list(builtin()["adam"].conventions)}}
+
+
+@pytest.mark.parametrize(
+    ("part", "message"),
+    [
+        ({"a": {"enum": "COLOURS"}}, "unknown marker of 'enum' in the schema: 'COLOURS'; known: DTYPES, LEVELS, "),
+        ({"allOf": [{"required": "MODE"}]}, "unknown marker of 'required' in the schema: 'MODE'; known: DTYPES, LEVELS, "),
+        ({"properties": "LEVELS"}, "unknown marker of 'properties' in the schema: 'LEVELS'; known: CONVENTIONS"),
+    ],
+)
+def test_an_unknown_marker_in_the_schema_is_an_error(part, message):
+    """It is named with those that are known, wherever it stands."""
+    with pytest.raises(ValueError, match=re.escape(message)):
+        completed(part)
 
 
 def schemas(schema):
@@ -344,6 +370,9 @@ def record(index, *path):
         (("run", "cpu", "flags"), f"{[0] * 10001}", "at $.run.cpu.flags: 10001 items, of which the report takes 10000 at most"),
         (("records",), f"{[0] * 100001}", "at $.records: 100001 items, of which the report takes 100000 at most"),
         (record(PLAIN, "dtype"), '"float8"', "records[2].dtype, a check: 'float8' is not one of ['float32', "),
+        (record(PLAIN, "mode"), '"lazy"', "records[2].mode, a check: 'lazy' is not one of ['eager', 'compiled']"),
+        (record(BACKEND, "loop"), '"nobody"', "records[0].loop, a backend: 'nobody' is not one of ['framework', 'suite']"),
+        (record(BACKEND, "conventions", "adam"), '"hat"', "records[0].conventions.adam, a backend: 'hat' is not one of ['epsi"),
         (record(PLAIN, "kind"), '"cheque"', "records[2].kind, a cheque: 'cheque' is not one of ['backend', "),
         (record(PLAIN), '{"backend": "numpy"}', "at $.records[2]: 'kind' is a required property"),
         (record(PLAIN), "[]", "at $.records[2]: [] is not of type 'object'"),

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from flint import arb, ctx
 
-from oracle.verdict import CONFORMS, DEVIATES, UNINFORMATIVE, Comparison, _discriminates
+from oracle.verdict import Comparison, _discriminates
+from vocabulary.words import CONFORMS, DEVIATES, UNINFORMATIVE
 
 U = 2.0**-52  # the unit in the last place of float64 in [1, 2)
 

@@ -1,0 +1,31 @@
+"""What a check belongs to: the one key of test ids, caches, records and tables."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+# The case of a check that belongs to none: it judges the contract itself.
+CONTRACT = "contract"
+
+
+@dataclasses.dataclass(frozen=True, order=True)
+class Cell:
+    """A backend, a level, a mode, a dtype and a case, each by its name. Cells are equal where all five are."""
+
+    backend: str
+    level: str
+    mode: str
+    dtype: str
+    case: str
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any]) -> Cell:
+        """Return the cell that ``record`` names, among other facts. Raises KeyError where it leaves a name out."""
+        return cls(*(record[field.name] for field in dataclasses.fields(cls)))
+
+    @property
+    def record(self) -> dict[str, str]:
+        """The names of the cell, as they stand in a record."""
+        return dataclasses.asdict(self)
