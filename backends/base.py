@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path as File
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -101,11 +101,11 @@ class Backend(ABC):
     ``unsupported`` maps (dtype, operation) to the reason why an operation that is there does not work. ``unsupported_levels``
     names the reason why a level is absent; whether it is follows from the methods that the adapter has: ``model``,
     ``objective`` and ``fit`` make all levels, ``fit`` alone makes ``optimizer``. ``modes`` says how gradients and training
-    steps are executed: ``eager`` if Python calls the formula each time, ``compiled`` if only the first time. ``adam`` names
-    the convention of the framework's Adam: ``epsilon`` is added to the square root of the corrected second moment, or
-    ``epsilon hat`` to that of the plain one. ``kink`` is the subgradient of relu that the framework takes at 0, in [0, 1].
-    ``numeric`` says in which numeric modes it computes: what backends/probes.py has to find, by the names of the probes.
-    backends/declarations.py refuses values of the wrong type.
+    steps are executed: ``eager`` if Python calls the formula each time, ``compiled`` if only the first time. ``rules`` names
+    the update rules that the framework has optimisers for, ``conventions`` how it reads those that are read in several ways,
+    where that is not the first of their record (vocabulary/rules). ``kink`` is the subgradient of relu that the framework
+    takes at 0, in [0, 1]. ``numeric`` says in which numeric modes it computes: what backends/probes.py has to find, by the
+    names of the probes. backends/declarations.py refuses values of the wrong type.
 
     A word that the adapter does not know raises, whichever method it is given to: nothing is computed in its place. Words
     are best looked up in tables that see to it (Words).
@@ -119,7 +119,8 @@ class Backend(ABC):
     unsupported_levels: ClassVar[Mapping[str, str]] = {}
     deviations: ClassVar[tuple[Deviation, ...]] = ()
     settings: ClassVar[tuple[Setting, ...]] = ()
-    adam: ClassVar[str] = "epsilon"
+    rules: ClassVar[Collection[str]] = ()
+    conventions: ClassVar[Mapping[str, str]] = {}
     kink: ClassVar[float] = 0.0
     numeric: ClassVar[Mapping[str, str]] = NUMERIC
 

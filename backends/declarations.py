@@ -212,7 +212,8 @@ KINDS: dict[str, Reader] = {
     "unsupported": _mapping(_pair, _said),
     "unsupported_levels": _mapping(_text, _said),
     "settings": _tuple(_object(Setting)),
-    "adam": _text,
+    "rules": _tuple(_text),
+    "conventions": _mapping(_text, _text),
     "kink": _number(1),
     "numeric": _mapping(_text, _text),
 }
@@ -282,7 +283,13 @@ def _meaningless(backend: Backend, declared: SimpleNamespace) -> Iterator[str]:
     settings = [setting.name for setting in declared.settings]
     for name, words, known in (
         ("modes", declared.modes.values(), MODES),
-        ("adam", [declared.adam], builtin()["adam"].conventions),
+        ("rules", declared.rules, builtin()),
+        ("conventions", declared.conventions, builtin()),
+        *(
+            ("conventions", [word], builtin()[rule].conventions)
+            for rule, word in declared.conventions.items()
+            if rule in builtin()
+        ),
         ("unsupported_levels", declared.unsupported_levels, LEVELS[1:]),
         ("names", declared.names, named()),
         ("unsupported", [dtype for dtype, _ in declared.unsupported], DTYPES),

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from vocabulary.network import Network
-from vocabulary.rules import Rule, builtin
+from vocabulary.rules import Optimizer, Rule, builtin
 from vocabulary.tensors import Formula
 
 Goal = Callable[[float, np.ndarray, Mapping[str, np.ndarray]], bool]
@@ -107,7 +107,8 @@ class Case:
 
     ``predict`` is the model inside the loss where the two differ; ``goal(loss, prediction, data)`` says
     what having converged means and ``reaches_goal`` whether this start gets there in ``steps`` updates of
-    ``optimizer``, for ``sgd`` ``w -= rate * gradient``. ``batches`` deals out the data and determines the steps;
+    ``optimizer``, one of the rules of vocabulary/rules, for ``sgd`` ``w -= rate * gradient``; ``hyperparameters`` are those
+    beside the rate, where they are not the usual ones. ``batches`` deals out the data and determines the steps;
     ``held_out`` are further data, under the same names, to evaluate a classifier on. ``network`` says the same as
     ``loss`` in layers, for the levels above autodiff. A ``long`` case is left out unless asked for. ``axes`` names the axes
     of arrays whose shapes may be others, ``{"X": "n f", "w": "f 1"}``, so that random variants of the case can be made; arrays
@@ -130,6 +131,7 @@ class Case:
     reaches_goal: bool = True
     figures: tuple[Figure, ...] = ()
     optimizer: str = "sgd"
+    hyperparameters: Mapping[str, float] = dataclasses.field(default_factory=dict)
     batches: Batches | None = None
     held_out: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     network: Network | None = None
@@ -169,6 +171,10 @@ class Case:
             raise CaseError(f"case {self.name!r} has the optimizer {self.optimizer!r}; known: {', '.join(builtin())}")
         if not self.rule.by_hand and not self.network:
             raise CaseError(f"case {self.name!r}: the optimizer {self.optimizer!r} trains layers: give the case a network")
+        try:
+            Optimizer(self.optimizer, self.rate, **self.hyperparameters).hyperparameters  # noqa: B018
+        except (TypeError, ValueError) as error:
+            raise CaseError(f"case {self.name!r}: {error}") from error
         if not isinstance(self.rate, int | float):
             raise CaseError(f"case {self.name!r}: a rate is a number, got {self.rate!r}")
         if not isinstance(self.steps, int) or self.steps < 0:

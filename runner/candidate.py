@@ -29,7 +29,7 @@ from runner.recording import describe_backend, record
 from vocabulary.cell import CONTRACT, Cell
 from vocabulary.losses import REDUCTIONS
 from vocabulary.tensors import Formula
-from vocabulary.words import AUTODIFF, CONFORMS, DECLARED, DEVIATES, EAGER, UNINFORMATIVE, UNSUPPORTED
+from vocabulary.words import AUTODIFF, CONFORMS, DECLARED, DEVIATES, EAGER, NATIVE, UNINFORMATIVE, UNSUPPORTED
 
 Arrays = Mapping[str, np.ndarray]
 # What a backend is asked for; not every stage runs in the same mode.
@@ -165,7 +165,7 @@ class Subject:
     def _unsupported(self, method: str, arguments: tuple[Any, ...]) -> str | None:
         """Return why the backend has not got the level, or something that the formula uses in this dtype."""
         if self.level != AUTODIFF:
-            return self.unsupported_level
+            return self.unsupported_level or self.absent_rule(self.case.optimizer)
         match method:
             case "path":
                 run = arguments[0] if arguments else self.training
@@ -197,7 +197,7 @@ class Subject:
     def unsupported_levels(self) -> dict[str, str]:
         """The levels that the backend has not got, and why."""
         __tracebackhide__ = True
-        reasons: dict[str, str] = self.describe()["lacks"]  # as the results file calls them
+        reasons: dict[str, str] = self.describe()["unsupported_levels"]
         return reasons
 
     @property
@@ -205,6 +205,14 @@ class Subject:
         """Why the backend has not got this level."""
         __tracebackhide__ = True
         return self.unsupported_levels.get(self.level)
+
+    def absent_rule(self, name: str) -> str | None:
+        """Why the framework's optimisers do not make the steps of a rule, or None where they do, or it is written by hand."""
+        __tracebackhide__ = True
+        rules: list[str] = self.describe()["rules"]
+        if name in rules or not NATIVE[self.level]:
+            return None
+        return f"{self.backend} has no optimiser for {name!r}; it has some for {', '.join(map(repr, rules)) or 'no rule'}"
 
     def describe(self) -> Record:
         """Return what the backend says of itself."""
@@ -221,7 +229,8 @@ class Subject:
     def conventions(self) -> dict[str, str]:
         """How the backend says that it reads update rules, by their names."""
         __tracebackhide__ = True
-        return {"adam": self.describe()["adam"]}
+        conventions: dict[str, str] = self.describe()["conventions"]
+        return conventions
 
     @property
     def training(self) -> Training:
@@ -258,6 +267,12 @@ class Subject:
         __tracebackhide__ = True
         place = self.describe()["places"][mapping]
         return Judgement(DEVIATES, f"{what} works, and is declared not to: delete {entry} from {mapping!r} in {place}")
+
+    def needed(self, mapping: str, what: str, entry: str) -> Judgement:
+        """Return the judgement on ``what``, which works and does not stand among what the adapter declares to have."""
+        __tracebackhide__ = True
+        place = self.describe()["places"][mapping]
+        return Judgement(DEVIATES, f"{what} works, and is not declared to: add {entry} to {mapping!r} in {place}")
 
     # How it is judged.
 

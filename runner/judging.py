@@ -10,7 +10,7 @@ from oracle.verdict import Judgement, digest
 from runner import losses
 from runner.processes import training
 from runner.sweeps import sweep
-from vocabulary.rules import Optimizer
+from vocabulary.rules import Optimizer, builtin
 from vocabulary.words import AT_ZERO, AUTODIFF, CONFORMS, DEVIATES, FAR_OUT, ONE_BY_ONE, SLOPE_OF, UNSUPPORTED
 
 
@@ -53,7 +53,7 @@ def judge_settings(subject):
     """Return what judges every setting, at outputs of all sizes, at 0, far out and one by one, by given deviations."""
     found, rows = [], []
     instead = {d.subject for d in subject.deviations if d.instead and subject.dtype in d.dtypes}
-    for name, objective, promise in subject.describe()["settings"]:
+    for name, objective, promise in subject.describe()["native_losses"]:
         params, data = losses.sweep(objective, subject.dtype, subject.lab.plan.seed)
         at_zero = {"z": np.zeros_like(params["z"])}
         for words, point in ((name, params), (AT_ZERO.format(name), at_zero)):
@@ -102,11 +102,19 @@ def judge_setting(subject, deviations, name, words, objective, promise, params, 
     return {named(words, quantity): judgement for quantity, judgement in found.items()}
 
 
+# The learning rate of runs that try an optimiser.
+USUAL_RATE = 0.1
+
+
 def optimizer_runs(subject):
     """Return runs that the framework's optimisers make: what messages call each, its path, formula and program."""
-    # Numbers of many digits: who passes them on as text loses some.
-    coarse = Optimizer("adam", 0.1037219865, beta1=0.8123456789, beta2=0.9912345678, epsilon=0.01034567891)
-    adam = training(nand.ADAM, subject.dtype, "optimizer")
+    plain, layered = (training(case, subject.dtype, "optimizer") for case in (thermometer.SLOW, nand.NAND))
+    programs = [("sgd", thermometer.SLOW, plain)]
+    for name, rule in builtin().items():
+        if rule.probe:
+            usual, other = Optimizer(name, USUAL_RATE), Optimizer(name, **rule.probe)
+            programs.append((name, nand.NAND, dataclasses.replace(layered, optimizer=usual)))
+            programs.append((f"{name} with other numbers", nand.NAND, dataclasses.replace(layered, optimizer=other)))
     return [
         (
             words,
@@ -114,12 +122,21 @@ def optimizer_runs(subject):
             case.loss if "modules" in subject.unsupported_levels else case.layered_loss,
             program,
         )
-        for words, case, program in (
-            ("sgd", thermometer.SLOW, training(thermometer.SLOW, subject.dtype, "optimizer")),
-            ("adam", nand.ADAM, adam),
-            ("adam with other numbers", nand.ADAM, dataclasses.replace(adam, optimizer=coarse)),
-        )
+        for words, case, program in programs
+        if program.optimizer.name in subject.describe()["rules"]
     ]
+
+
+def judge_absent_rule(subject, name):
+    """A rule that the framework is not stated to have an optimiser for has to raise."""
+    program = dataclasses.replace(training(nand.NAND, subject.dtype, "optimizer"), optimizer=Optimizer(name, USUAL_RATE))
+    try:
+        subject.lab.call(subject.backend, "path", program)
+    except Failed as error:
+        return Judgement(UNSUPPORTED, f"{subject.absent_rule(name)}; it raises {error.kind}")
+    except BackendError as error:
+        return Judgement(error.verdict, str(error), cause=error.cause)
+    return subject.needed("rules", f"the rule {name!r}", repr(name))
 
 
 def runs_by_hand(subject):

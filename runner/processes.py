@@ -31,7 +31,7 @@ def training(case: Case, dtype: str, level: str = AUTODIFF) -> Training:
     """Return the training run of ``case``."""
     params, data = case.at(dtype)
     batches, rows = (list(case.batches), case.batches.rows) if case.batches else (None, ())
-    optimizer = Optimizer(case.optimizer, case.rate)
+    optimizer = Optimizer(case.optimizer, case.rate, **case.hyperparameters)
     return Training(case.loss, params, data, optimizer, case.steps, case.judged, level, batches, rows, case.network)
 
 

@@ -65,17 +65,9 @@ def _cpu() -> dict[str, Any]:
     return {"model": fields.get("model name", platform.processor() or "unknown"), "flags": fields.get("flags", "").split()}
 
 
-# What the results file calls a field of a description that Engine.describe still gives under its old name.
-RENAMED = {"lacks": "unsupported_levels", "settings": "native_losses"}
-
-
 def describe_backend(description: Record) -> Record:
     """Return the record of a backend, made of what it says of itself."""
-    facts = {RENAMED.get(name, name): fact for name, fact in description.items()}
-    if "adam" in facts:
-        facts["conventions"] = {"adam": facts.pop("adam")}
-    places = {RENAMED.get(name, name): place for name, place in description["places"].items()}
-    return {"kind": "backend", **facts, "places": places}
+    return {"kind": "backend", **description}
 
 
 def hexes(values: np.ndarray) -> list[str]:

@@ -10,6 +10,7 @@ from oracle.verdict import Judgement
 from runner.formulas import Applied
 from runner.judging import (
     clause,
+    judge_absent_rule,
     judge_runs,
     judge_scalars,
     judge_settings,
@@ -21,7 +22,7 @@ from runner.judging import (
 from runner.sweeps import is_arithmetic, pairs, sweep
 from vocabulary.operators import named, public
 from vocabulary.operators.record import FINITE
-from vocabulary.rules import Optimizer, builtin
+from vocabulary.rules import Optimizer, builtin, readings
 from vocabulary.words import (
     COMPILED,
     DEVIATES,
@@ -232,23 +233,37 @@ def test_loss_settings(subject):
 
 @pytest.mark.quantity("optimizer")
 def test_optimizer(subject):
-    """The framework's optimisers keep to their rules, and its Adam follows the declared convention and no other."""
+    """The framework's optimisers keep to their rules, in the declared convention and no other."""
     if "optimizer" in subject.unsupported_levels:
         subject.conclude({"lacks optimizer": judge_unsupported_level(subject, "optimizer")})
         return
     runs = optimizer_runs(subject)
     judgements = judge_runs(subject, runs)(subject.deviations)
-    _, path, formula, program = runs[-1]
-    declared = subject.conventions["adam"]
-    others = [convention for convention in builtin()["adam"].conventions if convention != declared]
-    judged = {other: subject.judge_path(path, formula, program, conventions={"adam": other})["updated w"] for other in others}
-    possible = {other: wrong.verdict for other, wrong in judged.items() if wrong.verdict != DEVIATES or wrong.declared}
-    judgements["convention of adam"] = clause(
-        not possible,
-        f"the adapter declares the convention {declared!r}, and the run does not rule out {', '.join(map(repr, possible))} "
-        f"(judged by that: {', '.join(possible.values())}); set `adam` to the convention that the framework's Adam follows",
-    )
+    for name, known in readings().items():
+        if name in subject.describe()["rules"]:
+            [run] = (run for words, *run in runs if words == f"{name} with other numbers")
+            judgements[f"convention of {name}"] = judge_convention(subject, name, known, *run)
+    for name in builtin():
+        if name not in subject.describe()["rules"]:
+            judgements[f"optimizer {name}"] = judge_absent_rule(subject, name)
     subject.conclude(judgements)
+
+
+def judge_convention(subject, name, known, path, formula, program):
+    """Of the conventions of a rule, the one that is declared explains a run, and no other does."""
+    declared = subject.conventions[name]
+    judged = {
+        other: subject.judge_path(path, formula, program, conventions={name: other})["updated w"]
+        for other in known
+        if other != declared
+    }
+    possible = {other: wrong.verdict for other, wrong in judged.items() if wrong.verdict != DEVIATES or wrong.declared}
+    message = (
+        f"the adapter declares the convention {declared!r} of {name}, and the run does not rule out "
+        f"{', '.join(map(repr, possible))} (judged by that: {', '.join(possible.values())}); "
+        "state the convention that the framework follows in `conventions`"
+    )
+    return clause(not possible, message)
 
 
 @pytest.mark.quantity("version")

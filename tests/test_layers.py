@@ -32,7 +32,7 @@ def test_objective(subject):
 def judge_objective(subject, name, reduction):
     """Judge a loss of training runs. What is declared of the same loss as a setting, at 0, is declared of it."""
     params, data = losses.sweep(name, subject.dtype, subject.lab.plan.seed)
-    settings = [setting for setting, *meaning in subject.describe()["settings"] if meaning == [name, reduction]]
+    settings = [setting for setting, *meaning in subject.describe()["native_losses"] if meaning == [name, reduction]]
     at_zero = AT_ZERO.format(settings[0]) if settings else ""
     words = f"{reduction} of {name} in training"
     judgements = {}

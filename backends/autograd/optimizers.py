@@ -22,6 +22,8 @@ OPTIMIZERS = Words(
 class Optimizers(Backend):
     """The framework's own optimisers."""
 
+    rules = tuple(OPTIMIZERS)
+
     def fit(self, training: Training) -> Iterator[tuple[Tensor, Tensors, Tensors]]:
         match training.level:
             case "optimizer":

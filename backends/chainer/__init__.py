@@ -18,7 +18,6 @@ class Chainer(Layers, Losses, Optimizers):
     name = "chainer"
     deviations = DEVIATIONS
     namespaces = (F,)
-    adam = "epsilon hat"
 
     @property
     def version(self) -> str:

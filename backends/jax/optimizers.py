@@ -26,6 +26,8 @@ OPTIMIZERS = Words(
 class Optimizers(Backend):
     """The framework's own optimisers."""
 
+    rules = tuple(OPTIMIZERS)
+
     def fit(self, training: Training) -> Iterator[tuple[Tensor, list[Tensor], list[Tensor]]]:
         model = MODELS[training.level](training.layers)
         objective = self.objective(training.objective, training.reduction)

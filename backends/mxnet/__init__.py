@@ -19,7 +19,6 @@ class Mxnet(Layers, Losses, Optimizers):
     name = "mxnet"
     deviations = DEVIATIONS
     namespaces = (np, npx)
-    adam = "epsilon hat"
     unsupported: ClassVar = {("float16", "@"): "the CPU build multiplies matrices in float32 and float64 only"}
 
     @property

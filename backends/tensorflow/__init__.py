@@ -22,7 +22,6 @@ class Tensorflow(Layers, Losses, Optimizers):
     namespaces = (tf, tf.math, tf.nn, tf.linalg)
     names: ClassVar = {"sum": "reduce_sum", "mean": "reduce_mean"}
     numeric: ClassVar = NUMERIC | {"float32 subnormals": FLUSHED, "float64 subnormals": FLUSHED}  # in its thread pool
-    adam = "epsilon hat"
     modes: ClassVar = {"gradient": "eager", "training": "compiled"}
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 import tensorflow as tf
 from tensorflow import keras
@@ -23,6 +24,9 @@ OPTIMIZERS = Words(
 
 class Optimizers(Backend):
     """The framework's own optimisers."""
+
+    rules = tuple(OPTIMIZERS)
+    conventions: ClassVar = {"adam": "epsilon hat"}
 
     def fit(self, training: Training) -> Iterator[tuple[Tensor, list[Tensor], list[Tensor]]]:
         model = self.model(training.level, training.layers)

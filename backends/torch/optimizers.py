@@ -25,6 +25,8 @@ OPTIMIZERS = Words(
 class Optimizers(Backend):
     """The framework's own optimisers."""
 
+    rules = tuple(OPTIMIZERS)
+
     def fit(self, training: Training) -> Iterator[tuple[Tensor, list[Tensor], list[Tensor]]]:
         model = self.model(training.level, training.layers)
         linears = [part for part in model.modules() if isinstance(part, torch.nn.Linear)]

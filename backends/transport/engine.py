@@ -11,9 +11,12 @@ import numpy as np
 
 from backends.base import Backend, unsupported_levels
 from backends.training import Training
+from vocabulary.rules import readings
 from vocabulary.tensors import Formula, Tensor, Tensors
 from vocabulary.words import AUTODIFF, FRAMEWORK, STAGES, SUITE
 
+# Declarations that are no Deviations, each of which knows its line.
+PLACED = ("unsupported", "unsupported_levels", "modes", "version", "rules")
 ALIGNMENT = 64  # bytes: a line of the cache, and the widest vector
 
 
@@ -88,14 +91,17 @@ class Engine:
             "modes": declared.modes,
             "loop": SUITE if type(self.backend).train is Backend.train else FRAMEWORK,
             "unsupported": [[*key, reason] for key, reason in declared.unsupported.items()],
-            "lacks": declared.unsupported_levels,
-            "settings": [[setting.name, setting.objective, setting.promises] for setting in declared.settings],
-            "adam": declared.adam,
+            "unsupported_levels": declared.unsupported_levels,
+            "native_losses": [[setting.name, setting.objective, setting.promises] for setting in declared.settings],
+            "rules": list(declared.rules),
+            "conventions": {name: declared.conventions.get(name, known[0]) for name, known in readings().items()},
             "kink": declared.kink,
             "numeric": declared.numeric,
             "deviations": [dataclasses.asdict(deviation) for deviation in declared.deviations],
             "probed": probed,
-            "places": {name: place(self.backend, name) for name in ("unsupported", "unsupported_levels", "modes", "version")},
+            "places": {
+                name: place(self.backend, name) for name in ("unsupported", "unsupported_levels", "modes", "version", "rules")
+            },
             "faults": faults or belied(self.backend, declared.name, measured),
         }
 

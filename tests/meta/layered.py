@@ -13,7 +13,7 @@ from backends.base import Setting
 from backends.numpy import Numpy
 from backends.training import Training
 from vocabulary.losses import OBJECTIVES, REDUCTIONS, objective
-from vocabulary.rules import Optimizer
+from vocabulary.rules import Optimizer, builtin
 from vocabulary.words import LEVELS, Words
 
 LAYERS = Words("layer", {"dense": lambda x, kernel, bias: x @ kernel + bias})
@@ -23,6 +23,8 @@ Step = Callable[[list[np.ndarray], int], list[np.ndarray]]
 
 class Layered(Numpy):
     """No fault at all: every level is the same loop over dense layers."""
+
+    rules = tuple(builtin())
 
     unsupported_levels: ClassVar = {}
 
@@ -47,7 +49,8 @@ class Layered(Numpy):
 
     def fit(self, training: Training) -> Any:
         forward, by_hand = self.written(training.level), self.by_sgd(rate=training.optimizer.rate)
-        optimizer = training.optimizer.passed_to(Words("rule", {"sgd": self.by_sgd, "adam": self.by_adam}))
+        makers = Words("rule", {"sgd": self.by_sgd, "adam": self.by_adam})
+        optimizer = training.optimizer.passed_to(makers)
         changes = optimizer if training.native else by_hand
         weights = [part for layer in training.layers for part in layer.arrays]
         for step, (x, y) in enumerate(training.examples(self.tensor), start=1):

@@ -89,7 +89,7 @@ def _alarms(process: Process, case: Case, dtype: str, exact: dict[str, Any]) -> 
         pairs += [(value, exact["start"]["loss"]), *((gradient[name], exact["start"][name]) for name in params)]
     except BackendError:
         failed = True
-    lacks = {} if failed else process.call("describe")["lacks"]
+    lacks = {} if failed else process.call("describe")["unsupported_levels"]
     for level, reason in case.levels.items():
         if case.steps and not reason and level not in lacks:
             try:

@@ -123,7 +123,9 @@ STEPS = {"gradient": "eager", "training": "eager"}
 @pytest.mark.parametrize(
     ("attributes", "words"),
     [
-        ({"adam": "epsilon_hat"}, "adam names 'epsilon_hat'; known: 'epsilon', 'epsilon hat'"),
+        ({"conventions": {"adam": "epsilon_hat"}}, "conventions names 'epsilon_hat'; known: 'epsilon', 'epsilon hat'"),
+        ({"conventions": {"adamw": "epsilon"}}, "conventions names 'adamw'; known: 'adam', 'sgd'"),
+        ({"rules": ("adamw",)}, "rules names 'adamw'; known: 'adam', 'sgd'"),
         (
             {"unsupported_levels": {"module": "none"}},
             "unsupported_levels names 'module'; known: 'modules', 'optimizer', 'class'",
@@ -201,7 +203,7 @@ def test_words_that_mean_nothing_are_faults(attributes, words):
             {"settings": (Setting("a", "squared error", "sum", None),)},
             r"settings\[0\]\.compute: got None .*; expected a function",
         ),
-        ({"adam": ["epsilon"]}, r"adam: got \['epsilon'\] \(list\); expected a str"),
+        ({"conventions": {"adam": ["epsilon"]}}, r"conventions\['adam'\]: got \['epsilon'\] \(list\); expected a str"),
         ({"numeric": {"float32 matmul": 24}}, r"numeric\['float32 matmul'\]: got 24 \(int\); expected a str"),
         ({"deviations": 3}, r"deviations: got 3 \(int\); expected a tuple"),
         ({"deviations": ("tanh",)}, r"deviations\[0\]: got 'tanh' \(str\); expected a Deviation"),

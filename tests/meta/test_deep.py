@@ -61,9 +61,9 @@ def misplaced(process, case, level):
     results = {"value": list(path.losses)}
     results |= {f"gradient {name}": list(array) for name, array in path.gradients.items()}
     results |= {f"updated {name}": list(array) for name, array in path.after.items()}
-    formula = case.loss if "modules" in description["lacks"] else case.network.loss
+    formula = case.loss if "modules" in description["unsupported_levels"] else case.network.loss
     declared = [Deviation(**fields) for fields in description["deviations"]]
-    oracle = Oracle(formula, program.data, "float64", declared, Steps.of(program, {"adam": description["adam"]}))
+    oracle = Oracle(formula, program.data, "float64", declared, Steps.of(program, description["conventions"]))
     judgements = oracle.judge([program.params], results)
     return [name for name, judgement in judgements.items() if judgement.verdict != CONFORMS]
 
@@ -73,7 +73,7 @@ def misplaced(process, case, level):
 def test_what_comes_back_stands_in_its_place(process, sizes, activations):
     """At every level the loss, each gradient and each parameter after a step are those of the layers that were given."""
     case = deep(sizes, activations)
-    levels = [level for level in LEVELS[1:] if level not in process.call("describe")["lacks"]]
+    levels = [level for level in LEVELS[1:] if level not in process.call("describe")["unsupported_levels"]]
     assert {level: misplaced(process, case, level) for level in levels} == {level: [] for level in levels}
     assert levels
 

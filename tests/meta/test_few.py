@@ -51,7 +51,11 @@ def test_it_is_described():
     process.stop()
     rows = {(dtype, operation) for dtype, operation, _ in description["unsupported"]}
     assert rows == {(dtype, operation) for dtype in DTYPES for operation in {*public()} - HAS}
-    assert (description["loop"], description["version"], [*description["lacks"]]) == ("suite", "unknown", [*LEVELS[1:]])
+    assert (description["loop"], description["version"], [*description["unsupported_levels"]]) == (
+        "suite",
+        "unknown",
+        [*LEVELS[1:]],
+    )
     assert description["faults"] == []
 
 

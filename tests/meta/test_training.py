@@ -223,7 +223,7 @@ def narrowed(*parts, of=("adam",)):
 
 
 @pytest.mark.parametrize("convention", CONVENTIONS)
-@pytest.mark.parametrize("part", values())
+@pytest.mark.parametrize("part", [*builtin()["adam"].hyperparameters, *builtin()["adam"].values])
 def test_a_narrow_part_of_a_rule_is_explained_by_its_declaration(part, convention):
     """It is found without, and where the declaration is about another part or rule, or no optimiser of the framework ran."""
     slopes = np.array([1.3e-6, 0.7])  # the first so small that epsilon counts

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from vocabulary.tensors import Ops, Tensor
+
+if TYPE_CHECKING:  # the report, which reads rules, runs without numpy
+    import numpy as np
 
 # form(ops, *operands, **options), in arithmetic, sums and the other operators.
 Form = Callable[..., Tensor]

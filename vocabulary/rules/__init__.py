@@ -9,13 +9,18 @@ from vocabulary.registry import found_in
 from vocabulary.rules.record import Optimizer, Rule, Step
 from vocabulary.words import Words
 
-__all__ = ["MASTER_WEIGHTS", "Optimizer", "Rule", "Step", "builtin", "by_hand", "values"]
+__all__ = ["MASTER_WEIGHTS", "Optimizer", "Rule", "Step", "builtin", "by_hand", "readings", "values"]
 
 
 @cache
 def builtin() -> Words[Rule]:
     """Return the rules of this folder by name, in the order of files. To look up another raises ValueError."""
     return Words("rule", found_in(sys.modules[__name__], Rule, lambda found: found.name))
+
+
+def readings() -> dict[str, tuple[str, ...]]:
+    """Map the rules that are read in several ways to these conventions, the first published first."""
+    return {name: tuple(rule.conventions) for name, rule in builtin().items() if len(rule.conventions) > 1}
 
 
 def by_hand() -> tuple[str, ...]:

@@ -23,7 +23,8 @@ class Rule:
     parameter, zero at the start. ``conventions`` maps the published readings of the rule, the first published first, to their
     steps: a framework follows exactly one. A rule that is read in one way calls it ``""``. Steps are written in tensors of the
     numbers that judge: every operation rounds. ``by_hand`` says that the step is also written by hand, where a level has no
-    optimiser. ``values`` are what may pass through a narrower dtype in a framework, beside the hyperparameters.
+    optimiser. ``values`` are what may pass through a narrower dtype in a framework, beside the hyperparameters. ``probe`` are
+    hyperparameters of many digits, to test frameworks with: who passes them on as text loses some.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Rule:
     state: tuple[str, ...] = ()
     by_hand: bool = False
     values: tuple[str, ...] = ("weights",)
+    probe: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     def step(self, conventions: Mapping[str, str]) -> Step:
         """Return the step as ``conventions`` read this rule, by its name, or as it was published first.
