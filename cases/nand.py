@@ -35,6 +35,7 @@ NAND = Case(
 )
 TENTH = NAND.but("nand-tenth", title="NAND with the learning rate 0.1", rate=0.1, steps=300)
 ADAM = NAND.but("nand-adam", title="NAND by Adam, the notebooks' one-word change", optimizer="adam", rate=0.1)
+MOMENTUM = NAND.but("nand-momentum", title="NAND by gradient descent with momentum", optimizer="momentum")
 BATCHES = NAND.but(
     "nand-batches",
     title="NAND in batches of four and of one, an example drawn twice",

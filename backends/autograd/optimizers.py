@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 from backends.autograd.framework import autograd, optimizers
 from backends.base import Backend
@@ -14,6 +15,7 @@ OPTIMIZERS = Words(
     "rule",
     {
         "sgd": lambda *run, rate: optimizers.sgd(*run, rate, mass=0.0),
+        "momentum": lambda *run, rate, momentum: optimizers.sgd(*run, rate, mass=momentum),
         "adam": lambda *run, rate, beta1, beta2, epsilon: optimizers.adam(*run, rate, b1=beta1, b2=beta2, eps=epsilon),
     },
 )
@@ -23,6 +25,7 @@ class Optimizers(Backend):
     """The framework's own optimisers."""
 
     rules = tuple(OPTIMIZERS)
+    conventions: ClassVar = {"momentum": "average"}
 
     def fit(self, training: Training) -> Iterator[tuple[Tensor, Tensors, Tensors]]:
         match training.level:

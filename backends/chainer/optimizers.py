@@ -15,6 +15,7 @@ OPTIMIZERS = Words(
     "rule",
     {
         "sgd": lambda *, rate: chainer.optimizers.SGD(lr=rate),
+        "momentum": lambda *, rate, momentum: chainer.optimizers.MomentumSGD(lr=rate, momentum=momentum),
         "adam": lambda *, rate, beta1, beta2, epsilon: chainer.optimizers.Adam(
             alpha=rate, beta1=beta1, beta2=beta2, eps=epsilon
         ),

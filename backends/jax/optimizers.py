@@ -18,6 +18,7 @@ OPTIMIZERS = Words(
     "rule",
     {
         "sgd": lambda *, rate: optax.sgd(rate),
+        "momentum": lambda *, rate, momentum: optax.sgd(rate, momentum),
         "adam": lambda *, rate, beta1, beta2, epsilon: optax.adam(rate, beta1, beta2, epsilon),
     },
 )

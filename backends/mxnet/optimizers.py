@@ -16,6 +16,7 @@ OPTIMIZERS = Words(
     "rule",
     {
         "sgd": lambda *, rate: ("sgd", {"learning_rate": rate}),
+        "momentum": lambda *, rate, momentum: ("sgd", {"learning_rate": rate, "momentum": momentum}),
         "adam": lambda *, rate, beta1, beta2, epsilon: (
             "adam",
             {"learning_rate": rate, "beta1": beta1, "beta2": beta2, "epsilon": epsilon},

@@ -38,5 +38,15 @@ DEVIATIONS = (
         what=("powers",),
         of=("adam",),
     ),
+    Deviation(
+        HYPERPARAMETERS,
+        ("float64",),
+        reason="Keras' SGD casts its momentum, which TensorFlow first makes float32",
+        size="a momentum of 0.9 is off by 2.6e-8 of its size",
+        link="https://github.com/keras-team/keras/blob/v3.15.1/keras/src/optimizers/sgd.py",
+        through="float32",
+        what=("momentum",),
+        of=("momentum",),
+    ),
     _CLIPS,
 )

@@ -17,6 +17,7 @@ OPTIMIZERS = Words(
     "rule",
     {
         "sgd": lambda *, rate: keras.optimizers.SGD(rate),
+        "momentum": lambda *, rate, momentum: keras.optimizers.SGD(rate, momentum),
         "adam": lambda *, rate, beta1, beta2, epsilon: keras.optimizers.Adam(rate, beta1, beta2, epsilon),
     },
 )

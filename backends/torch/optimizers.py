@@ -15,6 +15,7 @@ OPTIMIZERS = Words(
     "rule",
     {
         "sgd": lambda params, *, rate: torch.optim.SGD(params, lr=rate),
+        "momentum": lambda params, *, rate, momentum: torch.optim.SGD(params, lr=rate, momentum=momentum),
         "adam": lambda params, *, rate, beta1, beta2, epsilon: torch.optim.Adam(
             params, lr=rate, betas=(beta1, beta2), eps=epsilon
         ),

@@ -49,7 +49,7 @@ class Layered(Numpy):
 
     def fit(self, training: Training) -> Any:
         forward, by_hand = self.written(training.level), self.by_sgd(rate=training.optimizer.rate)
-        makers = Words("rule", {"sgd": self.by_sgd, "adam": self.by_adam})
+        makers = Words("rule", {"sgd": self.by_sgd, "momentum": self.by_momentum, "adam": self.by_adam})
         optimizer = training.optimizer.passed_to(makers)
         changes = optimizer if training.native else by_hand
         weights = [part for layer in training.layers for part in layer.arrays]
@@ -66,6 +66,16 @@ class Layered(Numpy):
 
     def by_sgd(self, *, rate: float) -> Step:
         return lambda gradient, step: [np.asarray(rate, g.dtype) * g for g in gradient]
+
+    def by_momentum(self, *, rate: float, momentum: float) -> Step:
+        held: dict[int, Any] = {}
+
+        def changes(gradient: list[np.ndarray], step: int) -> list[np.ndarray]:
+            for index, g in enumerate(gradient):
+                held[index] = np.asarray(momentum, g.dtype) * held.get(index, np.zeros_like(g)) + g
+            return [np.asarray(rate, g.dtype) * held[index] for index, g in enumerate(gradient)]
+
+        return changes
 
     def by_adam(self, *, rate: float, beta1: float, beta2: float, epsilon: float) -> Step:
         rule = Optimizer("adam", rate, beta1=beta1, beta2=beta2, epsilon=epsilon)

@@ -124,8 +124,8 @@ STEPS = {"gradient": "eager", "training": "eager"}
     ("attributes", "words"),
     [
         ({"conventions": {"adam": "epsilon_hat"}}, "conventions names 'epsilon_hat'; known: 'epsilon', 'epsilon hat'"),
-        ({"conventions": {"adamw": "epsilon"}}, "conventions names 'adamw'; known: 'adam', 'sgd'"),
-        ({"rules": ("adamw",)}, "rules names 'adamw'; known: 'adam', 'sgd'"),
+        ({"conventions": {"adamw": "epsilon"}}, "conventions names 'adamw'; known: 'adam', 'momentum', 'sgd'"),
+        ({"rules": ("adamw",)}, "rules names 'adamw'; known: 'adam', 'momentum', 'sgd'"),
         (
             {"unsupported_levels": {"module": "none"}},
             "unsupported_levels names 'module'; known: 'modules', 'optimizer', 'class'",
@@ -151,7 +151,7 @@ STEPS = {"gradient": "eager", "training": "eager"}
         ),
         (declared(subject=HYPERPARAMETERS, widens=True) | LEVELS, "has 'widens', which is no matter of its subject"),
         (declared(instead="mean"), "has 'instead', which is no matter of its subject"),
-        (declared(**RATE | {"of": ("rmsprop",)}) | LEVELS, "has of 'rmsprop'; known: 'adam', 'sgd'"),
+        (declared(**RATE | {"of": ("rmsprop",)}) | LEVELS, "has of 'rmsprop'; known: 'adam', 'momentum', 'sgd'"),
         (declared(**RATE | {"what": ("momentum",)}) | LEVELS, "has what 'momentum'; known: 'rate', 'beta1'"),
         (declared(**RATE | {"through": "float64"}) | LEVELS, "has through 'float64'; known: 'float32', 'float16'"),
         (

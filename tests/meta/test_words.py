@@ -323,7 +323,7 @@ def test_a_rule_that_nobody_knows_is_never_green(suite, tmp_path):
     found = {name: run.verdicts(backend=name) for name in (*backends.FRAMEWORKS, LAYERED)}
     assert found == {name: {"missing"} if backends.missing(name) else {"unsupported"} for name in found}
     named = run.checks(backend=LAYERED) + run.checks(backend="torch")
-    words = "has no optimiser for 'heavy'; it has some for 'sgd', 'adam'"
+    words = "has no optimiser for 'heavy'; it has some for 'sgd', 'momentum', 'adam'"
     assert all(check["message"].endswith("it raises ValueError") for check in named if check["verdict"] == "unsupported")
     assert [
         check["message"] for check in run.checks(backend="torch", verdict="unsupported") if words not in check["message"]
