@@ -217,29 +217,29 @@ class Balls(Tape):
     def round(self, x: np.ndarray) -> np.ndarray:
         return x if self.rounding is None or not self._rounds else self._extremes(x * self._once)
 
-    def computed(self, forms: Forms, operands: Sequence[Taped], options: Mapping[str, Any]) -> Taped:
+    def computed(self, forms: Forms, operands: Sequence[Taped], arguments: Sequence[Any]) -> Taped:
         """The definition, where it is the truth, and else the union of the balls of all forms that frameworks compute."""
         if self.rounding is None:
-            return forms.definition(self, *operands, **options)
+            return forms.definition(self, *operands, *arguments)
         if len(forms.bounding) == 1:
-            return forms.bounding[0](self, *operands, **options)
+            return forms.bounding[0](self, *operands, *arguments)
         if any(x.wants_gradient for x in operands):
-            return self._united(forms, (), operands, options)
-        return Taped(self._union([form(self, *operands, **options) for form in forms.bounding]), self)
+            return self._united(forms, (), operands, arguments)
+        return Taped(self._union([form(self, *operands, *arguments) for form in forms.bounding]), self)
 
-    def differentiated(self, operator: Operator, operands: Sequence[Taped], options: Mapping[str, Any]) -> Taped:
+    def differentiated(self, operator: Operator, operands: Sequence[Taped], arguments: Sequence[Any]) -> Taped:
         if self.rounding is None:
-            return super().differentiated(operator, operands, options)
-        return self._united(operator.value, operator.other_adjoints, operands, options)
+            return super().differentiated(operator, operands, arguments)
+        return self._united(operator.value, operator.other_adjoints, operands, arguments)
 
     def _united(
-        self, forms: Forms, others: Sequence[Forms | None], operands: Sequence[Taped], options: Mapping[str, Any]
+        self, forms: Forms, others: Sequence[Forms | None], operands: Sequence[Taped], arguments: Sequence[Any]
     ) -> Taped:
         """The union of forms with that of their derivatives, each form on a tape of its own, and of ``others`` of these."""
         runs = []
         for form in forms.bounding:
             leaves = [Taped(x.value, self, leaf=x.wants_gradient) for x in operands]
-            result = form(self, *leaves, **options)
+            result = form(self, *leaves, *arguments)
             if result is not None:
                 runs.append((leaves, result))
         value = Taped(self._union([result for _, result in runs]), self)
@@ -260,7 +260,7 @@ class Balls(Tape):
                 constants = [Taped(x.value, self) for x in operands]
                 other = others[index] if others else None
                 if other is not None:
-                    parts += [form(self, Taped(g, self), *constants, value, **options) for form in other.computed]
+                    parts += [form(self, Taped(g, self), *constants, value, *arguments) for form in other.computed]
                 return self._union(parts)
 
             return pull
@@ -281,8 +281,8 @@ class Balls(Tape):
         finally:
             self._rounds = before
 
-    def largest(self, x: Taped) -> Taped:
-        return Taped(_largest.reduce(x.value, axis=-1)[..., np.newaxis], self)
+    def largest(self, x: Taped, axis: int = -1) -> Taped:
+        return Taped(_largest.reduce(x.value, axis=axis, keepdims=True), self)
 
     def declared(self, name: str, x: Taped) -> Taped:
         return x if self.rounding is None else Taped(x.value + self._declared(name), self)

@@ -166,7 +166,7 @@ class Tape(ABC):
 
     def divide_by_number(self, a: Taped, c: Taped) -> Taped:
         """a / c, where c is a number that stands in the formula."""
-        return self.apply(DIVIDE_BY_NUMBER, (a, c), {})
+        return self.apply(DIVIDE_BY_NUMBER, (a, c), ())
 
     def matmul(self, a: Taped, b: Taped) -> Taped:
         if len(a.shape) != len(b.shape) or len(a.shape) != 2:
@@ -198,11 +198,11 @@ class Tape(ABC):
 
     # What records of operators are made of, beside arithmetic and sums.
 
-    def apply(self, operator: Operator, operands: Sequence[Taped], options: Mapping[str, Any]) -> Taped:
+    def apply(self, operator: Operator, operands: Sequence[Taped], arguments: Sequence[Any]) -> Taped:
         """Return what ``operator`` makes of ``operands``. Its derivative is that of its forms or, where it has one, its own."""
         if not operator.adjoints:
-            return self.differentiated(operator, operands, options)
-        return self.recorded(operator, operands, self.computed(operator.value, _constants(operands), options))
+            return self.differentiated(operator, operands, arguments)
+        return self.recorded(operator, operands, self.computed(operator.value, _constants(operands), arguments))
 
     def recorded(self, operator: Operator, operands: Sequence[Taped], result: Taped) -> Taped:
         """Return ``result`` on the tape, with the derivatives that ``operator`` has of its own."""
@@ -219,13 +219,13 @@ class Tape(ABC):
         rules = zip(operands, self.adjoint_rules.get(operator.name, operator.adjoints), strict=True)
         return self.record(result.value, *((x, pullback(rule, x)) for x, rule in rules if rule is not None))
 
-    def differentiated(self, operator: Operator, operands: Sequence[Taped], options: Mapping[str, Any]) -> Taped:
+    def differentiated(self, operator: Operator, operands: Sequence[Taped], arguments: Sequence[Any]) -> Taped:
         """Return what ``operator`` makes of ``operands``, with the derivative that the tape makes of its forms."""
-        return self.computed(operator.value, operands, options)
+        return self.computed(operator.value, operands, arguments)
 
-    def computed(self, forms: Forms, operands: Sequence[Taped], options: Mapping[str, Any]) -> Taped:
+    def computed(self, forms: Forms, operands: Sequence[Taped], arguments: Sequence[Any]) -> Taped:
         """Return a quantity in the first form that frameworks compute."""
-        return forms.computed[0](self, *operands, **options)
+        return forms.computed[0](self, *operands, *arguments)
 
     def elementary(self, name: str, x: Taped) -> Taped:
         """An elementary function of a constant. Raises ValueError for one that is not known."""
@@ -252,13 +252,13 @@ class Tape(ABC):
         """|x| of a constant."""
         return Taped(self.boxed(np.abs(x.value)), self)
 
-    def largest(self, x: Taped) -> Taped:
-        """The largest entry of a constant along the last axis, which stays."""
-        return Taped(self.boxed(x.value.max(axis=-1, keepdims=True)), self)
+    def largest(self, x: Taped, axis: int = -1) -> Taped:
+        """The largest entry of a constant along an axis, which stays."""
+        return Taped(self.boxed(x.value.max(axis=axis, keepdims=True)), self)
 
-    def column(self, x: Taped) -> Taped:
-        """A constant with one axis more, of one entry."""
-        return Taped(x.value[..., np.newaxis], self)
+    def along(self, x: Taped, axis: int = -1) -> Taped:
+        """A constant with the axis back that a sum has taken away."""
+        return Taped(np.expand_dims(x.value, axis), self)
 
     @contextmanager
     def without_rounding(self) -> Iterator[None]:
@@ -383,8 +383,9 @@ def _constants(operands: Sequence[Taped]) -> list[Taped]:
 
 
 def _method(operator: Operator) -> Callable[..., Taped]:
-    def method(self: Tape, *operands: Taped, **options: Any) -> Taped:
-        return self.apply(operator, operands, options)
+    def method(self: Tape, *given: Any) -> Taped:
+        operands = [each for each in given if isinstance(each, Taped)]
+        return self.apply(operator, operands, given[len(operands) :])
 
     method.__name__, method.__doc__ = operator.name, operator.value.definition.__doc__
     return method

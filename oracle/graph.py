@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -54,13 +54,13 @@ class _Used(Floats):
         finally:
             self._within = before
 
-    def apply(self, operator: Operator, operands: Sequence[Taped], options: Mapping[str, Any]) -> Taped:
+    def apply(self, operator: Operator, operands: Sequence[Taped], arguments: Sequence[Any]) -> Taped:
         with self._noted(*((operator.name,) if operator.public else ()), *operator.rests_on):
-            return super().apply(operator, operands, options)
+            return super().apply(operator, operands, arguments)
 
-    def sum(self, *operands: Any, **options: Any) -> Taped:
+    def sum(self, x: Taped, axis: int | None = None, keepdims: bool = False) -> Taped:
         with self._noted("sum"):
-            return super().sum(*operands, **options)
+            return super().sum(x, axis, keepdims)
 
     def lift(self, value: Any, like: Array) -> Array:
         with self._noted(*((SCALARS_KEEP_DTYPE,) if like.shape == () else ())):

@@ -76,7 +76,7 @@ class Tracer:
     def __getattr__(self, name: str) -> Callable[..., Traced]:
         if name not in named():
             raise AttributeError(f"there is no operation {name!r}; there are {', '.join(named())}")
-        return lambda x: self.note(name, getattr(self.ops, name), x)
+        return lambda *operands: self.note(name, getattr(self.ops, name), *operands)
 
     def note(self, operation: str, function: Callable[..., Tensor], *operands: Any) -> Traced:
         """Do an operation and write it down."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import operator
+from typing import Any
 
 from vocabulary.tensors import Formula, Ops, Tensor, TensorsOf
 
@@ -22,14 +23,15 @@ class Pair:
 
 @dataclasses.dataclass(frozen=True)
 class Applied:
-    """An operator as a formula of the parameters ``operands``, in their order."""
+    """An operator as a formula of the parameters ``operands``, in their order, and of arguments that are no tensors."""
 
     operator: str
     operands: tuple[str, ...] = ("x",)
+    arguments: tuple[Any, ...] = ()
 
     def __call__(self, ops: Ops, params: TensorsOf, data: TensorsOf) -> Tensor:
-        operands = [params[name] for name in self.operands]
-        return SIGNS[self.operator](*operands) if self.operator in SIGNS else getattr(ops, self.operator)(*operands)
+        operator = SIGNS[self.operator] if self.operator in SIGNS else getattr(ops, self.operator)
+        return operator(*(params[name] for name in self.operands), *self.arguments)
 
 
 @dataclasses.dataclass(frozen=True)

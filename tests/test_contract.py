@@ -142,7 +142,7 @@ def not_kept(subject, number):
     for operation, record in named().items():
         if operation in subject.unsupported:
             continue
-        got = subject.call("apply", Applied(operation), x, {})
+        got = subject.call("apply", Applied(operation, arguments=record.arguments), x, {})
         # Where a limit is finite, how well it is met is a matter of accuracy, judged elsewhere.
         limits = record.limits.get(number, (number,))
         expected = [[limit, FINITE] if record.elementwise else limit for limit in limits]

@@ -107,7 +107,7 @@ _probabilities = Forms(_normalised, (_shifted_and_normalised, _exp_of_logs, _exp
     _of_logs,
     _with_maximum_added_back,
     defined_only=True,
-    adjoints=(lambda ops, g, z, y, loss: ops.column(g) * (_probabilities(ops, z) - y), None),
+    adjoints=(lambda ops, g, z, y, loss: ops.along(g) * (_probabilities(ops, z) - y), None),
     reason="frameworks compute softmax(z) - y, which no tape makes of the loss",
     public=False,
     rests_on=(SOFTMAX,),

@@ -11,7 +11,7 @@ from vocabulary.tensors import Ops, Tensor
 if TYPE_CHECKING:  # the report, which reads rules, runs without numpy
     import numpy as np
 
-# form(ops, *operands, **options), in arithmetic, sums and the other operators.
+# form(ops, *operands, *arguments), in arithmetic, sums and the other operators. Arguments are no tensors, an axis for instance.
 Form = Callable[..., Tensor]
 # Stands for every number that is finite, in limits.
 FINITE = 0.0
@@ -30,8 +30,8 @@ class Forms:
     computed: tuple[Form, ...]
     widest: Form | None = None
 
-    def __call__(self, ops: Ops, *operands: Tensor, **options: Any) -> Tensor:
-        return ops.computed(self, operands, options)
+    def __call__(self, ops: Ops, *operands: Tensor) -> Tensor:
+        return ops.computed(self, operands, ())
 
     @property
     def bounding(self) -> tuple[Form, ...]:
@@ -55,7 +55,8 @@ class Operator:
     of losses. ``rests_on`` names operators and losses whose declared deviations are its own, too.
 
     What a sweep asks for: ``sizes`` of the operands, the usual ones first, drawn by ``operands(random, dtype, size, half)``,
-    with ``half`` of the numbers of each kind where the operator takes each number by itself. ``points`` are special arguments.
+    with ``half`` of the numbers of each kind where the operator takes each number by itself, and ``arguments``, which are no
+    tensors, after them.
     ``limits[x]`` is what an entry x that is not finite may become, where that is not x; FINITE stands for a finite number.
     ``kinks`` maps points without a derivative to the smallest and largest subgradient there.
     """
@@ -71,6 +72,7 @@ class Operator:
     elementwise: bool = False
     sizes: tuple[tuple[int, ...], ...] = ((),)
     operands: Callable[..., dict[str, np.ndarray]] | None = None
+    arguments: tuple[Any, ...] = ()
     limits: Mapping[float, tuple[float, ...]] = dataclasses.field(default_factory=dict)
     kinks: Mapping[float, tuple[float, float]] = dataclasses.field(default_factory=dict)
 
