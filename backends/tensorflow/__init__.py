@@ -20,7 +20,7 @@ class Tensorflow(Layers, Losses, Optimizers):
     name = "tensorflow"
     deviations = DEVIATIONS
     namespaces = (tf, tf.math, tf.nn, tf.linalg)
-    names: ClassVar = {"sum": "reduce_sum", "mean": "reduce_mean"}
+    names: ClassVar = {"sum": "reduce_sum", "mean": "reduce_mean", "logsumexp": "reduce_logsumexp"}
     numeric: ClassVar = NUMERIC | {"float32 subnormals": FLUSHED, "float64 subnormals": FLUSHED}  # in its thread pool
     modes: ClassVar = {"gradient": "eager", "training": "compiled"}
 

@@ -152,7 +152,7 @@ STEPS = {"gradient": "eager", "training": "eager"}
         (declared(subject=HYPERPARAMETERS, widens=True) | LEVELS, "has 'widens', which is no matter of its subject"),
         (declared(instead="mean"), "has 'instead', which is no matter of its subject"),
         (declared(**RATE | {"of": ("rmsprop",)}) | LEVELS, "has of 'rmsprop'; known: 'adam', 'momentum', 'sgd'"),
-        (declared(**RATE | {"what": ("momentum",)}) | LEVELS, "has what 'momentum'; known: 'rate', 'beta1'"),
+        (declared(**RATE | {"what": ("dampening",)}) | LEVELS, "has what 'dampening'; known: 'rate', 'beta1'"),
         (declared(**RATE | {"through": "float64"}) | LEVELS, "has through 'float64'; known: 'float32', 'float16'"),
         (
             declared(**RATE | {"of": ()}) | LEVELS,
