@@ -18,6 +18,7 @@ import numpy as np
 
 from backends.text import printable
 from vocabulary.layers import Layer
+from vocabulary.losses import LOSSES, Loss
 from vocabulary.operators import named
 from vocabulary.tensors import Formula, Tensor, Tensors
 from vocabulary.words import DTYPES, EAGER, LEVELS, NUMERIC, STAGES
@@ -56,8 +57,8 @@ class Deviation:
     shrink with its value, the size of that error in units roundoff, to a factor of two; ``widens`` says that results come
     in a wider dtype; ``through`` is a narrower dtype that ``what`` the optimisers ``of`` keep, some of PARTS, passes
     through, or what training by hand keeps (MASTER_WEIGHTS); ``instead`` is what a loss setting computes in place of what it
-    promises. Checks of what uses the subject, and that this explains, are reported as this deviation. ``place`` is where it
-    is declared, as file:line.
+    promises, a record of vocabulary/losses. Checks of what uses the subject, and that this explains, are reported as this
+    deviation. ``place`` is where it is declared, as file:line.
     """
 
     subject: str
@@ -70,8 +71,20 @@ class Deviation:
     through: str = ""
     what: tuple[str, ...] = ()
     of: tuple[str, ...] = ()
-    instead: str = ""
+    instead: Loss | None = None
     place: str = dataclasses.field(default_factory=_declared_at)
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The deviation in plain values, as it travels and stands in the results file: of the loss, its words."""
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return fields | {"instead": self.instead.words if self.instead else ""}
+
+    @classmethod
+    def of_record(cls, record: Mapping[str, Any]) -> Deviation:
+        """Return the deviation whose ``record`` this is. Raises ValueError for words of no loss."""
+        words = record["instead"]
+        return cls(**{**record, "instead": LOSSES[words] if words else None})
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,7 +17,7 @@ from typing import Any
 from backends import FRAMEWORKS
 from backends.base import Backend, Deviation, Setting, absent_operations, place_of, unsupported_levels
 from backends.text import printable
-from vocabulary.losses import OBJECTIVES, REDUCTIONS
+from vocabulary.losses import LOSSES, OBJECTIVES, REDUCTIONS, possible
 from vocabulary.operators import functions, named, public
 from vocabulary.rules import MASTER_WEIGHTS, builtin, values
 from vocabulary.words import (
@@ -192,6 +192,13 @@ def _inside(where: str, reader: Reader, value: Any) -> Any:
         raise wrong.inside(where) from None
 
 
+def _loss(value: Any) -> Any:
+    # By identity: what is no record of the vocabulary has no formula that is known, whatever it calls itself.
+    if value is not None and not any(value is loss for loss in LOSSES.values()):
+        raise _Wrong(value, f"a record of vocabulary/losses; known: {_words(LOSSES)}")
+    return value
+
+
 # The fields of a Deviation and a Setting, by their annotations.
 BY_TYPE: dict[str, Reader] = {
     "str": _text,
@@ -199,6 +206,7 @@ BY_TYPE: dict[str, Reader] = {
     "float": _number(MOST_SIZE),
     "bool": _flag,
     "Callable[[Tensor, Tensor], Tensor]": _function,
+    "Loss | None": _loss,
 }
 
 
@@ -281,6 +289,7 @@ def belied(backend: Backend, name: str, engines: Iterable[str]) -> list[str]:
 def _meaningless(backend: Backend, declared: SimpleNamespace) -> Iterator[str]:
     """Yield a sentence for every word of what is ``declared`` that means nothing, with the words that do."""
     settings = [setting.name for setting in declared.settings]
+    objectives = {setting.name: setting.objective for setting in declared.settings}
     for name, words, known in (
         ("modes", declared.modes.values(), MODES),
         ("rules", declared.rules, builtin()),
@@ -310,17 +319,17 @@ def _meaningless(backend: Backend, declared: SimpleNamespace) -> Iterator[str]:
         yield f"{place(backend, 'settings')}: a setting has no name"
     without_optimizers = "optimizer" in unsupported_levels(backend, declared.unsupported_levels)
     for deviation in declared.deviations:
-        for fault in _faults(deviation, settings, without_optimizers):
+        for fault in _faults(deviation, objectives, without_optimizers):
             yield f"{deviation.place or place(backend, 'deviations')}: the Deviation of {deviation.subject!r} {fault}"
 
 
-def _faults(deviation: Deviation, settings: list[str], without_optimizers: bool) -> Iterator[str]:
+def _faults(deviation: Deviation, objectives: Mapping[str, str], without_optimizers: bool) -> Iterator[str]:
     # What a field can be declared of: there, and nowhere else, it is tested to hold still.
     subjects = {
         "absolute": (*functions(), *OBJECTIVES),
         "widens": (*public(), SCALARS_KEEP_DTYPE, OPTIMIZER_DTYPE),
         "through": (*OF_OPTIMIZERS, TRAINING_DTYPE),
-        "instead": (*settings, *map(AT_ZERO.format, settings)),
+        "instead": (*objectives, *map(AT_ZERO.format, objectives)),
     }
     known = tuple(dict.fromkeys(subject for named in subjects.values() for subject in named))
     if deviation.subject not in known:
@@ -334,6 +343,12 @@ def _faults(deviation: Deviation, settings: list[str], without_optimizers: bool)
             yield f"has {field!r}, which is no matter of its subject; those of which it is: {_words(subjects[field])}"
     if deviation.subject in OF_OPTIMIZERS and without_optimizers:
         yield "is one of optimisers, and the level 'optimizer' is unsupported"
+    for name, objective in objectives.items():
+        if deviation.instead and deviation.subject in (name, AT_ZERO.format(name)) and objective in OBJECTIVES:
+            losses = possible(objective)
+            if deviation.instead not in losses:
+                known = tuple(loss.words for loss in losses)
+                yield f"has instead {deviation.instead.words!r}, which no {objective} is; known: {_words(known)}"
     by_hand = deviation.subject == TRAINING_DTYPE
     for name, words, meant in (
         ("dtypes", deviation.dtypes, DTYPES),

@@ -22,7 +22,7 @@ from oracle.rules import Stepping
 from oracle.verdict import Comparison, Judgement, digest
 from vocabulary.rules import Optimizer
 from vocabulary.tensors import Formula
-from vocabulary.words import CONFORMS, DEVIATES, HYPERPARAMETERS, NO_SLOPE, OPTIMIZER_DTYPE, TRAINING_DTYPE, UNINFORMATIVE
+from vocabulary.words import CONFORMS, DEVIATES, HYPERPARAMETERS, OPTIMIZER_DTYPE, TRAINING_DTYPE, UNINFORMATIVE
 
 # Bounds need no more than this: their midpoints only have to be close to the truth.
 BOUND_BITS = 128
@@ -145,7 +145,7 @@ class Oracle:
         """
         updates = comparison.quantity.startswith("updated")
         errors = [d for d in declared if d.absolute or (d.through and updates)]
-        at_zero = [d for d in declared if d.instead]
+        at_zero = [d for d in declared if d.instead and d.instead.without_slope]
         # What a rule remembers needs every row.
         rows = [(index, points[index]) for index in (range(len(points)) if updates else comparison.outside)]
         # The fewer are let off, the sharper the bound; and none is named that is not needed.
@@ -167,7 +167,7 @@ class Oracle:
     def _beside(self, excuses: Sequence[Deviation]) -> Balls:
         """Return the bounds of this formula where the backend deviates as ``excuses`` say."""
         bounds = self._bounds({deviation.subject: deviation.absolute for deviation in excuses if deviation.absolute})
-        bounds.no_slope = any(deviation.instead for deviation in excuses)
+        bounds.no_slope = any(deviation.instead and deviation.instead.without_slope for deviation in excuses)
         bounds.lost = {part: float(np.finfo(d.through).eps) / 2 for d in excuses if d.through for part in d.what}
         return bounds
 
@@ -238,8 +238,9 @@ class Oracle:
         used = used_by(self.formula, point, self._seen(0)) if self.deviations else set()
         if self.steps:
             used |= {HYPERPARAMETERS, OPTIMIZER_DTYPE} if self.steps.native else {TRAINING_DTYPE}
-        if self.steps and "binary cross-entropy" in used:  # a loss by itself is told from what it is instead
-            used |= {d.subject for d in self.deviations if d.instead.endswith(NO_SLOPE)}
+        if self.steps:  # a loss by itself is told from what it is instead
+            at_zero = [d for d in self.deviations if d.instead and d.instead.without_slope]
+            used |= {d.subject for d in at_zero if d.instead and d.instead.objective in used}
         rule = self.steps.optimizer.name if self.steps else ""
         return [d for d in self.deviations if d.subject in used and (not d.of or rule in d.of)]
 

@@ -223,7 +223,7 @@ class Subject:
     @property
     def deviations(self) -> list[Deviation]:
         __tracebackhide__ = True
-        return [Deviation(**fields) for fields in self.describe()["deviations"]]
+        return [Deviation.of_record(fields) for fields in self.describe()["deviations"]]
 
     @property
     def conventions(self) -> dict[str, str]:

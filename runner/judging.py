@@ -10,6 +10,7 @@ from oracle.verdict import Judgement, digest
 from runner import losses
 from runner.processes import training
 from runner.sweeps import sweep
+from vocabulary.losses import OBJECTIVES, REDUCTIONS, possible
 from vocabulary.rules import Optimizer, builtin
 from vocabulary.words import AT_ZERO, AUTODIFF, CONFORMS, DEVIATES, FAR_OUT, ONE_BY_ONE, SLOPE_OF, UNSUPPORTED
 
@@ -63,7 +64,7 @@ def judge_settings(subject):
             for where, points, seen in ((FAR_OUT, far, data), (ONE_BY_ONE, each, target)):
                 results = [subject.call("setting", name, point["z"], seen["y"]) for point in points]
                 columns = {"value": [value for value, _ in results], "gradient z": [gradient for _, gradient in results]}
-                rows.append((name, where, losses.formula(promise, objective), points, seen, columns))
+                rows.append((name, where, REDUCTIONS[promise].formula(OBJECTIVES[objective]), points, seen, columns))
 
     def judge(deviations):
         judgements: dict[str, Judgement] = {}
@@ -86,17 +87,19 @@ def judge_setting(subject, deviations, name, words, objective, promise, params, 
     value, gradient = got
     declared = {d.subject: d.instead for d in deviations if subject.dtype in d.dtypes and d.instead}
 
-    def judged(meaning):
+    def judged(loss):
         results = {"value": [value], "gradient z": [gradient]}
-        return subject.oracle(losses.formula(meaning, objective), data, deviations=deviations).judge([params], results)
+        formula = loss.formula(OBJECTIVES[objective])
+        return subject.oracle(formula, data, deviations=deviations).judge([params], results)
 
-    found = judged(promise)
-    known = [meaning for meaning in losses.known(objective) if meaning != promise]
+    found = judged(REDUCTIONS[promise])
+    known = [loss for loss in possible(objective) if loss is not REDUCTIONS[promise]]
     for quantity, judgement in found.items():
         if judgement.verdict == DEVIATES and not judgement.declared:
-            others = {meaning: judged(meaning)[quantity] for meaning in known}
-            instead = [meaning for meaning, other in others.items() if other.verdict == CONFORMS or other.declared]
-            what = f"{words} promises the {promise} of the {objective} and is the {' or '.join(instead) or 'something else'}"
+            others = {loss: judged(loss)[quantity] for loss in known}
+            instead = [loss for loss, other in others.items() if other.verdict == CONFORMS or other.declared]
+            named_others = " or ".join(loss.words for loss in instead) or "something else"
+            what = f"{words} promises the {promise} of the {objective} and is the {named_others}"
             stated = next((subject for subject in (words, name) if declared.get(subject) in instead), None)
             found[quantity] = dataclasses.replace(judgement, message=f"{what}: {judgement.message}", declared=stated)
     return {named(words, quantity): judgement for quantity, judgement in found.items()}

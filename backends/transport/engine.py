@@ -97,7 +97,7 @@ class Engine:
             "conventions": {name: declared.conventions.get(name, known[0]) for name, known in readings().items()},
             "kink": declared.kink,
             "numeric": declared.numeric,
-            "deviations": [dataclasses.asdict(deviation) for deviation in declared.deviations],
+            "deviations": [deviation.record for deviation in declared.deviations],
             "probed": probed,
             "places": {
                 name: place(self.backend, name) for name in ("unsupported", "unsupported_levels", "modes", "version", "rules")

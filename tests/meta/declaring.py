@@ -13,7 +13,8 @@ from backends.base import Deviation
 from backends.numpy import Numpy
 from tests.meta.fleet.layers import NoSlopeAtZero, OptimizerFloat32, no_slope_at_zero
 from tests.meta.layered import Layered
-from vocabulary.words import AT_ZERO, HYPERPARAMETERS, NO_SLOPE, OPTIMIZER_DTYPE, SCALARS_KEEP_DTYPE
+from vocabulary import losses
+from vocabulary.words import AT_ZERO, HYPERPARAMETERS, OPTIMIZER_DTYPE, SCALARS_KEEP_DTYPE
 
 NONE = {"reason": "none", "size": "none", "link": "none"}
 
@@ -61,7 +62,7 @@ class Objective(Layered):
 
 
 class Instead(Layered):
-    deviations = (Deviation("sum of binary cross-entropy", ("float64",), **NONE, instead="mean"),)
+    deviations = (Deviation("sum of binary cross-entropy", ("float64",), **NONE, instead=losses.MEAN),)
 
 
 class Twice(Layered):
@@ -155,8 +156,8 @@ class StatesNoSlope(NoSlopeAtZero):
     """States what it does at a logit of 0."""
 
     deviations = tuple(
-        Deviation(AT_ZERO.format(f"{to} of binary cross-entropy"), ("float64",), **NONE, instead=f"{to} {NO_SLOPE}")
-        for to in ("sum", "mean")
+        Deviation(AT_ZERO.format(f"{to} of binary cross-entropy"), ("float64",), **NONE, instead=loss)
+        for to, loss in (("sum", losses.SUM_WITHOUT_SLOPE_AT_0), ("mean", losses.MEAN_WITHOUT_SLOPE_AT_0))
     )
 
 

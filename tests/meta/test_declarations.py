@@ -22,6 +22,8 @@ from runner.recording import describe_backend
 from tests.meta import declaring
 from tests.meta.declaring import NONE
 from tests.meta.layered import Layered
+from vocabulary import losses
+from vocabulary.losses import LOSSES
 from vocabulary.words import HYPERPARAMETERS, OPTIMIZER_DTYPE
 
 DECLARING = "tests.meta.declaring:"
@@ -95,7 +97,23 @@ def test_a_declaration_knows_its_line():
     assert [d.place for d in Adapter.deviations] == [f"tests/meta/test_declarations.py:{line}" for line in expected]
     copy = dataclasses.replace(Adapter.deviations[0], absolute=2)
     assert copy.place == Adapter.deviations[0].place
-    assert Deviation(**dataclasses.asdict(copy)) == copy
+    assert Deviation.of_record(copy.record) == copy
+
+
+@pytest.mark.parametrize("loss", [None, *LOSSES.values()], ids=lambda loss: loss.words if loss else "none")
+def test_a_loss_travels_by_its_words(loss):
+    """What a loss computes instead is a record on both sides of the pipe, and its words in between and in the results file."""
+    stated = Deviation("squares", ("float64",), **NONE, instead=loss)
+    record = json.loads(json.dumps(stated.record))
+    assert record["instead"] == (loss.words if loss else "")
+    assert Deviation.of_record(record | {"dtypes": ("float64",), "what": (), "of": ()}) == stated
+
+
+def test_words_of_no_loss_raise():
+    """They stand for no formula, and the known ones are named."""
+    record = Deviation("squares", ("float64",), **NONE).record | {"instead": "twice the mean"}
+    with pytest.raises(ValueError, match=r"unknown loss 'twice the mean'; known: .*half the mean"):
+        Deviation.of_record(record)
 
 
 def declared(**fields):
@@ -141,7 +159,7 @@ STEPS = {"gradient": "eager", "training": "eager"}
         ({"settings": (Setting("a", "squares", "sum", max),)}, "settings names 'squares'; known: 'binary cross-entropy'"),
         ({"settings": (Setting("a", "squared error", "total", max),)}, "settings names 'total'; known: 'sum', 'mean'"),
         (declared(subject="tangent", absolute=1), "the Deviation of 'tangent' names nothing; known: 'exp', 'log'"),
-        (declared(subject="squares", instead="mean"), "the Deviation of 'squares' names nothing"),
+        (declared(subject="squares", instead=losses.MEAN), "the Deviation of 'squares' names nothing"),
         (declared(dtypes=("double",), absolute=1), "has dtypes 'double'; known: 'float32', 'float64', 'float16'"),
         (declared(dtypes=(), absolute=1), "has no dtypes; known: 'float32', 'float64', 'float16'"),
         (declared(), "says in none of its fields how it deviates; known: 'absolute', 'widens', 'through', 'instead'"),
@@ -150,9 +168,16 @@ STEPS = {"gradient": "eager", "training": "eager"}
             "has 'absolute', which is no matter of its subject; those of which it is: 'exp'",
         ),
         (declared(subject=HYPERPARAMETERS, widens=True) | LEVELS, "has 'widens', which is no matter of its subject"),
-        (declared(instead="mean"), "has 'instead', which is no matter of its subject"),
+        (declared(instead=losses.MEAN), "has 'instead', which is no matter of its subject"),
+        *(
+            (
+                {"settings": (SQUARES,)} | declared(subject=subject, instead=losses.CLIPPED_MEAN),
+                "has instead 'mean with probabilities clipped at 1e-07', which no squared error is; known: 'sum', 'mean', ",
+            )
+            for subject in ("squares", "squares at 0")
+        ),
         (declared(**RATE | {"of": ("rmsprop",)}) | LEVELS, "has of 'rmsprop'; known: 'adam', 'momentum', 'sgd'"),
-        (declared(**RATE | {"what": ("momentum",)}) | LEVELS, "has what 'momentum'; known: 'rate', 'beta1'"),
+        (declared(**RATE | {"what": ("decay",)}) | LEVELS, "has what 'decay'; known: 'rate', 'beta1'"),
         (declared(**RATE | {"through": "float64"}) | LEVELS, "has through 'float64'; known: 'float32', 'float16'"),
         (
             declared(**RATE | {"of": ()}) | LEVELS,
@@ -214,6 +239,14 @@ def test_words_that_mean_nothing_are_faults(attributes, words):
         (declared(absolute=-1), r"deviations\[0\]\.absolute: got -1 \(int\)"),
         (declared(absolute=10**400), r"deviations\[0\]\.absolute: got 1000+\.\.\.0+ \(int\)"),
         (declared(subject="@", widens=1), r"deviations\[0\]\.widens: got 1 \(int\); expected a bool"),
+        (
+            declared(instead="mean"),
+            r"deviations\[0\]\.instead: got 'mean' \(str\); expected a record of vocabulary/losses; known: .*'half the mean'",
+        ),
+        (
+            declared(instead=dataclasses.replace(losses.MEAN)),
+            r"deviations\[0\]\.instead: got Loss.* \(Loss\); expected a record of vocabulary/losses; known: .*'half the mean'",
+        ),
         (declared(reason={"a"}, absolute=1), r"deviations\[0\]\.reason: got {'a'} \(set\); expected a str"),
     ],
 )

@@ -21,10 +21,11 @@ from oracle.form import form
 from oracle.judge import Oracle, Steps
 from oracle.verdict import Comparison
 from runner.plan import validate
+from vocabulary import losses
 from vocabulary.functions import FUNCTIONS
 from vocabulary.operators import functions
 from vocabulary.rules import Optimizer
-from vocabulary.words import CONFORMS, DEVIATES, DTYPES, NO_SLOPE, OPTIMIZER_DTYPE, SCALARS_KEEP_DTYPE, UNINFORMATIVE
+from vocabulary.words import CONFORMS, DEVIATES, DTYPES, OPTIMIZER_DTYPE, SCALARS_KEEP_DTYPE, UNINFORMATIVE
 
 every_dtype = pytest.mark.parametrize("dtype", sorted(DTYPES))
 
@@ -275,7 +276,7 @@ def test_a_loss_without_slope_at_zero_is_known_in_training(slopes, named):
     """It is declared of one loss and known in every step that uses it, at a logit of 0 and in one direction."""
     formula = lambda ops, p, d: ops.sum(ops.binary_cross_entropy(p["z"], d["y"]))  # noqa: E731
     data = {"y": np.array([1.0, 0.0], "float32")}
-    stated = Deviation("at 0", ("float32",), "reason", "size", "link", instead=f"sum {NO_SLOPE}")
+    stated = Deviation("at 0", ("float32",), "reason", "size", "link", instead=losses.SUM_WITHOUT_SLOPE_AT_0)
     points = [{"z": np.array([0.0, 3.0], "float32")}]
     results = {"gradient z": [np.array(slopes, "float32")]}
     for declared, expected in (([], None), ([stated], named)):
