@@ -15,7 +15,7 @@ import pytest
 from backends.base import Deviation
 from backends.text import legible
 from backends.training import Training
-from backends.transport.engine import Path
+from backends.transport.engine import TrainingPath
 from backends.transport.process import BackendError, Failed
 from cases import Case
 from oracle.graph import graph, used_by
@@ -24,7 +24,7 @@ from oracle.trace import Node, Probed, ValueOf
 from oracle.verdict import Judgement
 from report.document import Record
 from runner.answers import checked
-from runner.processes import Lab, training
+from runner.processes import Processes, training
 from runner.recording import describe_backend, record
 from vocabulary.cell import CONTRACT, Cell
 from vocabulary.losses import REDUCTIONS
@@ -102,7 +102,7 @@ class Trace:
 LONGEST = 100_000
 
 
-class Subject:
+class Candidate:
     """One backend, level and dtype, with a case or, for the contract itself, without.
 
     Whatever a test finds is recorded first and turned into the test's outcome by ``conclude``.
@@ -110,7 +110,7 @@ class Subject:
 
     def __init__(
         self,
-        lab: Lab,
+        processes: Processes,
         backend: str,
         dtype: str,
         case: Case | None,
@@ -118,7 +118,7 @@ class Subject:
         test: pytest.Item,
         publish: Callable[[Record], None],
     ) -> None:
-        self.lab = lab
+        self.processes = processes
         self.backend = backend
         self.dtype = dtype
         self.level = level
@@ -156,11 +156,11 @@ class Subject:
     def ask(self, method: str, *arguments: Any) -> Any:
         """Return what the backend's Engine answers, in numbers of the dtype asked for. Raises BackendError."""
         if method in WITHOUT_NUMBERS:
-            return self.lab.call(self.backend, method, *arguments)
+            return self.processes.call(self.backend, method, *arguments)
         if method == "path" and not arguments:
-            self.lab.call(self.backend, "describe")  # which says in what mode it trains
-            return checked(self.lab.path(self._cell("training"), self.case), self.dtype)
-        return checked(self.lab.call(self.backend, method, *arguments), self.dtype)
+            self.processes.call(self.backend, "describe")  # which says in what mode it trains
+            return checked(self.processes.path(self._cell("training"), self.case), self.dtype)
+        return checked(self.processes.call(self.backend, method, *arguments), self.dtype)
 
     def _unsupported(self, method: str, arguments: tuple[Any, ...]) -> str | None:
         """Return why the backend has not got the level, or something that the formula uses in this dtype."""
@@ -254,10 +254,10 @@ class Subject:
         assert self.case.network is not None
         return self.case.network.outputs
 
-    def path(self) -> Path:
+    def path(self) -> TrainingPath:
         """Return the training run of the case at this level, made once for all tests that look at it."""
         __tracebackhide__ = True
-        path: Path = self.call("path")
+        path: TrainingPath = self.call("path")
         if self.unsupported_level:
             self.conclude({self.quantity: self.needless("unsupported_levels", f"the level {self.level!r}", repr(self.level))})
         return path
@@ -279,19 +279,19 @@ class Subject:
     def oracle(
         self, formula: Formula, data: Arrays, *, deviations: Sequence[Deviation] | None = None, direct: bool = False
     ) -> Oracle:
-        """Return the oracle for a formula of this subject; ``deviations`` are judged by in place of the backend's own."""
+        """Return the oracle for a formula of this candidate; ``deviations`` are judged by in place of the backend's own."""
         declared = self.deviations if deviations is None else deviations
         return Oracle(formula, data, self.dtype, declared, direct=direct)
 
-    def at(self, dtype: str) -> Subject:
-        """Return the same subject in another dtype."""
+    def at(self, dtype: str) -> Candidate:
+        """Return the same candidate in another dtype."""
         other = copy.copy(self)
         other.dtype = dtype
         return other
 
     def judge_path(
         self,
-        path: Path,
+        path: TrainingPath,
         formula: Formula,
         program: Training,
         *,
@@ -364,7 +364,7 @@ class Subject:
             f"look at what the level {self.level!r} adds, namely {LEFT_TO_LEVELS[kinds]}"
         )
 
-    def other_reduction(self, path: Path, step: int) -> str:
+    def other_reduction(self, path: TrainingPath, step: int) -> str:
         """Say whether loss and gradient of a kept step are those of another reduction than the case asks for."""
         network = self.case.network
         if network is None or self.level == AUTODIFF:
@@ -385,7 +385,7 @@ class Subject:
     # What becomes of it.
 
     def conclude(
-        self, judgements: Mapping[str, Judgement], points: Sequence[Arrays] = (), path: Path | None = None, **facts: Any
+        self, judgements: Mapping[str, Judgement], points: Sequence[Arrays] = (), path: TrainingPath | None = None, **facts: Any
     ) -> None:
         """Record every judgement under its quantity, then end the test as the worst of them demands.
 
@@ -440,26 +440,26 @@ class Subject:
             pytest.xfail(_in_a_line(declared[0]))
 
     def _what_next(self) -> str:
-        plan = self.lab.plan
+        plan = self.processes.plan
         words = ["python", "-m", "pytest", self._test, "--backend", self.backend, "--dtype", self.dtype, *plan.again]
         return f"to look closer: {shlex.join(words)} --results=look.json"
 
     @property
     def cell(self) -> Cell:
-        """What the checks of this subject belong to, in the mode of what the backend was asked for last."""
+        """What the checks of this candidate belong to, in the mode of what the backend was asked for last."""
         return self._cell(self._stage)
 
     def _cell(self, stage: str) -> Cell:
-        description = self.lab.descriptions.get(self.backend)
+        description = self.processes.descriptions.get(self.backend)
         mode = description["modes"].get(stage, EAGER) if description else EAGER
         return Cell(self.backend, self.level, mode, self.dtype, self._case.name if self._case else CONTRACT)
 
     def publish(self, kind: str, **facts: Any) -> None:
-        """Record what belongs to this subject beside its checks."""
+        """Record what belongs to this candidate beside its checks."""
         self._publish({"kind": kind, **self.cell.record, **facts})
 
     def _record_all(self, judgements: Mapping[str, Judgement], facts: Mapping[str, Any]) -> None:
-        description = self.lab.descriptions.get(self.backend)
+        description = self.processes.descriptions.get(self.backend)
         if description:
             self._publish(describe_backend(description))
         cell = self.cell
