@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import backends
-from backends.transport.process import memory_is_limited
+from backends.memory import memory_is_limited
 from report.document import Record
 from runner.candidate import Candidate
 from runner.plan import Plan, add_options, make_plan

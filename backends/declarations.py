@@ -349,7 +349,7 @@ def _faults(deviation: Deviation, objectives: Mapping[str, str], without_optimiz
             losses = possible(objective)
             if deviation.computes not in losses:
                 known = tuple(loss.words for loss in losses)
-                yield f"has computes {deviation.computes.words!r}, which no {objective} is; known: {_words(known)}"
+                yield f"computes {deviation.computes.words!r}, which no {objective} is; known: {_words(known)}"
     by_hand = deviation.subject == TRAINING_DTYPE
     for name, words, meant in (
         ("dtypes", deviation.dtypes, DTYPES),

@@ -40,7 +40,7 @@ class Steps:
     """What a training run adds to a formula: its update rule, the data of each judged step, and the names of those steps.
 
     ``conventions`` say how the backend reads update rules, ``native`` whether the framework's own optimiser makes the step.
-    Without ``data`` every step sees that of the oracle. ``judged`` are the steps judged, counted from 0.
+    Without ``data`` every step sees that of the oracle. ``judged`` are the numbers of the steps judged, counted from 0.
     """
 
     optimizer: Optimizer
@@ -240,15 +240,16 @@ class Oracle:
         if self.steps:
             used |= {HYPERPARAMETERS, OPTIMIZER_DTYPE} if self.steps.native else {TRAINING_DTYPE}
         if self.steps:  # a loss by itself is told from what it is instead
-            at_zero = [d for d in self.deviations if d.computes and d.computes.without_slope]
-            used |= {d.subject for d in at_zero if d.computes and d.computes.objective in used}
+            losses = [(d.subject, d.computes) for d in self.deviations if d.computes]
+            used |= {subject for subject, loss in losses if loss.without_slope and loss.objective in used}
         rule = self.steps.optimizer.name if self.steps else ""
         return [d for d in self.deviations if d.subject in used and (not d.rules or rule in d.rules)]
 
 
 def _flat(tensor: Taped, points: int) -> list[list[arb]]:
     value = tensor.value.reshape(len(tensor.value), -1)
-    return np.broadcast_to(value, (points, value.shape[1])).tolist()
+    rows: list[list[arb]] = np.broadcast_to(value, (points, value.shape[1])).tolist()
+    return rows
 
 
 def _batches(points: Sequence[tuple[int, Point]], seen: Callable[[int], Point]) -> Iterator[Sequence[tuple[int, Point]]]:

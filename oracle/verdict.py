@@ -220,4 +220,4 @@ def _discriminates(truth: np.ndarray, bound: np.ndarray) -> np.ndarray:
             caught = (np.abs(wrong - truth) > bound).any(axis=1)
             differs_at_all |= differs
             caught_all &= caught | ~differs
-    return caught_all & (differs_at_all | (bound == 0).all(axis=1))
+    return np.asarray(caught_all & (differs_at_all | (bound == 0).all(axis=1)))

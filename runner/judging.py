@@ -1,44 +1,60 @@
 """What judges a backend's operations, losses, optimisers and levels, by the declarations of its adapter or by others."""
 
+from __future__ import annotations
+
 import dataclasses
+from collections.abc import Callable, Collection, Sequence
+from typing import TypeAlias
 
 import numpy as np
 
+from backends.base import Deviation
+from backends.training import Training
+from backends.transport.engine import TrainingPath
 from backends.transport.process import BackendError, Failed
 from cases import nand, thermometer
 from oracle.verdict import Judgement, digest
 from runner import losses
+from runner.candidate import Candidate
 from runner.processes import training
 from runner.sweeps import sweep
-from vocabulary.losses import OBJECTIVES, REDUCTIONS, possible
+from vocabulary.losses import OBJECTIVES, REDUCTIONS, Loss, possible
 from vocabulary.rules import Optimizer, builtin
+from vocabulary.tensors import Arrays, Formula, Ops, Tensor, TensorsOf
 from vocabulary.words import AT_ZERO, AUTODIFF, CONFORMS, DEVIATES, FAR_OUT, ONE_BY_ONE, SLOPE_OF, UNSUPPORTED
 
+# Judges, by given deviations, what it was made of.
+Judge: TypeAlias = Callable[[Sequence[Deviation]], dict[str, Judgement]]
+# What messages call a run, its path, and the formula and program that it is judged by.
+Run: TypeAlias = tuple[str, TrainingPath, Formula, Training]
 
-def clause(holds, message, evidence=()):
+
+def clause(holds: bool, message: str, evidence: Collection[np.ndarray] = ()) -> Judgement:
     """Return the judgement of a clause; ``evidence`` are the arrays that it rests on."""
     bits = digest(evidence) if evidence else ""
     return Judgement(CONFORMS, bits=bits) if holds else Judgement(DEVIATES, message, bits=bits)
 
 
-def judge_value(candidate, formula, params, data):
+def judge_value(candidate: Candidate, formula: Formula, params: Arrays, data: Arrays) -> Judge:
     """Return what judges a value by given deviations. Functions are held to the table of their accuracy."""
     value = candidate.call("apply", formula, params, data)
 
-    def judge(deviations):
+    def judge(deviations: Sequence[Deviation]) -> dict[str, Judgement]:
         return candidate.oracle(formula, data, deviations=deviations, direct=True).judge([params], {"value": [value]})
 
     return judge
 
 
-def judge_scalars(candidate):
-    def formula(ops, params, data):
+def judge_scalars(candidate: Candidate) -> Judge:
+    """Return what judges 1 + x / 2 of a tensor x of shape () by given deviations."""
+
+    def formula(ops: Ops, params: TensorsOf, data: TensorsOf) -> Tensor:
         return 1 + params["x"] * 0.5
 
     return judge_value(candidate, formula, {"x": np.array(1 / 3, candidate.dtype)}, {})
 
 
-def judge_unsupported(candidate, operation, reason):
+def judge_unsupported(candidate: Candidate, operation: str, reason: str) -> Judgement:
     """What is declared unsupported has to raise."""
     formula, _, params, data = sweep(operation, candidate.dtype, candidate.processes.plan.seed, candidate.processes.plan.random)
     try:
@@ -50,7 +66,7 @@ def judge_unsupported(candidate, operation, reason):
     return candidate.needless("unsupported", f"{operation} in {candidate.dtype}", repr((candidate.dtype, operation)))
 
 
-def judge_native_losses(candidate):
+def judge_native_losses(candidate: Candidate) -> Judge:
     """Return what judges every native loss, at outputs of all sizes, at 0, far out and one by one, by given deviations."""
     found, rows = [], []
     instead = {d.subject for d in candidate.deviations if d.computes and candidate.dtype in d.dtypes}
@@ -58,9 +74,8 @@ def judge_native_losses(candidate):
         params, data = losses.sweep(objective, candidate.dtype, candidate.processes.plan.seed)
         at_zero = {"z": np.zeros_like(params["z"])}
         for words, point in ((name, params), (AT_ZERO.format(name), at_zero)):
-            found.append(
-                (name, words, objective, reduction, point, data, candidate.call("native_loss", name, point["z"], data["y"]))
-            )
+            got = candidate.call("native_loss", name, point["z"], data["y"])
+            found.append((name, words, objective, reduction, point, data, got))
         if name not in instead:  # what is declared to be something else is judged where that can be told
             far, (each, target) = [{"z": losses.far_out(params["z"])}], losses.alone(params, data)
             for where, points, seen in ((FAR_OUT, far, data), (ONE_BY_ONE, each, target)):
@@ -68,7 +83,7 @@ def judge_native_losses(candidate):
                 columns = {"value": [value for value, _ in results], "gradient z": [gradient for _, gradient in results]}
                 rows.append((name, where, REDUCTIONS[reduction].formula(OBJECTIVES[objective]), points, seen, columns))
 
-    def judge(deviations):
+    def judge(deviations: Sequence[Deviation]) -> dict[str, Judgement]:
         judgements: dict[str, Judgement] = {}
         for each in found:
             judgements |= judge_native_loss(candidate, deviations, *each)
@@ -80,16 +95,30 @@ def judge_native_losses(candidate):
     return judge
 
 
-def named(loss, quantity):
+def named(loss: str, quantity: str) -> str:
+    """Return what the check of the value or of the slope of ``loss`` is called."""
     return loss if quantity == "value" else SLOPE_OF.format(loss)
 
 
-def judge_native_loss(candidate, deviations, name, words, objective, reduction, params, data, got):
-    """Judge a native loss at some outputs; ``words`` is what a deviation of it is called there."""
+def judge_native_loss(
+    candidate: Candidate,
+    deviations: Sequence[Deviation],
+    name: str,
+    words: str,
+    objective: str,
+    reduction: str,
+    params: Arrays,
+    data: Arrays,
+    got: tuple[np.ndarray, np.ndarray],
+) -> dict[str, Judgement]:
+    """Judge the value and slope ``got`` of a native loss at ``params`` and ``data``.
+
+    ``words`` is what a deviation of it is called there.
+    """
     value, gradient = got
     declared = {d.subject: d.computes for d in deviations if candidate.dtype in d.dtypes and d.computes}
 
-    def judged(loss):
+    def judged(loss: Loss) -> dict[str, Judgement]:
         results = {"value": [value], "gradient z": [gradient]}
         formula = loss.formula(OBJECTIVES[objective])
         return candidate.oracle(formula, data, deviations=deviations).judge([params], results)
@@ -111,8 +140,8 @@ def judge_native_loss(candidate, deviations, name, words, objective, reduction, 
 USUAL_RATE = 0.1
 
 
-def optimizer_runs(candidate):
-    """Return runs that the framework's optimisers make: what messages call each, its path, formula and program."""
+def optimizer_runs(candidate: Candidate) -> list[Run]:
+    """Return runs that the framework's optimisers make."""
     plain, layered = (training(case, candidate.dtype, "optimizer") for case in (thermometer.SLOW, nand.NAND))
     programs = [("sgd", thermometer.SLOW, plain)]
     for name, rule in builtin().items():
@@ -132,7 +161,7 @@ def optimizer_runs(candidate):
     ]
 
 
-def judge_absent_rule(candidate, name):
+def judge_absent_rule(candidate: Candidate, name: str) -> Judgement:
     """A rule that the framework is not stated to have an optimiser for has to raise."""
     program = dataclasses.replace(training(nand.NAND, candidate.dtype, "optimizer"), optimizer=Optimizer(name, USUAL_RATE))
     try:
@@ -144,9 +173,10 @@ def judge_absent_rule(candidate, name):
     return candidate.needed("rules", f"the rule {name!r}", repr(name))
 
 
-def runs_by_hand(candidate):
-    """Return runs whose steps are made by hand, one for each level that has them, as ``optimizer_runs`` does."""
-    case, runs = thermometer.SLOW, []
+def runs_by_hand(candidate: Candidate) -> list[Run]:
+    """Return runs whose steps are made by hand, one for each level that has them."""
+    case = thermometer.SLOW
+    runs: list[Run] = []
     for level, formula in ((AUTODIFF, case.loss), ("modules", case.layered_loss)):
         if level not in candidate.unsupported_levels:
             program = training(case, candidate.dtype, level)
@@ -154,15 +184,16 @@ def runs_by_hand(candidate):
     return runs
 
 
-def judge_runs(candidate, runs):
+def judge_runs(candidate: Candidate, runs: Sequence[Run]) -> Judge:
+    """Return what judges every step of ``runs`` by given deviations."""
     return lambda deviations: {
         f"{name} of {words}": judgement
-        for words, *run in runs
-        for name, judgement in candidate.judge_path(*run, deviations=deviations).items()
+        for words, path, formula, program in runs
+        for name, judgement in candidate.judge_path(path, formula, program, deviations=deviations).items()
     }
 
 
-def judge_unsupported_level(candidate, level):
+def judge_unsupported_level(candidate: Candidate, level: str) -> Judgement:
     """A level that is unsupported has to raise."""
     try:
         candidate.processes.call(candidate.backend, "path", training(nand.NAND, candidate.dtype, level))

@@ -3,6 +3,7 @@
 import pytest
 
 from backends.transport.process import BackendError
+from runner.locating import traced
 
 
 @pytest.mark.nodes
@@ -10,7 +11,7 @@ from backends.transport.process import BackendError
 def test_every_node(candidate, case):
     """The value and the adjoint of every node are exact to rounding, in the backend's own numbers."""
     try:
-        nodes = candidate.trace(case.loss, candidate.params, candidate.data).nodes
+        nodes = traced(candidate, case.loss, candidate.params, candidate.data).nodes
     except BackendError:
         candidate.call("gradients", case.loss, [candidate.params], candidate.data)  # which records what is wrong
         raise

@@ -9,6 +9,7 @@ from oracle.layout import wrong_layout
 from oracle.trace import PROBE, Probed, ValueOf
 from oracle.verdict import Comparison, Judgement
 from runner.figures import printed, shape
+from runner.locating import with_probes
 from runner.plan import reference_goal
 from vocabulary.words import AUTODIFF, CONFORMS, DEVIATES
 
@@ -106,7 +107,10 @@ def printed_quantity(candidate, case, quantity):
         return candidate.call("apply", ValueOf(case.loss, int(name) - 1), candidate.params, candidate.data)
     if kind == "adjoint":
         _, gradient = candidate.call(
-            "gradients", Probed(case.loss), [candidate.with_probes(case.loss, candidate.params, candidate.data)], candidate.data
+            "gradients",
+            Probed(case.loss),
+            [with_probes(candidate.dtype, case.loss, candidate.params, candidate.data)],
+            candidate.data,
         )[0]
         return gradient[f"{PROBE}{name}"]
     value, gradient = candidate.call("gradients", case.loss, [candidate.params], candidate.data)[0]

@@ -181,7 +181,7 @@ STEPS = {"gradient": "eager", "training": "eager"}
         *(
             (
                 {"native_losses": (SQUARES,)} | declared(subject=subject, computes=losses.CLIPPED_MEAN),
-                "has computes 'mean with probabilities clipped at 1e-07', which no squared error is; known: 'sum', 'mean', ",
+                "computes 'mean with probabilities clipped at 1e-07', which no squared error is; known: 'sum', 'mean', ",
             )
             for subject in ("squares", "squares at 0")
         ),
