@@ -9,18 +9,18 @@ from typing import Any
 import pytest
 
 import backends
-from backends.transport.process import memory_is_limited
+from backends.memory import memory_is_limited
 from report.document import Record
-from runner.candidate import Subject
+from runner.candidate import Candidate
 from runner.plan import Plan, add_options, make_plan
-from runner.processes import Lab
-from runner.recorder import RECORD, Introduction, Recorder, left_out, tell_cell
+from runner.processes import Processes
+from runner.recorder import RECORD, DeclarationsFirst, Recorder, left_out, tell_cell
 from vocabulary.cell import CONTRACT
 from vocabulary.operators import public
 from vocabulary.words import AUTODIFF, DTYPES, LEVELS
 
 PLAN = pytest.StashKey[Plan]()
-LAB = pytest.StashKey[Lab]()
+PROCESSES = pytest.StashKey[Processes]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,17 +34,17 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "random: runs only where --random asks for it")
     config.addinivalue_line("markers", "nodes: runs only where --nodes asks for it")
     config.stash[PLAN] = make_plan(config)
-    config.stash[LAB] = Lab(config.stash[PLAN])
+    config.stash[PROCESSES] = Processes(config.stash[PLAN])
     if not hasattr(config, "workerinput"):  # in the process in charge, under pytest-xdist too
         # A run that only lists its tests writes nothing, and keeps no other from writing.
         recorder = Recorder(config.stash[PLAN], None if config.option.collectonly else config.getoption("--results"))
         config.pluginmanager.register(recorder)
-        config.pluginmanager.register(Introduction(config.stash[LAB], recorder))
+        config.pluginmanager.register(DeclarationsFirst(config.stash[PROCESSES], recorder))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    if LAB in config.stash:
-        config.stash[LAB].close()
+    if PROCESSES in config.stash:
+        config.stash[PROCESSES].close()
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -66,7 +66,7 @@ def _with_version(name: str, plan: Plan) -> str:
         return f"{name} (version unknown)"
 
 
-# Parametrisation: every test that takes a subject, over everything that the plan holds.
+# Parametrisation: every test that takes a candidate, over everything that the plan holds.
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -137,16 +137,16 @@ def _params(item: pytest.Item) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
-def lab(request: pytest.FixtureRequest) -> Lab:
-    return request.config.stash[LAB]
+def processes(request: pytest.FixtureRequest) -> Processes:
+    return request.config.stash[PROCESSES]
 
 
 @pytest.fixture
-def subject(request: pytest.FixtureRequest, lab: Lab, backend: str, dtype: str) -> Subject:
+def candidate(request: pytest.FixtureRequest, processes: Processes, backend: str, dtype: str) -> Candidate:
     case = request.getfixturevalue("case") if "case" in request.fixturenames else None
     level = request.getfixturevalue("level") if "level" in request.fixturenames else AUTODIFF
 
     def publish(record: Record) -> None:
         request.node.user_properties.append((RECORD, record))
 
-    return Subject(lab, backend, dtype, case, level, request.node, publish)
+    return Candidate(processes, backend, dtype, case, level, request.node, publish)

@@ -49,6 +49,12 @@ class Sized:
     def __gt__(self, other: Sized) -> bool:
         return self.value > other.value
 
+    def __le__(self, other: Sized) -> bool:
+        return self.value <= other.value
+
+    def __ge__(self, other: Sized) -> bool:
+        return self.value >= other.value
+
     def __float__(self) -> float:
         return self.value
 
@@ -103,7 +109,8 @@ def sizes(formula: Formula, params: Arrays, data: Arrays, *, forward: bool = Fal
     """
     tape = Sizes()
     point, seen = ({name: tape.tensor(array) for name, array in arrays.items()} for arrays in (params, data))
-    if forward:
-        return {"value": _sizes(formula(tape, point, seen).value)}
-    value, gradient = tape.value_and_grad(formula, point, seen)
+    with np.errstate(all="ignore"):  # a size that is not finite gives no verdict
+        if forward:
+            return {"value": _sizes(formula(tape, point, seen).value)}
+        value, gradient = tape.value_and_grad(formula, point, seen)
     return {"value": _sizes(value.value)} | {f"gradient {name}": _sizes(g.value) for name, g in gradient.items()}

@@ -11,13 +11,14 @@ import dataclasses
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from pathlib import Path as File
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from backends.text import printable
 from vocabulary.layers import Layer
+from vocabulary.losses import LOSSES, Loss
 from vocabulary.operators import named
 from vocabulary.tensors import Formula, Tensor, Tensors
 from vocabulary.words import DTYPES, EAGER, LEVELS, NUMERIC, STAGES
@@ -30,7 +31,7 @@ Model = Any  # of the framework, called with a batch of inputs
 
 def place_of(file: str, line: int | None = None) -> str:
     """Return ``file``, from the root of this repository where it lies in it, and the line."""
-    path, root = File(file), File(__file__).parents[1]
+    path, root = Path(file), Path(__file__).parents[1]
     name = printable(str(path.relative_to(root) if path.is_relative_to(root) else path))
     return name if line is None else f"{name}:{line}"
 
@@ -51,13 +52,13 @@ def _declared_at() -> str:
 class Deviation:
     """A stated way in which a framework differs from the contract, tested to differ still.
 
-    ``subject`` is a named operation, an objective, a clause of the contract or the name of a loss setting, ``dtypes``
+    ``subject`` is a named operation, an objective, a clause of the contract or the name of a native loss, ``dtypes``
     where it shows, ``size`` what was measured, ``link`` where upstream says so. ``absolute`` is, where an error does not
     shrink with its value, the size of that error in units roundoff, to a factor of two; ``widens`` says that results come
-    in a wider dtype; ``through`` is a narrower dtype that ``what`` the optimisers ``of`` keep, some of PARTS, passes
-    through, or what training by hand keeps (MASTER_WEIGHTS); ``instead`` is what a loss setting computes in place of what it
-    promises. Checks of what uses the subject, and that this explains, are reported as this deviation. ``place`` is where it
-    is declared, as file:line.
+    in a wider dtype. ``passes_through`` is a narrower dtype, through which ``values`` pass in the optimisers of ``rules``
+    (vocabulary.rules.values), or in training by hand (MASTER_WEIGHTS). ``computes`` is what a native loss computes in place of
+    what it promises, a record of vocabulary/losses. Checks of what uses the subject, and that this explains, are reported as
+    this deviation. ``place`` is where it is declared, as file:line.
     """
 
     subject: str
@@ -67,23 +68,36 @@ class Deviation:
     link: str
     absolute: float = 0.0
     widens: bool = False
-    through: str = ""
-    what: tuple[str, ...] = ()
-    of: tuple[str, ...] = ()
-    instead: str = ""
+    passes_through: str = ""
+    values: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+    computes: Loss | None = None
     place: str = dataclasses.field(default_factory=_declared_at)
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """The deviation in plain values, as it travels and stands in the results file: of the loss, its words."""
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return fields | {"computes": self.computes.words if self.computes else ""}
+
+    @classmethod
+    def of_record(cls, record: Mapping[str, Any]) -> Deviation:
+        """Return the deviation whose ``record`` this is. Raises ValueError for words of no loss."""
+        words = record["computes"]
+        return cls(**{**record, "computes": LOSSES[words] if words else None})
 
 
 @dataclasses.dataclass(frozen=True)
-class Setting:
-    """A loss of the framework under a setting whose name promises a reduction; ``compute`` takes outputs and targets.
+class NativeLoss:
+    """A loss of the framework, under the name by which its users know it.
 
-    It is tested on its own, and its slope where an output is exactly 0 under the name ``AT_ZERO`` of it.
+    ``loss`` is one of OBJECTIVES and ``reduction`` one of REDUCTIONS: what the name promises. ``compute`` takes outputs and
+    targets. It is tested on its own, and its slope where an output is exactly 0 under the name ``AT_ZERO`` of it.
     """
 
     name: str
-    objective: str
-    promises: str
+    loss: str
+    reduction: str
     compute: Callable[[Tensor, Tensor], Tensor]
 
 
@@ -118,7 +132,7 @@ class Backend(ABC):
     unsupported: ClassVar[Mapping[tuple[str, str], str]] = {}
     unsupported_levels: ClassVar[Mapping[str, str]] = {}
     deviations: ClassVar[tuple[Deviation, ...]] = ()
-    settings: ClassVar[tuple[Setting, ...]] = ()
+    native_losses: ClassVar[tuple[NativeLoss, ...]] = ()
     rules: ClassVar[Collection[str]] = ()
     conventions: ClassVar[Mapping[str, str]] = {}
     kink: ClassVar[float] = 0.0
@@ -170,10 +184,18 @@ class Backend(ABC):
         """
         for data in batches:
             value, gradient = self.value_and_grad(loss, params, data)
-            params = {
-                name: self.tensor(_descended(self.array(w), self.array(gradient[name]), rate)) for name, w in params.items()
-            }
+            params = {name: self._descended(w, gradient[name], rate) for name, w in params.items()}
             yield value, gradient, params
+
+    def _descended(self, w: Tensor, gradient: Tensor, rate: float) -> Tensor:
+        """w - rate * gradient, the rate rounded to the dtype of w. A gradient of a wider dtype makes w wider, to be seen.
+
+        Where one of them is no array of floats, w stays: no step can be made, and the judge will say why.
+        """
+        array, slope = self.array(w), self.array(gradient)
+        if not all(np.issubdtype(each.dtype, np.floating) for each in (array, slope)):
+            return w
+        return self.tensor(np.asarray(array - array.dtype.type(rate) * slope))
 
     def model(self, level: str, layers: Sequence[Layer]) -> Model:
         """Return the framework's own model of ``layers``, their start loaded, as ``level`` writes it."""
@@ -191,11 +213,6 @@ class Backend(ABC):
         """
         known = ", ".join(level for level in LEVELS if level not in unsupported_levels(self))
         raise NotImplementedError(f"{self.name} has no level {training.level!r}; it has: {known}")
-
-
-def _descended(w: np.ndarray, gradient: np.ndarray, rate: float) -> np.ndarray:
-    """w - rate * gradient, the rate rounded to the dtype of w. A gradient of a wider dtype makes w wider, to be seen."""
-    return np.asarray(w - w.dtype.type(rate) * gradient)
 
 
 # The levels that are made of the framework's layers.

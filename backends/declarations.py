@@ -15,9 +15,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from backends import FRAMEWORKS
-from backends.base import Backend, Deviation, Setting, absent_operations, place_of, unsupported_levels
+from backends.base import Backend, Deviation, NativeLoss, absent_operations, place_of, unsupported_levels
 from backends.text import printable
-from vocabulary.losses import OBJECTIVES, REDUCTIONS
+from vocabulary.losses import LOSSES, OBJECTIVES, REDUCTIONS, possible
 from vocabulary.operators import functions, named, public
 from vocabulary.rules import MASTER_WEIGHTS, builtin, values
 from vocabulary.words import (
@@ -39,7 +39,7 @@ from vocabulary.words import (
 OF_OPTIMIZERS = (HYPERPARAMETERS, OPTIMIZER_DTYPE)
 # No honest declaration comes near; without an end to them, one adapter could fill the results file of all.
 MOST_CHARACTERS = 1000
-# Endings that no name of a setting may have, as checks of another may be called so.
+# Endings that no name of a native loss may have, as checks of another may be called so.
 WHERE = tuple(words.format("") for words in (AT_ZERO, FAR_OUT, ONE_BY_ONE))
 MOST_ENTRIES = 1000
 MOST_SIZE = 1e308
@@ -192,13 +192,21 @@ def _inside(where: str, reader: Reader, value: Any) -> Any:
         raise wrong.inside(where) from None
 
 
-# The fields of a Deviation and a Setting, by their annotations.
+def _loss(value: Any) -> Any:
+    # By identity: what is no record of the vocabulary has no formula that is known, whatever it calls itself.
+    if value is not None and not any(value is loss for loss in LOSSES.values()):
+        raise _Wrong(value, f"a record of vocabulary/losses; known: {_words(LOSSES)}")
+    return value
+
+
+# The fields of a Deviation and a NativeLoss, by their annotations.
 BY_TYPE: dict[str, Reader] = {
     "str": _text,
     "tuple[str, ...]": _tuple(_text),
     "float": _number(MOST_SIZE),
     "bool": _flag,
     "Callable[[Tensor, Tensor], Tensor]": _function,
+    "Loss | None": _loss,
 }
 
 
@@ -211,7 +219,7 @@ KINDS: dict[str, Reader] = {
     "modes": _mapping(_text, _text),
     "unsupported": _mapping(_pair, _said),
     "unsupported_levels": _mapping(_text, _said),
-    "settings": _tuple(_object(Setting)),
+    "native_losses": _tuple(_object(NativeLoss)),
     "rules": _tuple(_text),
     "conventions": _mapping(_text, _text),
     "kink": _number(1),
@@ -280,7 +288,9 @@ def belied(backend: Backend, name: str, engines: Iterable[str]) -> list[str]:
 
 def _meaningless(backend: Backend, declared: SimpleNamespace) -> Iterator[str]:
     """Yield a sentence for every word of what is ``declared`` that means nothing, with the words that do."""
-    settings = [setting.name for setting in declared.settings]
+    native = declared.native_losses
+    names = [each.name for each in native]
+    objectives = {each.name: each.loss for each in native}
     for name, words, known in (
         ("modes", declared.modes.values(), MODES),
         ("rules", declared.rules, builtin()),
@@ -294,33 +304,33 @@ def _meaningless(backend: Backend, declared: SimpleNamespace) -> Iterator[str]:
         ("names", declared.names, named()),
         ("unsupported", [dtype for dtype, _ in declared.unsupported], DTYPES),
         ("unsupported", [operation for _, operation in declared.unsupported], public()),
-        ("settings", [setting.objective for setting in declared.settings], OBJECTIVES),
-        ("settings", [setting.promises for setting in declared.settings], REDUCTIONS),
+        ("native_losses", [each.loss for each in native], OBJECTIVES),
+        ("native_losses", [each.reduction for each in native], REDUCTIONS),
     ):
         if unknown := [word for word in words if word not in known]:
             yield f"{place(backend, name)}: {name} names {_words(unknown)}; known: {_words(known)}"
     for name, stated, wanted in (("modes", declared.modes, STAGES), ("numeric", declared.numeric, NUMERIC)):
         if unstated := sorted({*wanted} ^ {*stated}):
             yield f"{place(backend, name)}: {name} has to state {_words(wanted)}; missing or unknown: {_words(unstated)}"
-    if len(set(settings)) < len(settings):
-        yield f"{place(backend, 'settings')}: two settings have the same name, of {_words(settings)}"
-    if taken := [name for name in settings if name.startswith(SLOPE_OF.format("")) or name.endswith(WHERE)]:
-        yield f"{place(backend, 'settings')}: {_words(taken)} may be taken for checks of another: choose other names"
-    if not all(settings):
-        yield f"{place(backend, 'settings')}: a setting has no name"
+    if len(set(names)) < len(names):
+        yield f"{place(backend, 'native_losses')}: two native losses have the same name, of {_words(names)}"
+    if taken := [name for name in names if name.startswith(SLOPE_OF.format("")) or name.endswith(WHERE)]:
+        yield f"{place(backend, 'native_losses')}: {_words(taken)} may be taken for checks of another: choose other names"
+    if not all(names):
+        yield f"{place(backend, 'native_losses')}: a native loss has no name"
     without_optimizers = "optimizer" in unsupported_levels(backend, declared.unsupported_levels)
     for deviation in declared.deviations:
-        for fault in _faults(deviation, settings, without_optimizers):
+        for fault in _faults(deviation, objectives, without_optimizers):
             yield f"{deviation.place or place(backend, 'deviations')}: the Deviation of {deviation.subject!r} {fault}"
 
 
-def _faults(deviation: Deviation, settings: list[str], without_optimizers: bool) -> Iterator[str]:
+def _faults(deviation: Deviation, objectives: Mapping[str, str], without_optimizers: bool) -> Iterator[str]:
     # What a field can be declared of: there, and nowhere else, it is tested to hold still.
     subjects = {
         "absolute": (*functions(), *OBJECTIVES),
         "widens": (*public(), SCALARS_KEEP_DTYPE, OPTIMIZER_DTYPE),
-        "through": (*OF_OPTIMIZERS, TRAINING_DTYPE),
-        "instead": (*settings, *map(AT_ZERO.format, settings)),
+        "passes_through": (*OF_OPTIMIZERS, TRAINING_DTYPE),
+        "computes": (*objectives, *map(AT_ZERO.format, objectives)),
     }
     known = tuple(dict.fromkeys(subject for named in subjects.values() for subject in named))
     if deviation.subject not in known:
@@ -334,12 +344,18 @@ def _faults(deviation: Deviation, settings: list[str], without_optimizers: bool)
             yield f"has {field!r}, which is no matter of its subject; those of which it is: {_words(subjects[field])}"
     if deviation.subject in OF_OPTIMIZERS and without_optimizers:
         yield "is one of optimisers, and the level 'optimizer' is unsupported"
+    for name, objective in objectives.items():
+        if deviation.computes and deviation.subject in (name, AT_ZERO.format(name)) and objective in OBJECTIVES:
+            losses = possible(objective)
+            if deviation.computes not in losses:
+                known = tuple(loss.words for loss in losses)
+                yield f"computes {deviation.computes.words!r}, which no {objective} is; known: {_words(known)}"
     by_hand = deviation.subject == TRAINING_DTYPE
     for name, words, meant in (
         ("dtypes", deviation.dtypes, DTYPES),
-        ("through", filter(None, [deviation.through]), ("float32", "float16")),
-        ("what", deviation.what, MASTER_WEIGHTS["what"] if by_hand else values()),
-        ("of", deviation.of, MASTER_WEIGHTS["of"] if by_hand else builtin()),
+        ("passes_through", filter(None, [deviation.passes_through]), ("float32", "float16")),
+        ("values", deviation.values, MASTER_WEIGHTS["values"] if by_hand else values()),
+        ("rules", deviation.rules, MASTER_WEIGHTS["rules"] if by_hand else builtin()),
     ):
         if unknown := [word for word in words if word not in meant]:
             yield f"has {name} {_words(unknown)}; known: {_words(meant)}"
@@ -348,8 +364,9 @@ def _faults(deviation: Deviation, settings: list[str], without_optimizers: bool)
             yield f"has no {name}"
     if not deviation.dtypes:
         yield f"has no dtypes; known: {_words(DTYPES)}"
-    if {bool(deviation.through), bool(deviation.what)} == {True, False} or (deviation.through and not deviation.of):
-        yield "has some of 'through', 'what' and 'of', which mean nothing without each other"
+    narrowed, named_values = bool(deviation.passes_through), bool(deviation.values)
+    if narrowed != named_values or (narrowed and not deviation.rules):
+        yield "has some of 'passes_through', 'values' and 'rules', which mean nothing without each other"
 
 
 def _words(words: Iterable[str]) -> str:

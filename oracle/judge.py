@@ -16,20 +16,20 @@ from arithmetic.sizes import sizes
 from arithmetic.tape import Taped
 from backends.base import Deviation
 from backends.training import Training
-from oracle.form import form
 from oracle.graph import evaluated, used_by
+from oracle.layout import wrong_layout
 from oracle.rules import Stepping
 from oracle.verdict import Comparison, Judgement, digest
 from vocabulary.rules import Optimizer
 from vocabulary.tensors import Formula
-from vocabulary.words import CONFORMS, DEVIATES, HYPERPARAMETERS, NO_SLOPE, OPTIMIZER_DTYPE, TRAINING_DTYPE, UNINFORMATIVE
+from vocabulary.words import CONFORMS, DEVIATES, HYPERPARAMETERS, OPTIMIZER_DTYPE, TRAINING_DTYPE, UNINFORMATIVE
 
 # Bounds need no more than this: their midpoints only have to be close to the truth.
 BOUND_BITS = 128
 # Points computed at once: enough to pay for numpy's overhead, few enough to stay in the cache.
 BATCH = 64
 # Numbers of data that are computed with at once.
-LARGEST = 20_000
+DATA_AT_ONCE = 20_000
 
 Point = Mapping[str, np.ndarray]
 Results = Mapping[str, Sequence[np.ndarray]]
@@ -40,14 +40,14 @@ class Steps:
     """What a training run adds to a formula: its update rule, the data of each judged step, and the names of those steps.
 
     ``conventions`` say how the backend reads update rules, ``native`` whether the framework's own optimiser makes the step.
-    Without ``data`` every step sees that of the oracle. ``numbers`` are the steps judged, counted from 0.
+    Without ``data`` every step sees that of the oracle. ``judged`` are the numbers of the steps judged, counted from 0.
     """
 
     optimizer: Optimizer
     conventions: Mapping[str, str] = dataclasses.field(default_factory=dict)
     native: bool = False
     data: Sequence[Point] | None = None
-    numbers: Sequence[int] | None = None
+    judged: Sequence[int] | None = None
 
     @classmethod
     def of(cls, training: Training, conventions: Mapping[str, str]) -> Steps:
@@ -93,16 +93,16 @@ class Oracle:
         ``row`` is what messages call a point where there are several.
         """
         shapes = self._shapes(points[0], results)
-        forms = {quantity: form(arrays, shapes[quantity], self.dtype) for quantity, arrays in results.items()}
+        layouts = {quantity: wrong_layout(arrays, shapes[quantity], self.dtype) for quantity, arrays in results.items()}
         bits = {quantity: digest(arrays) for quantity, arrays in results.items()}
         judgements = {
             quantity: Judgement(DEVIATES, malformed, points=len(points))
-            for quantity, (malformed, _) in forms.items()
+            for quantity, (malformed, _) in layouts.items()
             if malformed
         }
         results = {quantity: arrays for quantity, arrays in results.items() if quantity not in judgements}
         comparisons = {
-            quantity: Comparison(quantity, self.dtype, shapes[quantity], row if len(points) > 1 else "", self._numbers)
+            quantity: Comparison(quantity, self.dtype, shapes[quantity], row if len(points) > 1 else "", self._judged_steps)
             for quantity in results
         }
         if results:
@@ -111,7 +111,7 @@ class Oracle:
         declared = self._relevant(points[0])
         for quantity, comparison in comparisons.items():
             judgement = comparison.judge()
-            widened = forms[quantity][1]
+            widened = layouts[quantity][1]
             if judgement.verdict == DEVIATES:
                 judgement = self._explained(judgement, comparison, declared, points, results)
             elif widened:
@@ -144,8 +144,8 @@ class Oracle:
         They have to conform then; where the wider bound cannot tell right from wrong, there is no verdict.
         """
         updates = comparison.quantity.startswith("updated")
-        errors = [d for d in declared if d.absolute or (d.through and updates)]
-        at_zero = [d for d in declared if d.instead]
+        errors = [d for d in declared if d.absolute or (d.passes_through and updates)]
+        at_zero = [d for d in declared if d.computes and d.computes.without_slope]
         # What a rule remembers needs every row.
         rows = [(index, points[index]) for index in (range(len(points)) if updates else comparison.outside)]
         # The fewer are let off, the sharper the bound; and none is named that is not needed.
@@ -167,13 +167,14 @@ class Oracle:
     def _beside(self, excuses: Sequence[Deviation]) -> Balls:
         """Return the bounds of this formula where the backend deviates as ``excuses`` say."""
         bounds = self._bounds({deviation.subject: deviation.absolute for deviation in excuses if deviation.absolute})
-        bounds.no_slope = any(deviation.instead for deviation in excuses)
-        bounds.lost = {part: float(np.finfo(d.through).eps) / 2 for d in excuses if d.through for part in d.what}
+        bounds.no_slope = any(deviation.computes and deviation.computes.without_slope for deviation in excuses)
+        narrow = [d for d in excuses if d.passes_through]
+        bounds.lost = {value: float(np.finfo(d.passes_through).eps) / 2 for d in narrow for value in d.values}
         return bounds
 
     @property
-    def _numbers(self) -> Sequence[int] | None:
-        return self.steps.numbers if self.steps else None
+    def _judged_steps(self) -> Sequence[int] | None:
+        return self.steps.judged if self.steps else None
 
     def _compare(
         self, comparisons: Mapping[str, Comparison], bounds: Balls, points: Sequence[tuple[int, Point]], results: Results
@@ -238,15 +239,17 @@ class Oracle:
         used = used_by(self.formula, point, self._seen(0)) if self.deviations else set()
         if self.steps:
             used |= {HYPERPARAMETERS, OPTIMIZER_DTYPE} if self.steps.native else {TRAINING_DTYPE}
-        if self.steps and "binary cross-entropy" in used:  # a loss by itself is told from what it is instead
-            used |= {d.subject for d in self.deviations if d.instead.endswith(NO_SLOPE)}
+        if self.steps:  # a loss by itself is told from what it is instead
+            losses = [(d.subject, d.computes) for d in self.deviations if d.computes]
+            used |= {subject for subject, loss in losses if loss.without_slope and loss.objective in used}
         rule = self.steps.optimizer.name if self.steps else ""
-        return [d for d in self.deviations if d.subject in used and (not d.of or rule in d.of)]
+        return [d for d in self.deviations if d.subject in used and (not d.rules or rule in d.rules)]
 
 
 def _flat(tensor: Taped, points: int) -> list[list[arb]]:
     value = tensor.value.reshape(len(tensor.value), -1)
-    return np.broadcast_to(value, (points, value.shape[1])).tolist()
+    rows: list[list[arb]] = np.broadcast_to(value, (points, value.shape[1])).tolist()
+    return rows
 
 
 def _batches(points: Sequence[tuple[int, Point]], seen: Callable[[int], Point]) -> Iterator[Sequence[tuple[int, Point]]]:
@@ -254,7 +257,7 @@ def _batches(points: Sequence[tuple[int, Point]], seen: Callable[[int], Point]) 
     start = 0
     while start < len(points):
         shapes = _shapes_of(seen(points[start][0]))
-        size = max(1, min(BATCH, LARGEST // max(1, sum(map(math.prod, shapes.values())))))
+        size = max(1, min(BATCH, DATA_AT_ONCE // max(1, sum(map(math.prod, shapes.values())))))
         end = start + 1
         while end < min(start + size, len(points)) and _shapes_of(seen(points[end][0])) == shapes:
             end += 1

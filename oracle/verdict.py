@@ -74,24 +74,24 @@ def digest(arrays: Iterable[np.ndarray]) -> str:
 class Comparison:
     """Rows of results beside the truth and the bound of one quantity.
 
-    ``row`` is what messages call a row; ``numbers``, where rows are not counted from 0, are the numbers they have there.
+    ``row`` is what messages call a row; ``row_numbers``, where rows are not counted from 0, are those that messages give.
     """
 
     def __init__(
-        self, quantity: str, dtype: str, shape: tuple[int, ...], row: str = "", numbers: Sequence[int] | None = None
+        self, quantity: str, dtype: str, shape: tuple[int, ...], row: str = "", row_numbers: Sequence[int] | None = None
     ) -> None:
         self.quantity = quantity
         self.dtype = dtype
         self.shape = shape
         self.row = row
-        self.numbers = numbers
+        self.row_numbers = row_numbers
         self._indices: list[int] = []
         self._rows: list[tuple[list[float], list[float], list[float], list[float], list[float]]] = []
         self._scales: dict[int, list[float]] = {}
 
     def empty(self) -> Comparison:
         """Return a comparison of the same quantity without rows."""
-        return Comparison(self.quantity, self.dtype, self.shape, self.row, self.numbers)
+        return Comparison(self.quantity, self.dtype, self.shape, self.row, self.row_numbers)
 
     def add(self, index: int, got: list[float], truth: list[arb], balls: list[arb], origin: list[float] | None = None) -> None:
         """Append a row: results, exact values, and the balls that hold all that rounding may make of them.
@@ -194,7 +194,7 @@ class Comparison:
         return f"{place} at {self.row} {self._number(self._indices[row])}" if self.row else place
 
     def _number(self, index: int) -> int:
-        return self.numbers[index] if self.numbers else index
+        return self.row_numbers[index] if self.row_numbers else index
 
 
 def _largest(values: np.ndarray) -> tuple[int, int]:
@@ -220,4 +220,4 @@ def _discriminates(truth: np.ndarray, bound: np.ndarray) -> np.ndarray:
             caught = (np.abs(wrong - truth) > bound).any(axis=1)
             differs_at_all |= differs
             caught_all &= caught | ~differs
-    return caught_all & (differs_at_all | (bound == 0).all(axis=1))
+    return np.asarray(caught_all & (differs_at_all | (bound == 0).all(axis=1)))

@@ -77,7 +77,7 @@ def read(path: str | Path) -> Record:
     """
     reason: object
     try:
-        document = _parsed(_content(path))
+        document: Record = _parsed(_content(path))
         place, fault = next(_faults(document), ("", ""))
         if not place:
             return document

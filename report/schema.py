@@ -17,7 +17,7 @@ import jsonschema
 import jsonschema_rs
 
 from report.consistency import Fault
-from vocabulary.losses import OBJECTIVES, REDUCTIONS
+from vocabulary.losses import LOSSES, OBJECTIVES, REDUCTIONS
 from vocabulary.rules import builtin
 from vocabulary.words import DTYPES, LEVELS, LOOPS, MODES, STAGES, VERDICTS, unknown
 
@@ -122,6 +122,7 @@ def markers_by_keyword() -> dict[str, dict[str, Any]]:
         "DTYPES": DTYPES,
         "LEVELS": LEVELS,
         "LOOPS": LOOPS,
+        "LOSSES": ("", *LOSSES),
         "MODES": MODES,
         "OBJECTIVES": OBJECTIVES,
         "REDUCTIONS": REDUCTIONS,

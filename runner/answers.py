@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from backends.transport.engine import Path
+from backends.transport.engine import TrainingPath
 from backends.transport.process import BackendError
-from oracle.form import wrong_dtype
+from oracle.layout import wrong_dtype
 from vocabulary.words import DEVIATES
 
 
@@ -23,7 +23,7 @@ def checked(answer: Any, dtype: str) -> Any:
     """Return ``answer`` if all of its arrays are of ``dtype``, or of one of DTYPES that is wider. Raises Malformed."""
     for words, array in _arrays(answer):
         if array.dtype == object and array.ndim and all(isinstance(each, np.ndarray) for each in array):
-            # The steps of a run, which have no form in common.
+            # The steps of a run, which have no layout in common.
             first, *others = array
             step, other = next(((n, each) for n, each in enumerate(others, start=1) if each.shape != first.shape), (0, first))
             if step:
@@ -39,7 +39,7 @@ def _arrays(answer: Any, words: str = "") -> Iterator[tuple[str, np.ndarray]]:
     match answer:
         case np.ndarray():
             yield words, answer
-        case Path():
+        case TrainingPath():
             yield "the loss", answer.losses
             for what, arrays in (("the gradient of ", answer.gradients), ("", answer.before), ("", answer.after)):
                 yield from ((f"{what}{name}", array) for name, array in arrays.items())

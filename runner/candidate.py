@@ -6,7 +6,7 @@ import copy
 import dataclasses
 import shlex
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,94 +15,32 @@ import pytest
 from backends.base import Deviation
 from backends.text import legible
 from backends.training import Training
-from backends.transport.engine import Path
+from backends.transport.engine import TrainingPath
 from backends.transport.process import BackendError, Failed
 from cases import Case
-from oracle.graph import graph, used_by
+from oracle.graph import used_by
 from oracle.judge import Oracle, Steps
-from oracle.trace import Node, Probed, ValueOf
 from oracle.verdict import Judgement
 from report.document import Record
 from runner.answers import checked
-from runner.processes import Lab, training
+from runner.locating import located
+from runner.processes import Processes, training
 from runner.recording import describe_backend, record
 from vocabulary.cell import CONTRACT, Cell
-from vocabulary.losses import REDUCTIONS
-from vocabulary.tensors import Formula
+from vocabulary.tensors import Arrays, Formula
 from vocabulary.words import AUTODIFF, CONFORMS, DECLARED, DEVIATES, EAGER, NATIVE, UNINFORMATIVE, UNSUPPORTED
 
-Arrays = Mapping[str, np.ndarray]
 # What a backend is asked for; not every stage runs in the same mode.
 STAGES = {"gradients": "gradient", "gradients_twice": "gradient", "path": "training"}
 # Answers that hold no results.
 WITHOUT_NUMBERS = ("describe", "calls")
-# What to look at where the loss, the gradient or both are wrong, and no node of the graph is, in its value or its adjoint.
-LOSS, GRADIENT = frozenset({"loss"}), frozenset({"gradient"})
-LEFT_BY_HAND = {
-    LOSS: "which loss the adapter returns: that of another step, a running mean, or one with a term added",
-    GRADIENT: (
-        "what the adapter does to a gradient after computing it: adding it to the one of the step before (a missing "
-        "zero_grad), scaling it, or clipping it"
-    ),
-    LOSS | GRADIENT: "what one call or step leaves to the next: parameters, data, or state",
-}
-LEFT_TO_LEVELS = {
-    LOSS: "the framework's own loss and its reduction, and the step whose loss the adapter returns",
-    GRADIENT: (
-        "the derivatives of the framework's own layers and loss, and what the adapter does to them before it returns them"
-    ),
-    LOSS | GRADIENT: "the framework's own layers, loss and optimiser",
-}
-
-
-@dataclasses.dataclass(frozen=True)
-class Trace:
-    """Every node of a formula with the judgements on its value and on its adjoint, and those on the gradients of parameters.
-
-    ``adjoints`` are the numbers of which the adjoints are made, each once.
-    """
-
-    nodes: list[tuple[Node, Judgement, Judgement]]
-    gradients: dict[str, Judgement]
-    adjoints: list[float]
-
-    def first_fault(self) -> str:
-        """Say which node is the first outside its bound, forward and then backward, or which gradient is; or nothing."""
-        for node, value, _ in self.nodes:
-            if value.unexplained:
-                return f"the first node outside its bound is {node}: {value.message}"
-        wrong = [(node, adjoint) for node, _, adjoint in reversed(self.nodes) if adjoint.unexplained]
-        if wrong and self._answers_no_probe():
-            return (
-                f"the gradient cannot be traced: the adapter returns {self.adjoints[0]!r} for each probe, a parameter of zeros "
-                "that the trace adds at a node; let it return the gradient of every entry of the `params` that it is given"
-            )
-        if wrong:
-            node, adjoint = wrong[0]
-            users = "; ".join(str(user) for user, *_ in self.nodes if node.name in user.operands)
-            by = f"used by {users}" if users else "used by no other node: it is the loss itself, and every gradient is affected"
-            where = f"going back from the loss, the first wrong adjoint is that of {node}, {by}"
-            return f"all values are right; {where}: {adjoint.message}"
-        for gradient in self.gradients.values():
-            if gradient.unexplained:
-                return (
-                    "the values and adjoints of all nodes are right; the gradient of a parameter, which is put together from "
-                    f"them, is not: {gradient.message}"
-                )
-        return ""
-
-    def _answers_no_probe(self) -> bool:
-        """Whether all adjoints are one number where they should not be; that of the loss itself is 1."""
-        expected = {float(x) for _, _, adjoint in self.nodes if adjoint.truth is not None for x in adjoint.truth}
-        return self.adjoints == [0] or (len(self.adjoints) == 1 and len(expected) > 1)
-
 
 # Characters of a judgement that are printed: a shrunk variant is a file of tens of thousands, and what a backend returns in
 # place of a small array has no limit.
 LONGEST = 100_000
 
 
-class Subject:
+class Candidate:
     """One backend, level and dtype, with a case or, for the contract itself, without.
 
     Whatever a test finds is recorded first and turned into the test's outcome by ``conclude``.
@@ -110,7 +48,7 @@ class Subject:
 
     def __init__(
         self,
-        lab: Lab,
+        processes: Processes,
         backend: str,
         dtype: str,
         case: Case | None,
@@ -118,7 +56,7 @@ class Subject:
         test: pytest.Item,
         publish: Callable[[Record], None],
     ) -> None:
-        self.lab = lab
+        self.processes = processes
         self.backend = backend
         self.dtype = dtype
         self.level = level
@@ -156,11 +94,11 @@ class Subject:
     def ask(self, method: str, *arguments: Any) -> Any:
         """Return what the backend's Engine answers, in numbers of the dtype asked for. Raises BackendError."""
         if method in WITHOUT_NUMBERS:
-            return self.lab.call(self.backend, method, *arguments)
+            return self.processes.call(self.backend, method, *arguments)
         if method == "path" and not arguments:
-            self.lab.call(self.backend, "describe")  # which says in what mode it trains
-            return checked(self.lab.path(self._cell("training"), self.case), self.dtype)
-        return checked(self.lab.call(self.backend, method, *arguments), self.dtype)
+            self.processes.call(self.backend, "describe")  # which says in what mode it trains
+            return checked(self.processes.path(self._cell("training"), self.case), self.dtype)
+        return checked(self.processes.call(self.backend, method, *arguments), self.dtype)
 
     def _unsupported(self, method: str, arguments: tuple[Any, ...]) -> str | None:
         """Return why the backend has not got the level, or something that the formula uses in this dtype."""
@@ -223,7 +161,7 @@ class Subject:
     @property
     def deviations(self) -> list[Deviation]:
         __tracebackhide__ = True
-        return [Deviation(**fields) for fields in self.describe()["deviations"]]
+        return [Deviation.of_record(fields) for fields in self.describe()["deviations"]]
 
     @property
     def conventions(self) -> dict[str, str]:
@@ -254,10 +192,10 @@ class Subject:
         assert self.case.network is not None
         return self.case.network.outputs
 
-    def path(self) -> Path:
+    def path(self) -> TrainingPath:
         """Return the training run of the case at this level, made once for all tests that look at it."""
         __tracebackhide__ = True
-        path: Path = self.call("path")
+        path: TrainingPath = self.call("path")
         if self.unsupported_level:
             self.conclude({self.quantity: self.needless("unsupported_levels", f"the level {self.level!r}", repr(self.level))})
         return path
@@ -279,19 +217,19 @@ class Subject:
     def oracle(
         self, formula: Formula, data: Arrays, *, deviations: Sequence[Deviation] | None = None, direct: bool = False
     ) -> Oracle:
-        """Return the oracle for a formula of this subject; ``deviations`` are judged by in place of the backend's own."""
+        """Return the oracle for a formula of this candidate; ``deviations`` are judged by in place of the backend's own."""
         declared = self.deviations if deviations is None else deviations
         return Oracle(formula, data, self.dtype, declared, direct=direct)
 
-    def at(self, dtype: str) -> Subject:
-        """Return the same subject in another dtype."""
+    def at(self, dtype: str) -> Candidate:
+        """Return the same candidate in another dtype."""
         other = copy.copy(self)
         other.dtype = dtype
         return other
 
     def judge_path(
         self,
-        path: Path,
+        path: TrainingPath,
         formula: Formula,
         program: Training,
         *,
@@ -316,76 +254,10 @@ class Subject:
         columns |= {f"gradient {name}": [gradient[name] for _, gradient in results] for name in starts[0]}
         return self.oracle(self.case.loss, self.data).judge(starts, columns)
 
-    # Where it leaves.
-
-    def trace(self, formula: Formula, point: Arrays, data: Arrays) -> Trace:
-        """Judge every node of ``formula``, in the backend's own numbers. Raises BackendError."""
-        nodes = graph(formula, point, data)
-        probed = self.with_probes(formula, point, data)
-        [(_, gradient)] = self.ask("gradients", Probed(formula), [probed], data)
-        gradients = self.oracle(Probed(formula), data).judge(
-            [probed], {f"gradient {name}": [array] for name, array in gradient.items()}
-        )
-        values = []
-        for index in range(len(nodes)):
-            value_of = ValueOf(formula, index)
-            value = self.ask("apply", value_of, dict(point), data)
-            values.append(self.oracle(value_of, data).judge([point], {"value": [value]})["value"])
-        return Trace(
-            [(node, value, gradients.pop(f"gradient {node.name}")) for node, value in zip(nodes, values, strict=True)],
-            gradients,
-            np.unique(np.concatenate([gradient[node.name].ravel() for node in nodes])).tolist(),
-        )
-
-    def with_probes(self, formula: Formula, point: Arrays, data: Arrays) -> dict[str, np.ndarray]:
-        """Return ``point`` with a probe of value zero for every node of ``formula``."""
-        return dict(point) | {node.name: np.zeros(node.tensor.shape, self.dtype) for node in graph(formula, point, data)}
-
-    def locate(self, point: Arrays, data: Arrays, leaving: Iterable[str]) -> str:
-        """Say where the case's loss, evaluated node by node at ``point``, first leaves its bounds, or what else to look at.
-
-        ``leaving`` are the quantities that were found outside their bounds there.
-        """
-        try:
-            trace = self.trace(self.case.loss, point, data)
-        except BackendError as error:
-            reason = str(error).splitlines()[0]
-            return (
-                "the fault cannot be traced to a node: the trace adds a parameter at every node of the formula, and there the "
-                f"adapter fails: {reason}"
-            )
-        if found := trace.first_fault():
-            return found
-        kinds = frozenset("gradient" if quantity.startswith("gradient") else "loss" for quantity in leaving)
-        if self.level == AUTODIFF:
-            return f"computed again at this point, every node of the graph is inside its bound; look at {LEFT_BY_HAND[kinds]}"
-        return (
-            "by automatic differentiation every node of the graph is inside its bound at this point; "
-            f"look at what the level {self.level!r} adds, namely {LEFT_TO_LEVELS[kinds]}"
-        )
-
-    def other_reduction(self, path: Path, step: int) -> str:
-        """Say whether loss and gradient of a kept step are those of another reduction than the case asks for."""
-        network = self.case.network
-        if network is None or self.level == AUTODIFF:
-            return ""
-        point = {name: array[step] for name, array in path.before.items()}
-        results = {"value": [path.losses[step]]} | {f"gradient {k}": [array[step]] for k, array in path.gradients.items()}
-        data = self.training.seen(int(path.steps[step]))
-        [other] = set(REDUCTIONS) - {network.reduction}
-        formula = dataclasses.replace(network, reduction=other).loss
-        if {j.verdict for j in self.oracle(formula, data).judge([point], results).values()} != {CONFORMS}:
-            return ""
-        n = len(network.examples(data)[0])
-        return (
-            f"got is the {other} over the {n} examples, where the case asks for the {network.reduction}: look at the reduction "
-            "that the adapter gives to the loss"
-        )
-
     # What becomes of it.
 
     def conclude(
-        self, judgements: Mapping[str, Judgement], points: Sequence[Arrays] = (), path: Path | None = None, **facts: Any
+        self, judgements: Mapping[str, Judgement], points: Sequence[Arrays] = (), path: TrainingPath | None = None, **facts: Any
     ) -> None:
         """Record every judgement under its quantity, then end the test as the worst of them demands.
 
@@ -393,26 +265,7 @@ class Subject:
         by node.
         """
         __tracebackhide__ = True
-        leaving = {
-            quantity: judgement.first
-            for quantity, judgement in judgements.items()
-            if judgement.first is not None and not judgement.declared and not quantity.startswith("updated")
-        }
-        if leaving and (points or path is not None):
-            first = min(leaving.values())
-            there = [quantity for quantity, row in leaving.items() if row == first]
-            if path is None:
-                where = self.locate(points[first], self.data, there)
-            else:
-                data = self.training.seen(int(path.steps[first]))
-                point = {name: array[first] for name, array in path.before.items()}
-                where = self.other_reduction(path, first) or self.locate(point, data, there)
-            judgements = {
-                quantity: dataclasses.replace(judgement, message=f"{judgement.message}; {where}")
-                if quantity in leaving
-                else judgement
-                for quantity, judgement in judgements.items()
-            }
+        judgements = located(self, judgements, points, path)
         judgements = {
             quantity: dataclasses.replace(judgement, message=legible(judgement.message, LONGEST))
             for quantity, judgement in judgements.items()
@@ -440,26 +293,26 @@ class Subject:
             pytest.xfail(_in_a_line(declared[0]))
 
     def _what_next(self) -> str:
-        plan = self.lab.plan
+        plan = self.processes.plan
         words = ["python", "-m", "pytest", self._test, "--backend", self.backend, "--dtype", self.dtype, *plan.again]
         return f"to look closer: {shlex.join(words)} --results=look.json"
 
     @property
     def cell(self) -> Cell:
-        """What the checks of this subject belong to, in the mode of what the backend was asked for last."""
+        """What the checks of this candidate belong to, in the mode of what the backend was asked for last."""
         return self._cell(self._stage)
 
     def _cell(self, stage: str) -> Cell:
-        description = self.lab.descriptions.get(self.backend)
+        description = self.processes.descriptions.get(self.backend)
         mode = description["modes"].get(stage, EAGER) if description else EAGER
         return Cell(self.backend, self.level, mode, self.dtype, self._case.name if self._case else CONTRACT)
 
     def publish(self, kind: str, **facts: Any) -> None:
-        """Record what belongs to this subject beside its checks."""
+        """Record what belongs to this candidate beside its checks."""
         self._publish({"kind": kind, **self.cell.record, **facts})
 
     def _record_all(self, judgements: Mapping[str, Judgement], facts: Mapping[str, Any]) -> None:
-        description = self.lab.descriptions.get(self.backend)
+        description = self.processes.descriptions.get(self.backend)
         if description:
             self._publish(describe_backend(description))
         cell = self.cell

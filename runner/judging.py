@@ -1,102 +1,136 @@
 """What judges a backend's operations, losses, optimisers and levels, by the declarations of its adapter or by others."""
 
+from __future__ import annotations
+
 import dataclasses
+from collections.abc import Callable, Collection, Sequence
+from typing import TypeAlias
 
 import numpy as np
 
+from backends.base import Deviation
+from backends.training import Training
+from backends.transport.engine import TrainingPath
 from backends.transport.process import BackendError, Failed
 from cases import nand, thermometer
 from oracle.verdict import Judgement, digest
 from runner import losses
+from runner.candidate import Candidate
 from runner.processes import training
 from runner.sweeps import sweep
+from vocabulary.losses import OBJECTIVES, REDUCTIONS, Loss, possible
 from vocabulary.rules import Optimizer, builtin
+from vocabulary.tensors import Arrays, Formula, Ops, Tensor, TensorsOf
 from vocabulary.words import AT_ZERO, AUTODIFF, CONFORMS, DEVIATES, FAR_OUT, ONE_BY_ONE, SLOPE_OF, UNSUPPORTED
 
+# Judges, by given deviations, what it was made of.
+Judge: TypeAlias = Callable[[Sequence[Deviation]], dict[str, Judgement]]
+# What messages call a run, its path, and the formula and program that it is judged by.
+Run: TypeAlias = tuple[str, TrainingPath, Formula, Training]
 
-def clause(holds, message, evidence=()):
+
+def clause(holds: bool, message: str, evidence: Collection[np.ndarray] = ()) -> Judgement:
     """Return the judgement of a clause; ``evidence`` are the arrays that it rests on."""
     bits = digest(evidence) if evidence else ""
     return Judgement(CONFORMS, bits=bits) if holds else Judgement(DEVIATES, message, bits=bits)
 
 
-def judge_value(subject, formula, params, data):
+def judge_value(candidate: Candidate, formula: Formula, params: Arrays, data: Arrays) -> Judge:
     """Return what judges a value by given deviations. Functions are held to the table of their accuracy."""
-    value = subject.call("apply", formula, params, data)
+    value = candidate.call("apply", formula, params, data)
 
-    def judge(deviations):
-        return subject.oracle(formula, data, deviations=deviations, direct=True).judge([params], {"value": [value]})
+    def judge(deviations: Sequence[Deviation]) -> dict[str, Judgement]:
+        return candidate.oracle(formula, data, deviations=deviations, direct=True).judge([params], {"value": [value]})
 
     return judge
 
 
-def judge_scalars(subject):
-    def formula(ops, params, data):
+def judge_scalars(candidate: Candidate) -> Judge:
+    """Return what judges 1 + x / 2 of a tensor x of shape () by given deviations."""
+
+    def formula(ops: Ops, params: TensorsOf, data: TensorsOf) -> Tensor:
         return 1 + params["x"] * 0.5
 
-    return judge_value(subject, formula, {"x": np.array(1 / 3, subject.dtype)}, {})
+    return judge_value(candidate, formula, {"x": np.array(1 / 3, candidate.dtype)}, {})
 
 
-def judge_unsupported(subject, operation, reason):
+def judge_unsupported(candidate: Candidate, operation: str, reason: str) -> Judgement:
     """What is declared unsupported has to raise."""
-    formula, _, params, data = sweep(operation, subject.dtype, subject.lab.plan.seed, subject.lab.plan.random)
+    formula, _, params, data = sweep(operation, candidate.dtype, candidate.processes.plan.seed, candidate.processes.plan.random)
     try:
-        subject.lab.call(subject.backend, "apply", formula, params, data)
+        candidate.processes.call(candidate.backend, "apply", formula, params, data)
     except Failed as error:
         return Judgement(UNSUPPORTED, f"{reason}; it raises {error.kind}")
     except BackendError as error:
         return Judgement(error.verdict, str(error), cause=error.cause)
-    return subject.needless("unsupported", f"{operation} in {subject.dtype}", repr((subject.dtype, operation)))
+    return candidate.needless("unsupported", f"{operation} in {candidate.dtype}", repr((candidate.dtype, operation)))
 
 
-def judge_settings(subject):
-    """Return what judges every setting, at outputs of all sizes, at 0, far out and one by one, by given deviations."""
+def judge_native_losses(candidate: Candidate) -> Judge:
+    """Return what judges every native loss, at outputs of all sizes, at 0, far out and one by one, by given deviations."""
     found, rows = [], []
-    instead = {d.subject for d in subject.deviations if d.instead and subject.dtype in d.dtypes}
-    for name, objective, promise in subject.describe()["native_losses"]:
-        params, data = losses.sweep(objective, subject.dtype, subject.lab.plan.seed)
+    instead = {d.subject for d in candidate.deviations if d.computes and candidate.dtype in d.dtypes}
+    for name, objective, reduction in candidate.describe()["native_losses"]:
+        params, data = losses.sweep(objective, candidate.dtype, candidate.processes.plan.seed)
         at_zero = {"z": np.zeros_like(params["z"])}
         for words, point in ((name, params), (AT_ZERO.format(name), at_zero)):
-            found.append((name, words, objective, promise, point, data, subject.call("setting", name, point["z"], data["y"])))
+            got = candidate.call("native_loss", name, point["z"], data["y"])
+            found.append((name, words, objective, reduction, point, data, got))
         if name not in instead:  # what is declared to be something else is judged where that can be told
             far, (each, target) = [{"z": losses.far_out(params["z"])}], losses.alone(params, data)
             for where, points, seen in ((FAR_OUT, far, data), (ONE_BY_ONE, each, target)):
-                results = [subject.call("setting", name, point["z"], seen["y"]) for point in points]
+                results = [candidate.call("native_loss", name, point["z"], seen["y"]) for point in points]
                 columns = {"value": [value for value, _ in results], "gradient z": [gradient for _, gradient in results]}
-                rows.append((name, where, losses.formula(promise, objective), points, seen, columns))
+                rows.append((name, where, REDUCTIONS[reduction].formula(OBJECTIVES[objective]), points, seen, columns))
 
-    def judge(deviations):
+    def judge(deviations: Sequence[Deviation]) -> dict[str, Judgement]:
         judgements: dict[str, Judgement] = {}
-        for setting in found:
-            judgements |= judge_setting(subject, deviations, *setting)
+        for each in found:
+            judgements |= judge_native_loss(candidate, deviations, *each)
         for name, where, formula, points, seen, columns in rows:
-            judged = subject.oracle(formula, seen, deviations=deviations).judge(points, columns, row="example")
+            judged = candidate.oracle(formula, seen, deviations=deviations).judge(points, columns, row="example")
             judgements |= {where.format(named(name, quantity)): judgement for quantity, judgement in judged.items()}
         return judgements
 
     return judge
 
 
-def named(setting, quantity):
-    return setting if quantity == "value" else SLOPE_OF.format(setting)
+def named(loss: str, quantity: str) -> str:
+    """Return what the check of the value or of the slope of ``loss`` is called."""
+    return loss if quantity == "value" else SLOPE_OF.format(loss)
 
 
-def judge_setting(subject, deviations, name, words, objective, promise, params, data, got):
-    """Judge a setting at some outputs; ``words`` is what a deviation of it is called there."""
+def judge_native_loss(
+    candidate: Candidate,
+    deviations: Sequence[Deviation],
+    name: str,
+    words: str,
+    objective: str,
+    reduction: str,
+    params: Arrays,
+    data: Arrays,
+    got: tuple[np.ndarray, np.ndarray],
+) -> dict[str, Judgement]:
+    """Judge the value and slope ``got`` of a native loss at ``params`` and ``data``.
+
+    ``words`` is what a deviation of it is called there.
+    """
     value, gradient = got
-    declared = {d.subject: d.instead for d in deviations if subject.dtype in d.dtypes and d.instead}
+    declared = {d.subject: d.computes for d in deviations if candidate.dtype in d.dtypes and d.computes}
 
-    def judged(meaning):
+    def judged(loss: Loss) -> dict[str, Judgement]:
         results = {"value": [value], "gradient z": [gradient]}
-        return subject.oracle(losses.formula(meaning, objective), data, deviations=deviations).judge([params], results)
+        formula = loss.formula(OBJECTIVES[objective])
+        return candidate.oracle(formula, data, deviations=deviations).judge([params], results)
 
-    found = judged(promise)
-    known = [meaning for meaning in losses.known(objective) if meaning != promise]
+    found = judged(REDUCTIONS[reduction])
+    known = [loss for loss in possible(objective) if loss is not REDUCTIONS[reduction]]
     for quantity, judgement in found.items():
         if judgement.verdict == DEVIATES and not judgement.declared:
-            others = {meaning: judged(meaning)[quantity] for meaning in known}
-            instead = [meaning for meaning, other in others.items() if other.verdict == CONFORMS or other.declared]
-            what = f"{words} promises the {promise} of the {objective} and is the {' or '.join(instead) or 'something else'}"
+            others = {loss: judged(loss)[quantity] for loss in known}
+            instead = [loss for loss, other in others.items() if other.verdict == CONFORMS or other.declared]
+            named_others = " or ".join(loss.words for loss in instead) or "something else"
+            what = f"{words} promises the {reduction} of the {objective} and is the {named_others}"
             stated = next((subject for subject in (words, name) if declared.get(subject) in instead), None)
             found[quantity] = dataclasses.replace(judgement, message=f"{what}: {judgement.message}", declared=stated)
     return {named(words, quantity): judgement for quantity, judgement in found.items()}
@@ -106,9 +140,9 @@ def judge_setting(subject, deviations, name, words, objective, promise, params, 
 USUAL_RATE = 0.1
 
 
-def optimizer_runs(subject):
-    """Return runs that the framework's optimisers make: what messages call each, its path, formula and program."""
-    plain, layered = (training(case, subject.dtype, "optimizer") for case in (thermometer.SLOW, nand.NAND))
+def optimizer_runs(candidate: Candidate) -> list[Run]:
+    """Return runs that the framework's optimisers make."""
+    plain, layered = (training(case, candidate.dtype, "optimizer") for case in (thermometer.SLOW, nand.NAND))
     programs = [("sgd", thermometer.SLOW, plain)]
     for name, rule in builtin().items():
         if rule.probe:
@@ -118,51 +152,53 @@ def optimizer_runs(subject):
     return [
         (
             words,
-            subject.call("path", program),
-            case.loss if "modules" in subject.unsupported_levels else case.layered_loss,
+            candidate.call("path", program),
+            case.loss if "modules" in candidate.unsupported_levels else case.layered_loss,
             program,
         )
         for words, case, program in programs
-        if program.optimizer.name in subject.describe()["rules"]
+        if program.optimizer.name in candidate.describe()["rules"]
     ]
 
 
-def judge_absent_rule(subject, name):
+def judge_absent_rule(candidate: Candidate, name: str) -> Judgement:
     """A rule that the framework is not stated to have an optimiser for has to raise."""
-    program = dataclasses.replace(training(nand.NAND, subject.dtype, "optimizer"), optimizer=Optimizer(name, USUAL_RATE))
+    program = dataclasses.replace(training(nand.NAND, candidate.dtype, "optimizer"), optimizer=Optimizer(name, USUAL_RATE))
     try:
-        subject.lab.call(subject.backend, "path", program)
+        candidate.processes.call(candidate.backend, "path", program)
     except Failed as error:
-        return Judgement(UNSUPPORTED, f"{subject.absent_rule(name)}; it raises {error.kind}")
+        return Judgement(UNSUPPORTED, f"{candidate.absent_rule(name)}; it raises {error.kind}")
     except BackendError as error:
         return Judgement(error.verdict, str(error), cause=error.cause)
-    return subject.needed("rules", f"the rule {name!r}", repr(name))
+    return candidate.needed("rules", f"the rule {name!r}", repr(name))
 
 
-def runs_by_hand(subject):
-    """Return runs whose steps are made by hand, one for each level that has them, as ``optimizer_runs`` does."""
-    case, runs = thermometer.SLOW, []
+def runs_by_hand(candidate: Candidate) -> list[Run]:
+    """Return runs whose steps are made by hand, one for each level that has them."""
+    case = thermometer.SLOW
+    runs: list[Run] = []
     for level, formula in ((AUTODIFF, case.loss), ("modules", case.layered_loss)):
-        if level not in subject.unsupported_levels:
-            program = training(case, subject.dtype, level)
-            runs.append((level, subject.call("path", program), formula, program))
+        if level not in candidate.unsupported_levels:
+            program = training(case, candidate.dtype, level)
+            runs.append((level, candidate.call("path", program), formula, program))
     return runs
 
 
-def judge_runs(subject, runs):
+def judge_runs(candidate: Candidate, runs: Sequence[Run]) -> Judge:
+    """Return what judges every step of ``runs`` by given deviations."""
     return lambda deviations: {
         f"{name} of {words}": judgement
-        for words, *run in runs
-        for name, judgement in subject.judge_path(*run, deviations=deviations).items()
+        for words, path, formula, program in runs
+        for name, judgement in candidate.judge_path(path, formula, program, deviations=deviations).items()
     }
 
 
-def judge_unsupported_level(subject, level):
+def judge_unsupported_level(candidate: Candidate, level: str) -> Judgement:
     """A level that is unsupported has to raise."""
     try:
-        subject.lab.call(subject.backend, "path", training(nand.NAND, subject.dtype, level))
+        candidate.processes.call(candidate.backend, "path", training(nand.NAND, candidate.dtype, level))
     except Failed:
         return Judgement(CONFORMS)
     except BackendError as error:
         return Judgement(error.verdict, str(error), cause=error.cause)
-    return subject.needless("unsupported_levels", f"the level {level!r}", repr(level))
+    return candidate.needless("unsupported_levels", f"the level {level!r}", repr(level))

@@ -292,7 +292,8 @@ class _Ops(Floats):
             # Frameworks take its dtype, which is not that of the run.
             raise TypeError(f"a number in a formula is an int or a float, got {value!r}; give an array as data")
         written(value)
-        return super().lift(value, like)
+        lifted: np.ndarray = super().lift(value, like)
+        return lifted
 
 
 def _evaluate(case: Case, params: dict[str, np.ndarray], data: dict[str, np.ndarray]) -> None:

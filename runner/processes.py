@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from backends.training import Training
-from backends.transport.engine import Path
+from backends.transport.engine import TrainingPath
 from backends.transport.process import BackendError, Process
 from cases import Case
 from oracle.run import exact_run
@@ -35,7 +35,7 @@ def training(case: Case, dtype: str, level: str = AUTODIFF) -> Training:
     return Training(case.loss, params, data, optimizer, case.steps, case.judged, level, batches, rows, case.network)
 
 
-class Lab:
+class Processes:
     """The backends of a worker, each in its own process, and the training runs that several tests look at."""
 
     def __init__(self, plan: Plan) -> None:
@@ -43,7 +43,7 @@ class Lab:
         self._processes: dict[str, Process] = {}
         self.descriptions: dict[str, Record] = {}
         self.faults: dict[str, list[str]] = {}
-        self._paths: dict[Cell, Path | BackendError] = {}
+        self._paths: dict[Cell, TrainingPath | BackendError] = {}
         self._exact_paths: dict[tuple[str, str], dict[str, dict[str, np.ndarray]]] = {}
 
     def process(self, backend: str) -> Process:
@@ -65,7 +65,7 @@ class Lab:
         patience = max(1.0, arguments[0].steps / USUAL_STEPS) if method == "path" else 1.0
         return process.call(method, *arguments, patience=patience)
 
-    def introduce(self, backends: Sequence[str]) -> None:
+    def describe_all(self, backends: Sequence[str]) -> None:
         """Ask ``backends``, as many at once as there are processors, what they say of themselves.
 
         One that gives no answer is left to its tests, which record that.
@@ -86,13 +86,13 @@ class Lab:
             for thread in threads:
                 thread.join()
 
-    def path(self, cell: Cell, case: Case) -> Path:
+    def path(self, cell: Cell, case: Case) -> TrainingPath:
         """Return the training run of ``case``, that of ``cell``, made once for all tests that look at it.
 
         Raises BackendError.
         """
         if cell not in self._paths:
-            self._paths.clear()  # tests come sorted by subject
+            self._paths.clear()  # tests come sorted by candidate
             try:
                 self._paths[cell] = self.call(cell.backend, "path", training(case, cell.dtype, cell.level))
             except BackendError as error:

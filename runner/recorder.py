@@ -16,7 +16,7 @@ from report.terminal import drawn
 from report.validity import claims
 from report.writing import ResultsFile
 from runner.plan import Plan
-from runner.processes import Lab
+from runner.processes import Processes
 from runner.recording import describe_plan, describe_run
 from runner.recording import record as make_record
 from vocabulary.cell import CONTRACT, Cell
@@ -40,11 +40,11 @@ def left_out(plan: Plan) -> list[str]:
     return [f"left out without --long: {', '.join(plan.left_out)}"] if plan.left_out else []
 
 
-class Introduction:
+class DeclarationsFirst:
     """Refuses a run whose backends declare what means nothing, in the process in charge, before any test runs."""
 
-    def __init__(self, lab: Lab, recorder: Recorder) -> None:
-        self.lab = lab
+    def __init__(self, processes: Processes, recorder: Recorder) -> None:
+        self.processes = processes
         self.recorder = recorder
 
     @pytest.hookimpl(tryfirst=True)
@@ -52,21 +52,21 @@ class Introduction:
         option = session.config.option
         broken = session.testsfailed and not option.continue_on_collection_errors  # no test will run
         # A shard may have no work; its results file says that it was there. With pytest-xdist the workers have the tests.
-        empty = self.lab.plan.shard.of > 1 and not session.config.pluginmanager.hasplugin("dsession")
+        empty = self.processes.plan.shard.of > 1 and not session.config.pluginmanager.hasplugin("dsession")
         if (session.items or empty) and not option.collectonly and not broken:
-            self.introduce([item.nodeid for item in session.items])
+            self.check([item.nodeid for item in session.items])
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
         if not self.recorder.started:  # every worker collects the same tests
-            self.introduce(ids)
-            self.lab.close()  # workers have processes of their own
+            self.check(ids)
+            self.processes.close()  # workers have processes of their own
 
-    def introduce(self, tests: list[str]) -> None:
+    def check(self, tests: list[str]) -> None:
         """Ask the backends of ``tests`` what they declare. Raises pytest.UsageError for what means nothing."""
-        asked = [name for name in self.lab.plan.backends if any(f"[{name}-" in test for test in tests)]
-        self.lab.introduce(asked)
-        if faults := [f"backend {name!r}: {fault}" for name in asked for fault in self.lab.faults.get(name, [])]:
+        asked = [name for name in self.processes.plan.backends if any(f"[{name}-" in test for test in tests)]
+        self.processes.describe_all(asked)
+        if faults := [f"backend {name!r}: {fault}" for name in asked for fault in self.processes.faults.get(name, [])]:
             raise pytest.UsageError("\n".join(faults))
         self.recorder.start()
 

@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 from cases import Case
 
 # Sizes of axes, and how far numbers go in sizes of the case's own: small ones find as much, and shrink sooner.
-LARGEST = 6
+LARGEST_AXIS = 6
 WIDE = (8, 16, 33)
 REACH = 2.0
 # Training steps of a variant: the first, from a start without history, and one that has some.
@@ -47,7 +47,7 @@ def _size(draw: st.DrawFn, name: str, least: int, sizes: dict[str, int]) -> int:
     if name.isdigit():
         return int(name)
     if name not in sizes:
-        sizes[name] = draw(st.integers(least, LARGEST) | st.sampled_from(WIDE), label=name)
+        sizes[name] = draw(st.integers(least, LARGEST_AXIS) | st.sampled_from(WIDE), label=name)
     return sizes[name]
 
 

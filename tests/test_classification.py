@@ -14,24 +14,24 @@ SHOWN = 3
 
 @pytest.mark.quantity("classification")
 @pytest.mark.only(cases=lambda case: case.held_out)
-def test_classification(subject, case, level):
+def test_classification(candidate, case, level):
     """Losses after every epoch and the last scores are exact to rounding; whatever is counted is as in the exact run.
 
     Counts that differ and belong to the backend's own weights are no deviation, and no verdict: the path has drifted.
     """
-    path = subject.path()
+    path = candidate.path()
     ends = np.searchsorted(path.steps, case.epoch_ends)
     points = [{name: array[k] for name, array in path.after.items()} for k in ends]
-    exact = subject.lab.exact_path(case, subject.dtype, subject.conventions)
+    exact = candidate.processes.exact_path(case, candidate.dtype, candidate.conventions)
     truths = [{name: array[k] for name, array in exact.items()} for k in ends]
-    formula, predict = subject.formula, subject.scores
+    formula, predict = candidate.formula, candidate.scores
     normalised = formula == case.loss
     judgements, facts = {}, {"counted": {}, "exact": {}, "losses": {}, "p": {}}
-    for words, data in (("training", subject.data), ("held out", case.rounded(case.held_out, subject.dtype))):
+    for words, data in (("training", candidate.data), ("held out", case.rounded(case.held_out, candidate.dtype))):
         labels = data["y"].argmax(axis=1)
-        losses, scores = subject.call("evaluate", subject.training, case.predict, points, data)
-        judged = subject.oracle(formula, data).judge(points, {"value": list(losses)}, row="epoch")["value"]
-        last = subject.oracle(predict, data).judge(points[-1:], {"value": [scores[-1]]})["value"]
+        losses, scores = candidate.call("evaluate", candidate.training, case.predict, points, data)
+        judged = candidate.oracle(formula, data).judge(points, {"value": list(losses)}, row="epoch")["value"]
+        last = candidate.oracle(predict, data).judge(points[-1:], {"value": [scores[-1]]})["value"]
         judgements |= {f"{words} loss each epoch": judged, f"{words} scores at the end": last}
         own, reference = (np.stack([reference_scores(predict, point, data) for point in run]) for run in (points, truths))
         counts, ours, truth = (counted(words, values, labels, normalised) for values in (scores, own, reference))
@@ -42,8 +42,8 @@ def test_classification(subject, case, level):
         facts["losses"][words] = hexes(losses)
         likely = of_labels(scores[-1], labels, normalised)
         facts["p"] |= {name: hexes(likely[counts[name]]) for name in (f"{words} easiest", f"{words} hardest")}
-    subject.publish("classifier", **facts)
-    subject.conclude(judgements)
+    candidate.publish("classifier", **facts)
+    candidate.conclude(judgements)
 
 
 def compare(got, own, expected):

@@ -4,9 +4,9 @@ import pytest
 
 
 @pytest.mark.quantity("gradient")
-def test_gradient(subject, case):
+def test_gradient(candidate, case):
     """Every entry of the gradient is the exact one, to rounding, in the shape and dtype of its parameter."""
-    results = subject.call("gradients", case.loss, [subject.params], subject.data)
-    judgements = subject.judge_gradients([subject.params], results)
+    results = candidate.call("gradients", case.loss, [candidate.params], candidate.data)
+    judgements = candidate.judge_gradients([candidate.params], results)
     del judgements["value"]
-    subject.conclude(judgements, [subject.params])
+    candidate.conclude(judgements, [candidate.params])

@@ -23,33 +23,33 @@ class Alarm(Exception):
 @pytest.mark.family
 @pytest.mark.random
 @pytest.mark.quantity("random variants")
-def test_random_variants(subject, case, level):
+def test_random_variants(candidate, case, level):
     """Loss, gradient and, where the case trains, two steps of any variant of the case are exact to rounding."""
-    if subject.unsupported_level:
-        subject.path()  # which has to raise, and is recorded as unsupported
-    if level == AUTODIFF and (reason := subject.absent(case.loss, subject.params, subject.data)):
-        subject.conclude({subject.quantity: Judgement(UNSUPPORTED, reason)})
+    if candidate.unsupported_level:
+        candidate.path()  # which has to raise, and is recorded as unsupported
+    if level == AUTODIFF and (reason := candidate.absent(case.loss, candidate.params, candidate.data)):
+        candidate.conclude({candidate.quantity: Judgement(UNSUPPORTED, reason)})
         return
     tally = {}
-    alarm = explored(subject, case, level, tally)
+    alarm = explored(candidate, case, level, tally)
     if alarm is not None:
         variant, judgements = alarm
-        options = ["--backend", subject.backend, "--dtype", subject.dtype, "--case", "shrunk", "--cases", "shrunk.py"]
-        file = written(variant, case.name, subject.lab.plan.files.get(case.name, ""))
+        options = ["--backend", candidate.backend, "--dtype", candidate.dtype, "--case", "shrunk", "--cases", "shrunk.py"]
+        file = written(variant, case.name, candidate.processes.plan.files.get(case.name, ""))
         message = f"in the smallest variant found; save as shrunk.py and judge with {shlex.join(options)}:\n{file}"
         worst, *others = (quantity for quantity, judgement in judgements.items() if is_alarm(judgement))
         judgements[worst] = dataclasses.replace(judgements[worst], message=f"{judgements[worst].message}, {message}")
         tally |= {quantity: judgements[quantity] for quantity in (worst, *others)}
-    subject.conclude({f"{quantity} of random variants": judgement for quantity, judgement in tally.items()})
+    candidate.conclude({f"{quantity} of random variants": judgement for quantity, judgement in tally.items()})
 
 
-def explored(subject, case, level, tally):
+def explored(candidate, case, level, tally):
     """Judge variants, add what is found to ``tally``, and return the smallest that alarms and its judgements, or None."""
     last = None
 
-    @hypothesis.seed(subject.lab.plan.seed)
+    @hypothesis.seed(candidate.processes.plan.seed)
     @hypothesis.settings(
-        max_examples=subject.lab.plan.random,
+        max_examples=candidate.processes.plan.random,
         database=None,
         deadline=None,
         phases=[hypothesis.Phase.generate, hypothesis.Phase.shrink],
@@ -61,7 +61,7 @@ def explored(subject, case, level, tally):
     @hypothesis.given(variants(case))
     def explore(variant):
         nonlocal last
-        judgements = judged(subject, variant, level)
+        judgements = judged(candidate, variant, level)
         for quantity, judgement in judgements.items():
             tally[quantity] = merged(tally[quantity], judgement) if quantity in tally else judgement
         if any(map(is_alarm, judgements.values())):
@@ -79,10 +79,10 @@ def is_alarm(judgement):
     return judgement.verdict not in (CONFORMS, UNINFORMATIVE) and not judgement.declared
 
 
-def judged(subject, variant, level):
+def judged(candidate, variant, level):
     """Judge a variant: at the level of autodiff its loss and gradient at the start, and at every level its steps."""
     try:
-        judgements = answered(subject, variant, level)
+        judgements = answered(candidate, variant, level)
     except BackendError as error:
         return {"answer": Judgement(error.verdict, str(error), cause=error.cause)}
     return {
@@ -91,20 +91,20 @@ def judged(subject, variant, level):
     }
 
 
-def answered(subject, variant, level):
+def answered(candidate, variant, level):
     judgements = {}
-    params, data = variant.at(subject.dtype)
+    params, data = variant.at(candidate.dtype)
     # A process that has answered once and then dies, dies of the variant, and is started anew for the next.
-    subject.ask("follows", np.zeros(1))
+    candidate.ask("follows", np.zeros(1))
     if level == AUTODIFF:
-        [(value, gradient)] = subject.ask("gradients", variant.loss, [params], data)
+        [(value, gradient)] = candidate.ask("gradients", variant.loss, [params], data)
         columns = {"value": [value]} | {f"gradient {name}": [g] for name, g in gradient.items()}
-        judgements |= subject.oracle(variant.loss, data).judge([params], columns)
+        judgements |= candidate.oracle(variant.loss, data).judge([params], columns)
     if variant.steps:
-        program = training(variant, subject.dtype, level)
-        path = subject.ask("path", program)
-        layered = level != AUTODIFF and "modules" not in subject.unsupported_levels
-        found = subject.judge_path(path, variant.network.loss if layered else variant.loss, program)
+        program = training(variant, candidate.dtype, level)
+        path = candidate.ask("path", program)
+        layered = level != AUTODIFF and "modules" not in candidate.unsupported_levels
+        found = candidate.judge_path(path, variant.network.loss if layered else variant.loss, program)
         judgements |= {f"{quantity} each step": judgement for quantity, judgement in found.items()}
     return judgements
 

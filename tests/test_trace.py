@@ -3,18 +3,19 @@
 import pytest
 
 from backends.transport.process import BackendError
+from runner.locating import traced
 
 
 @pytest.mark.nodes
 @pytest.mark.quantity("trace")
-def test_every_node(subject, case):
+def test_every_node(candidate, case):
     """The value and the adjoint of every node are exact to rounding, in the backend's own numbers."""
     try:
-        nodes = subject.trace(case.loss, subject.params, subject.data).nodes
+        nodes = traced(candidate, case.loss, candidate.params, candidate.data).nodes
     except BackendError:
-        subject.call("gradients", case.loss, [subject.params], subject.data)  # which records what is wrong
+        candidate.call("gradients", case.loss, [candidate.params], candidate.data)  # which records what is wrong
         raise
     judgements = {}
     for node, value, adjoint in nodes:
         judgements |= {f"value of {node}": value, f"adjoint of {node}": adjoint}
-    subject.conclude(judgements)
+    candidate.conclude(judgements)

@@ -5,10 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from oracle.form import form
+from oracle.layout import wrong_layout
 from oracle.trace import PROBE, Probed, ValueOf
 from oracle.verdict import Comparison, Judgement
 from runner.figures import printed, shape
+from runner.locating import with_probes
 from runner.plan import reference_goal
 from vocabulary.words import AUTODIFF, CONFORMS, DEVIATES
 
@@ -22,26 +23,26 @@ def trains(case):
 
 @pytest.mark.quantity("each step")
 @pytest.mark.only(cases=trains)
-def test_every_step(subject, case, level):
+def test_every_step(candidate, case, level):
     """From the backend's own parameters before each step: loss, gradient and updated parameters are exact to rounding."""
-    path = subject.path()
-    judgements = subject.judge_path(path, subject.formula, subject.training)
+    path = candidate.path()
+    judgements = candidate.judge_path(path, candidate.formula, candidate.training)
     steps = {f"{'loss' if name == 'value' else name} each step": judgement for name, judgement in judgements.items()}
-    subject.conclude(steps, path=path)
+    candidate.conclude(steps, path=path)
 
 
 @pytest.mark.quantity("goal")
 @pytest.mark.only(cases=trains)
-def test_goal(subject, case, level):
+def test_goal(candidate, case, level):
     """The run ends where the exact run ends: at the goal, or, for a start known not to get there, not."""
-    path = subject.path()
-    exact = subject.lab.exact_path(case, subject.dtype, subject.conventions)
-    reached = reference_goal(case, {name: array[-1] for name, array in path.after.items()}, subject.dtype)
-    expected = reference_goal(case, {name: array[-1] for name, array in exact.items()}, subject.dtype)
+    path = candidate.path()
+    exact = candidate.processes.exact_path(case, candidate.dtype, candidate.conventions)
+    reached = reference_goal(case, {name: array[-1] for name, array in path.after.items()}, candidate.dtype)
+    expected = reference_goal(case, {name: array[-1] for name, array in exact.items()}, candidate.dtype)
     agrees = reached == expected == case.reaches_goal
     message = f"reaches the goal: {reached}; the exact run does: {expected}; the case says: {case.reaches_goal}"
     judgement = Judgement(CONFORMS) if agrees else Judgement(DEVIATES, message)
-    subject.conclude({"goal": judgement}, drift=drift(path.after, exact, path.steps))
+    candidate.conclude({"goal": judgement}, drift=drift(path.after, exact, path.steps))
 
 
 def drift(params, exact, numbers):
@@ -62,23 +63,23 @@ def drift(params, exact, numbers):
 
 @pytest.mark.quantity("printed figures")
 @pytest.mark.only(cases=lambda case: case.figures)
-def test_printed_figures(subject, case, level):
+def test_printed_figures(candidate, case, level):
     """Every printed digit that the dtype holds comes out."""
     judgements = {}
     for figure in case.figures:
-        if subject.dtype in figure.runs and (level == AUTODIFF or figure.quantity.startswith(STEPPED)):
-            got = printed_quantity(subject, case, figure.quantity)
-            judgements[f"printed {figure.quantity}"] = judge_figure(subject, case, figure, got)
-    subject.conclude(judgements)
+        if candidate.dtype in figure.runs and (level == AUTODIFF or figure.quantity.startswith(STEPPED)):
+            got = printed_quantity(candidate, case, figure.quantity)
+            judgements[f"printed {figure.quantity}"] = judge_figure(candidate, case, figure, got)
+    candidate.conclude(judgements)
 
 
-def judge_figure(subject, case, figure, got):
+def judge_figure(candidate, case, figure, got):
     """Judge what was printed; a print is not the truth: no error in ulp is to be had from it."""
-    expected = shape(case, figure.quantity, subject.params, subject.data)
-    if wrong := form([got], expected, subject.dtype)[0]:
+    expected = shape(case, figure.quantity, candidate.params, candidate.data)
+    if wrong := wrong_layout([got], expected, candidate.dtype)[0]:
         return Judgement(DEVIATES, wrong)
-    comparison = Comparison(figure.quantity, subject.dtype, expected)
-    digits = min(np.finfo(dtype).precision for dtype in (subject.dtype, figure.printed_by))
+    comparison = Comparison(figure.quantity, candidate.dtype, expected)
+    digits = min(np.finfo(dtype).precision for dtype in (candidate.dtype, figure.printed_by))
     comparison.add(0, got.ravel().tolist(), *printed(figure.text, digits))
     judgement = comparison.judge()
     message = judgement.message
@@ -86,27 +87,31 @@ def judge_figure(subject, case, figure, got):
         got, truth, bound = (float(column[judgement.entry]) for column in (judgement.got, judgement.truth, judgement.bound))
         message = (
             f"{judgement.where}: got {got!r}, expected {figure.text.split()[judgement.entry]} as the source prints it, off by "
-            f"{abs(got - truth):.3g}, allowed {bound:.3g} (half a unit in the last printed digit that {subject.dtype} can show)"
+            f"{abs(got - truth):.3g}, allowed {bound:.3g} (half a unit in the last printed digit "
+            f"that {candidate.dtype} can show)"
         )
     return dataclasses.replace(judgement, message=message, error_ulp=None, share=None, points=0)
 
 
-def printed_quantity(subject, case, quantity):
+def printed_quantity(candidate, case, quantity):
     kind, _, name = quantity.partition(" ")
     if kind == "final":
-        last = {name: array[-1] for name, array in subject.path().after.items()}
-        return last[name] if name != "loss" else subject.call("apply", case.loss, last, subject.data)
-    if subject.level != AUTODIFF:
-        path = subject.path()
+        last = {name: array[-1] for name, array in candidate.path().after.items()}
+        return last[name] if name != "loss" else candidate.call("apply", case.loss, last, candidate.data)
+    if candidate.level != AUTODIFF:
+        path = candidate.path()
         return path.losses[0] if kind == "loss" else path.gradients[name][0]
     if kind == "prediction":
-        return subject.call("apply", case.predict, subject.params, subject.data)
+        return candidate.call("apply", case.predict, candidate.params, candidate.data)
     if kind == "node":
-        return subject.call("apply", ValueOf(case.loss, int(name) - 1), subject.params, subject.data)
+        return candidate.call("apply", ValueOf(case.loss, int(name) - 1), candidate.params, candidate.data)
     if kind == "adjoint":
-        _, gradient = subject.call(
-            "gradients", Probed(case.loss), [subject.with_probes(case.loss, subject.params, subject.data)], subject.data
+        _, gradient = candidate.call(
+            "gradients",
+            Probed(case.loss),
+            [with_probes(candidate.dtype, case.loss, candidate.params, candidate.data)],
+            candidate.data,
         )[0]
         return gradient[f"{PROBE}{name}"]
-    value, gradient = subject.call("gradients", case.loss, [subject.params], subject.data)[0]
+    value, gradient = candidate.call("gradients", case.loss, [candidate.params], candidate.data)[0]
     return value if kind == "loss" else gradient[name]

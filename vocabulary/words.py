@@ -58,10 +58,8 @@ TRAINING_DTYPE = "training keeps the dtype"
 LOOPS = FRAMEWORK, SUITE = "framework", "suite"
 # The version of what nobody knows the version of.
 UNKNOWN = "unknown"
-# What the checks of a setting are called beside that of its value.
+# What the checks of a native loss are called beside that of its value.
 SLOPE_OF, AT_ZERO, FAR_OUT, ONE_BY_ONE = "slope of {}", "{} at 0", "{} far out", "{} one by one"
-# What a binary cross-entropy may be at a logit of exactly 0, after its reduction: the slope -y for 1/2 - y.
-NO_SLOPE = "without the slope of log(1 + exp(z))"
 # Numeric modes as IEEE 754 has them: nothing narrower than asked for, and subnormal numbers.
 NUMERIC = {
     "float32 matmul": "24 bits",

@@ -32,9 +32,9 @@ _KEEPS_FLOAT64 = Deviation(
     reason="the moments start as float64 zeros, so that the weights go on in float64, rounded for each gradient and callback",
     size="1.9 times the rounding of one float32 update",
     link="https://github.com/HIPS/autograd/blob/v1.9.1/autograd/misc/optimizers.py",
-    through="float32",
-    what=("weights",),
-    of=("sgd",),
+    passes_through="float32",
+    values=("weights",),
+    rules=("sgd",),
 )
 
 DEVIATIONS = (

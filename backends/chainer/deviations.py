@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from backends.base import Deviation
+from vocabulary import losses
 
 
 def _sigmoid(dtypes: tuple[str, ...], size: str, absolute: float) -> Deviation:
@@ -23,7 +24,7 @@ def _normalize(function: str) -> Deviation:
         reason="normalize chooses what to divide by, the examples or those not ignored, and not whether to divide",
         size="1/n for n examples: 1/4 on the notebooks' NAND, 1/16 on sixteen examples",
         link=f"https://docs.chainer.org/en/stable/reference/generated/chainer.functions.{function}.html",
-        instead="mean",
+        computes=losses.MEAN,
     )
 
 

@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from backends.base import Backend, Setting
+from backends.base import Backend, NativeLoss
 from backends.chainer.framework import F
 from vocabulary.tensors import Tensor
 from vocabulary.words import Words
@@ -33,12 +33,14 @@ OBJECTIVES = Words("objective", {"binary cross-entropy": _binary, "softmax cross
 class Losses(Backend):
     """The framework's own losses."""
 
-    settings = (
-        Setting("sigmoid_cross_entropy(normalize=True)", "binary cross-entropy", "mean", _binary),
-        Setting("sigmoid_cross_entropy(normalize=False)", "binary cross-entropy", "sum", partial(_binary, normalize=False)),
-        Setting("softmax_cross_entropy(normalize=True)", "softmax cross-entropy", "mean", _softmax),
-        Setting("softmax_cross_entropy(normalize=False)", "softmax cross-entropy", "sum", partial(_softmax, normalize=False)),
-        Setting("mean_squared_error", "squared error", "mean", F.mean_squared_error),
+    native_losses = (
+        NativeLoss("sigmoid_cross_entropy(normalize=True)", "binary cross-entropy", "mean", _binary),
+        NativeLoss("sigmoid_cross_entropy(normalize=False)", "binary cross-entropy", "sum", partial(_binary, normalize=False)),
+        NativeLoss("softmax_cross_entropy(normalize=True)", "softmax cross-entropy", "mean", _softmax),
+        NativeLoss(
+            "softmax_cross_entropy(normalize=False)", "softmax cross-entropy", "sum", partial(_softmax, normalize=False)
+        ),
+        NativeLoss("mean_squared_error", "squared error", "mean", F.mean_squared_error),
     )
 
     def objective(self, name: str, reduction: str) -> Callable[[Tensor, Tensor], Tensor]:

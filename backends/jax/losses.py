@@ -8,7 +8,7 @@ from functools import partial
 import jax.numpy as jnp
 import optax
 
-from backends.base import Backend, Setting
+from backends.base import Backend, NativeLoss
 from vocabulary.tensors import Tensor
 from vocabulary.words import Words
 
@@ -31,8 +31,8 @@ def _reduced(loss: Callable[[Tensor, Tensor], Tensor], reduction: Callable[[Tens
 class Losses(Backend):
     """The framework's own losses."""
 
-    settings = tuple(
-        Setting(f"{reduction} of optax.{loss.__name__}", objective, reduction, partial(_reduced, loss, to))
+    native_losses = tuple(
+        NativeLoss(f"{reduction} of optax.{loss.__name__}", objective, reduction, partial(_reduced, loss, to))
         for objective, loss in OBJECTIVES.items()
         for reduction, to in REDUCTIONS.items()
     )

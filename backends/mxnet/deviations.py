@@ -4,28 +4,29 @@ from __future__ import annotations
 
 from backends.base import Deviation
 from backends.mxnet.framework import RELEASE
-from vocabulary.words import AT_ZERO, HYPERPARAMETERS, NO_SLOPE
+from vocabulary import losses
+from vocabulary.words import AT_ZERO, HYPERPARAMETERS
 
 
-def _half(reduction: str) -> Deviation:
+def _half(reduction: str, computes: losses.Loss) -> Deviation:
     return Deviation(
         f"L2Loss().{reduction}()",
         ("float32", "float64", "float16"),
         reason="L2Loss is half the squared error",
         size="1/2",
         link="https://mxnet.apache.org/versions/1.9.1/api/python/docs/api/gluon/loss/index.html",
-        instead=f"half the {reduction}",
+        computes=computes,
     )
 
 
-def _no_slope(reduction: str) -> Deviation:
+def _no_slope(reduction: str, computes: losses.Loss) -> Deviation:
     return Deviation(
         AT_ZERO.format(f"SigmoidBinaryCrossEntropyLoss().{reduction}()"),
         ("float32", "float64", "float16"),
         reason="made of relu(z), abs(z) and their slopes, all 0 at z = 0, so that a logit of exactly 0 has the slope -y",
         size="-1 for -1/2 and 0 for 1/2; right from 1e-9 on either side",
         link="https://github.com/apache/mxnet/blob/1.9.1/python/mxnet/gluon/loss.py",
-        instead=f"{reduction} {NO_SLOPE}",
+        computes=computes,
     )
 
 
@@ -55,14 +56,14 @@ DEVIATIONS = (
         reason="the operators of its optimisers take learning rate, momentum, betas and epsilon as float",
         size="a rate of 0.003 is off by 4.7e-9 of its size, the first step of Adam by 6e-6 of its size",
         link="https://github.com/apache/mxnet/blob/1.9.1/src/operator/optimizer_op-inl.h",
-        through="float32",
-        what=("rate", "momentum", "beta1", "beta2", "epsilon"),
-        of=("sgd", "momentum", "adam"),
+        passes_through="float32",
+        values=("rate", "momentum", "beta1", "beta2", "epsilon"),
+        rules=("sgd", "momentum", "adam"),
     ),
     *((_SOFTRELU,) if RELEASE >= (1, 7) else ()),
     *((_LOG_SOFTMAX,) if RELEASE >= (1, 8) else ()),
-    _half("sum"),
-    _half("mean"),
-    _no_slope("sum"),
-    _no_slope("mean"),
+    _half("sum", losses.HALF_OF_SUM),
+    _half("mean", losses.HALF_OF_MEAN),
+    _no_slope("sum", losses.SUM_WITHOUT_SLOPE_AT_0),
+    _no_slope("mean", losses.MEAN_WITHOUT_SLOPE_AT_0),
 )

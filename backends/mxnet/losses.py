@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from backends.base import Backend, Setting
+from backends.base import Backend, NativeLoss
 from backends.mxnet.framework import gluon, np
 from vocabulary.tensors import Tensor
 from vocabulary.words import Words
@@ -30,8 +30,8 @@ def _reduced(loss: Callable[[Tensor, Tensor], Tensor], to: Callable[[Tensor], Te
 class Losses(Backend):
     """The framework's own losses."""
 
-    settings = tuple(
-        Setting(f"{words}.{reduction}()", objective, reduction, partial(_reduced, loss, to))
+    native_losses = tuple(
+        NativeLoss(f"{words}.{reduction}()", objective, reduction, partial(_reduced, loss, to))
         for words, objective, loss in (
             ("SigmoidBinaryCrossEntropyLoss()", "binary cross-entropy", OBJECTIVES["binary cross-entropy"]),
             ("SoftmaxCrossEntropyLoss(sparse_label=False)", "softmax cross-entropy", OBJECTIVES["softmax cross-entropy"]),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import tensorflow as tf
 from tensorflow import keras
 
-from backends.base import Backend, Setting
+from backends.base import Backend, NativeLoss
 from backends.tensorflow.layers import use
 from vocabulary.tensors import Tensor
 from vocabulary.words import Words
@@ -44,13 +44,13 @@ def _of_probabilities(z: Tensor, y: Tensor) -> Tensor:
 class Losses(Backend):
     """The framework's own losses."""
 
-    settings = (
+    native_losses = (
         *(
-            Setting(f"{objective} of Keras, reduction={REDUCTIONS[to]!r}", objective, to, _reduced(objective, to))
+            NativeLoss(f"{objective} of Keras, reduction={REDUCTIONS[to]!r}", objective, to, _reduced(objective, to))
             for objective in OBJECTIVES
             for to in REDUCTIONS
         ),
-        Setting(OF_PROBABILITIES, "binary cross-entropy", "mean", _of_probabilities),
+        NativeLoss(OF_PROBABILITIES, "binary cross-entropy", "mean", _of_probabilities),
     )
 
     def objective(self, name: str, reduction: str) -> Callable[[Tensor, Tensor], Tensor]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import torch
 
-from backends.base import Backend, Setting
+from backends.base import Backend, NativeLoss
 from vocabulary.tensors import Tensor
 from vocabulary.words import Words
 
@@ -25,8 +25,8 @@ REDUCTIONS = Words("reduction", {"sum": "sum", "mean": "mean"})
 class Losses(Backend):
     """The framework's own losses."""
 
-    settings = tuple(
-        Setting(f"{loss.__name__}(reduction={reduction!r})", objective, reduction, loss(reduction=reduction))
+    native_losses = tuple(
+        NativeLoss(f"{loss.__name__}(reduction={reduction!r})", objective, reduction, loss(reduction=reduction))
         for objective, loss in OBJECTIVES.items()
         for reduction in REDUCTIONS
     )

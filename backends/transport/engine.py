@@ -21,7 +21,7 @@ ALIGNMENT = 64  # bytes: a line of the cache, and the widest vector
 
 
 @dataclasses.dataclass(frozen=True)
-class Path:
+class TrainingPath:
     """The steps ``steps`` of a training run: losses and gradients of each, and the parameters before and after it.
 
     Shapes: losses (n, ...), gradients[name], before[name] and after[name] (n, ...), for n steps.
@@ -92,12 +92,12 @@ class Engine:
             "loop": SUITE if type(self.backend).train is Backend.train else FRAMEWORK,
             "unsupported": [[*key, reason] for key, reason in declared.unsupported.items()],
             "unsupported_levels": declared.unsupported_levels,
-            "native_losses": [[setting.name, setting.objective, setting.promises] for setting in declared.settings],
+            "native_losses": [[each.name, each.loss, each.reduction] for each in declared.native_losses],
             "rules": list(declared.rules),
             "conventions": {name: declared.conventions.get(name, known[0]) for name, known in readings().items()},
             "kink": declared.kink,
             "numeric": declared.numeric,
-            "deviations": [dataclasses.asdict(deviation) for deviation in declared.deviations],
+            "deviations": [deviation.record for deviation in declared.deviations],
             "probed": probed,
             "places": {
                 name: place(self.backend, name) for name in ("unsupported", "unsupported_levels", "modes", "version", "rules")
@@ -163,7 +163,7 @@ class Engine:
         array += 1
         return not np.array_equal(before, self._out(tensor))
 
-    def path(self, training: Training) -> Path:
+    def path(self, training: Training) -> TrainingPath:
         """Make the whole run and return the steps that it is to keep."""
         weights = {name: np.array(start) for name, start in training.params.items()}
         wanted = set(training.keep.tolist())
@@ -179,7 +179,7 @@ class Engine:
         if done != training.steps:
             raise ValueError(f"{self.backend.name}: training ended after {done} of {training.steps} steps")
         losses, *arrays = zip(*kept, strict=True)
-        return Path(
+        return TrainingPath(
             training.keep,
             _stacked(losses),
             *({name: _stacked([step[name] for step in steps]) for name in training.params} for steps in arrays),
@@ -213,10 +213,10 @@ class Engine:
                 scores.append(self._out(z))
         return np.stack(losses), np.stack(scores)
 
-    def setting(self, name: str, outputs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the loss under the setting ``name`` and its gradient for the outputs, by the framework's own means."""
-        [setting] = (setting for setting in self.backend.settings if setting.name == name)
-        return self._slope((name,), setting.compute, outputs, targets)
+    def native_loss(self, name: str, outputs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the native loss ``name`` and its gradient for the outputs, by the framework's own means."""
+        [native] = (each for each in self.backend.native_losses if each.name == name)
+        return self._slope((name,), native.compute, outputs, targets)
 
     def objective(self, name: str, reduction: str, outputs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the loss that the framework's training runs use and its gradient for the outputs."""

@@ -13,7 +13,8 @@ from backends.base import Deviation
 from backends.numpy import Numpy
 from tests.meta.fleet.layers import NoSlopeAtZero, OptimizerFloat32, no_slope_at_zero
 from tests.meta.layered import Layered
-from vocabulary.words import AT_ZERO, HYPERPARAMETERS, NO_SLOPE, OPTIMIZER_DTYPE, SCALARS_KEEP_DTYPE
+from vocabulary import losses
+from vocabulary.words import AT_ZERO, HYPERPARAMETERS, OPTIMIZER_DTYPE, SCALARS_KEEP_DTYPE
 
 NONE = {"reason": "none", "size": "none", "link": "none"}
 
@@ -42,15 +43,17 @@ class BesideAnother(OptimizerFloat32):
     """The learning rate passes through float32; epsilon does not."""
 
     deviations = (
-        Deviation(HYPERPARAMETERS, ("float64",), **NONE, through="float32", what=("rate",), of=("sgd", "adam")),
-        Deviation(OPTIMIZER_DTYPE, ("float64",), **NONE, through="float32", what=("epsilon",), of=("adam",)),
+        Deviation(HYPERPARAMETERS, ("float64",), **NONE, passes_through="float32", values=("rate",), rules=("sgd", "adam")),
+        Deviation(OPTIMIZER_DTYPE, ("float64",), **NONE, passes_through="float32", values=("epsilon",), rules=("adam",)),
     )
 
 
 class TwoRules(OptimizerFloat32):
     """The learning rate of SGD passes through float32, that of Adam does not."""
 
-    deviations = (Deviation(HYPERPARAMETERS, ("float64",), **NONE, through="float32", what=("rate",), of=("sgd", "adam")),)
+    deviations = (
+        Deviation(HYPERPARAMETERS, ("float64",), **NONE, passes_through="float32", values=("rate",), rules=("sgd", "adam")),
+    )
 
     def fit(self, training: Any) -> Any:
         return super().fit(training) if training.optimizer.name == "sgd" else Layered.fit(self, training)
@@ -61,7 +64,7 @@ class Objective(Layered):
 
 
 class Instead(Layered):
-    deviations = (Deviation("sum of binary cross-entropy", ("float64",), **NONE, instead="mean"),)
+    deviations = (Deviation("sum of binary cross-entropy", ("float64",), **NONE, computes=losses.MEAN),)
 
 
 class Twice(Layered):
@@ -138,13 +141,15 @@ class Speechless(Numpy):
 
 
 class StaleOptimizer(Layered):
-    deviations = (Deviation(HYPERPARAMETERS, ("float64",), **NONE, through="float32", what=("rate",), of=("sgd",)),)
+    deviations = (Deviation(HYPERPARAMETERS, ("float64",), **NONE, passes_through="float32", values=("rate",), rules=("sgd",)),)
 
 
 class LooseOptimizer(OptimizerFloat32):
     """Float32 would do."""
 
-    deviations = (Deviation(HYPERPARAMETERS, ("float64",), **NONE, through="float16", what=("rate",), of=("sgd", "adam")),)
+    deviations = (
+        Deviation(HYPERPARAMETERS, ("float64",), **NONE, passes_through="float16", values=("rate",), rules=("sgd", "adam")),
+    )
 
 
 class FalselyLacking(Layered):
@@ -155,8 +160,8 @@ class StatesNoSlope(NoSlopeAtZero):
     """States what it does at a logit of 0."""
 
     deviations = tuple(
-        Deviation(AT_ZERO.format(f"{to} of binary cross-entropy"), ("float64",), **NONE, instead=f"{to} {NO_SLOPE}")
-        for to in ("sum", "mean")
+        Deviation(AT_ZERO.format(f"{to} of binary cross-entropy"), ("float64",), **NONE, computes=loss)
+        for to, loss in (("sum", losses.SUM_WITHOUT_SLOPE_AT_0), ("mean", losses.MEAN_WITHOUT_SLOPE_AT_0))
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from arithmetic.tape import Taped
-from backends.base import Setting
+from backends.base import NativeLoss
 from backends.numpy import Numpy
 from backends.training import Training
 from vocabulary.losses import OBJECTIVES, REDUCTIONS, objective
@@ -29,7 +29,7 @@ class Layered(Numpy):
     unsupported_levels: ClassVar = {}
 
     def __init_subclass__(cls) -> None:
-        cls.settings = settings(cls)
+        cls.native_losses = native_losses(cls)
 
     def objective(self, name: str, reduction: str) -> Any:
         return lambda z, y: objective(self, name, reduction, z, y)
@@ -96,10 +96,10 @@ class Layered(Numpy):
         return rule.rate * (m / (1 - rule.beta1**step)) / (corrected + rule.epsilon)
 
 
-def settings(adapter: type[Layered]) -> tuple[Setting, ...]:
-    """Return the losses of an adapter as its settings, so that a fault in them is one of both."""
+def native_losses(adapter: type[Layered]) -> tuple[NativeLoss, ...]:
+    """Return the losses that an adapter trains with as its native losses, so that a fault in them is one of both."""
     return tuple(
-        Setting(f"{reduction} of {name}", name, reduction, partial(computed, adapter, name, reduction))
+        NativeLoss(f"{reduction} of {name}", name, reduction, partial(computed, adapter, name, reduction))
         for name in OBJECTIVES
         for reduction in REDUCTIONS
     )
@@ -110,4 +110,4 @@ def computed(adapter: type[Layered], name: str, reduction: str, z: Taped, y: Tap
     return value
 
 
-Layered.settings = settings(Layered)
+Layered.native_losses = native_losses(Layered)

@@ -16,9 +16,8 @@ NONE = {"reason": "none", "size": "none", "link": "none"}
 
 
 def keeps_masters(dtypes: tuple[str, ...], **changed: Any) -> tuple[Deviation, ...]:
-    return (
-        Deviation(TRAINING_DTYPE, dtypes, **{**NONE, "through": "float32", "what": ("weights",), "of": ("sgd",), **changed}),
-    )
+    stated = {"passes_through": "float32", "values": ("weights",), "rules": ("sgd",)}
+    return (Deviation(TRAINING_DTYPE, dtypes, **{**NONE, **stated, **changed}),)
 
 
 class Masters(Layered):
@@ -65,7 +64,7 @@ class DeclaredAndFaulty(Declared):
 class DeclaredTooWide(Masters):
     """Declares masters that half precision would explain."""
 
-    deviations = keeps_masters(("float32",), through="float16")
+    deviations = keeps_masters(("float32",), passes_through="float16")
 
 
 class DeclaredInVain(Layered):

@@ -89,3 +89,26 @@ def test_sizes_are_sums_of_absolute_values():
     found = sizes(lambda ops, p, d: ops.sum(p["x"] * d["y"] - ops.exp(p["x"])), {"x": X}, {"y": -X})
     assert found["value"] == (np.abs(X * X) + np.exp(X)).sum()
     assert found["gradient x"].tolist() == (np.abs(X) + np.exp(X)).tolist()
+
+
+def test_every_operator_has_sizes():
+    """What any formula may be made of can be judged by what cancels: reductions, the largest entry, kinks and losses."""
+
+    def formula(ops, p, d):
+        x = p["x"]
+        terms = ops.tanh(x) + ops.relu(x) + ops.sigmoid(x) / (1 + ops.exp(x))
+        rows = ops.sum(ops.softmax_cross_entropy(x @ d["w"], d["y"])) + ops.sum(ops.binary_cross_entropy(x, d["z"]))
+        return ops.mean(terms) + rows + ops.sum(ops.logsumexp(x, -1)) + ops.log(ops.sum(x * x))
+
+    random = np.random.default_rng(1)
+    data = {"w": random.normal(size=(3, 2)), "y": np.eye(2), "z": np.ones((2, 3))}
+    found = sizes(formula, {"x": random.normal(size=(2, 3))}, data)
+    assert np.isfinite(found["value"])
+    assert found["gradient x"].shape == (2, 3)
+    assert (found["gradient x"] > 0).all()
+
+
+def test_a_size_that_is_not_finite_warns_nobody():
+    """A pole in a formula is no trouble of the judge's own."""
+    found = sizes(lambda ops, p, d: ops.log(p["x"]) + 1 / p["x"], {"x": np.array(0.0)}, {})
+    assert not np.isfinite(found["value"])

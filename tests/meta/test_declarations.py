@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from backends import declarations
-from backends.base import Backend, Deviation, Setting
+from backends.base import Backend, Deviation, NativeLoss
 from backends.numpy import Numpy
 from backends.transport.engine import Engine
 from report.schema import standard
@@ -22,6 +22,8 @@ from runner.recording import describe_backend
 from tests.meta import declaring
 from tests.meta.declaring import NONE
 from tests.meta.layered import Layered
+from vocabulary import losses
+from vocabulary.losses import LOSSES
 from vocabulary.words import HYPERPARAMETERS, OPTIMIZER_DTYPE
 
 DECLARING = "tests.meta.declaring:"
@@ -34,8 +36,8 @@ STALE = (
     ("WidensOperation", "declared @", '("@", ', NOTHING),
     ("Scalars", "declared scalars keep the dtype", "(SCALARS_KEEP_DTYPE, ", NOTHING),
     ("WidensOptimizer", "declared optimizers keep the dtype", '(OPTIMIZER_DTYPE, ("float64",), **NONE, widens', NOTHING),
-    ("BesideAnother", "declared optimizers keep the dtype", '(OPTIMIZER_DTYPE, ("float64",), **NONE, through', NOTHING),
-    ("TwoRules", "declared hyperparameters keep the dtype", "deviations = (Deviation(HYPERPARAMETERS", "of=('sgd',) would do"),
+    ("BesideAnother", "declared optimizers keep the dtype", '(OPTIMIZER_DTYPE, ("float64",), **NONE, passes_through', NOTHING),
+    ("TwoRules", "declared hyperparameters keep the dtype", "Deviation(HYPERPARAMETERS, ", "rules=('sgd',) would do"),
     ("Objective", "declared softmax cross-entropy", '("softmax cross-entropy"', NOTHING),
     ("Instead", "declared sum of binary cross-entropy", '("sum of binary cross-entropy"', NOTHING),
     ("Twice", "declared sigmoid", "absolute=60)", NOTHING),
@@ -95,7 +97,23 @@ def test_a_declaration_knows_its_line():
     assert [d.place for d in Adapter.deviations] == [f"tests/meta/test_declarations.py:{line}" for line in expected]
     copy = dataclasses.replace(Adapter.deviations[0], absolute=2)
     assert copy.place == Adapter.deviations[0].place
-    assert Deviation(**dataclasses.asdict(copy)) == copy
+    assert Deviation.of_record(copy.record) == copy
+
+
+@pytest.mark.parametrize("loss", [None, *LOSSES.values()], ids=lambda loss: loss.words if loss else "none")
+def test_a_loss_travels_by_its_words(loss):
+    """What a loss computes instead is a record on both sides of the pipe, and its words in between and in the results file."""
+    stated = Deviation("squares", ("float64",), **NONE, computes=loss)
+    record = json.loads(json.dumps(stated.record))
+    assert record["computes"] == (loss.words if loss else "")
+    assert Deviation.of_record(record | {"dtypes": ("float64",), "values": (), "rules": ()}) == stated
+
+
+def test_words_of_no_loss_raise():
+    """They stand for no formula, and the known ones are named."""
+    record = Deviation("squares", ("float64",), **NONE).record | {"computes": "twice the mean"}
+    with pytest.raises(ValueError, match=r"unknown loss 'twice the mean'; known: .*half the mean"):
+        Deviation.of_record(record)
 
 
 def declared(**fields):
@@ -114,8 +132,8 @@ def faults_of(attributes):
     return declarations.read(adapter(attributes))[1]
 
 
-SQUARES = Setting("squares", "squared error", "sum", max)
-RATE = {"subject": HYPERPARAMETERS, "through": "float32", "what": ("rate",), "of": ("sgd",)}
+SQUARES = NativeLoss("squares", "squared error", "sum", max)
+RATE = {"subject": HYPERPARAMETERS, "passes_through": "float32", "values": ("rate",), "rules": ("sgd",)}
 LEVELS = {"unsupported_levels": {}} | {name: getattr(Layered, name) for name in ("model", "objective", "fit")}
 STEPS = {"gradient": "eager", "training": "eager"}
 
@@ -133,37 +151,56 @@ STEPS = {"gradient": "eager", "training": "eager"}
         ({"names": {"total": "sum"}}, "names names 'total'; known: 'exp', 'log'"),
         ({"unsupported": {("float64", "gamma"): "none"}}, "unsupported names 'gamma'; known: '+', '-', '*'"),
         ({"unsupported": {("double", "exp"): "none"}}, "unsupported names 'double'; known: 'float32', 'float64', 'float16'"),
-        ({"settings": (SQUARES, SQUARES)}, "two settings have the same name, of 'squares', 'squares'"),
+        ({"native_losses": (SQUARES, SQUARES)}, "two native losses have the same name, of 'squares', 'squares'"),
         *(
-            ({"settings": (SQUARES, dataclasses.replace(SQUARES, name=name))}, f"{name!r} may be taken for checks of another")
+            (
+                {"native_losses": (SQUARES, dataclasses.replace(SQUARES, name=name))},
+                f"{name!r} may be taken for checks of another",
+            )
             for name in ("slope of squares", "squares at 0", "squares far out", "slope of squares one by one")
         ),
-        ({"settings": (Setting("a", "squares", "sum", max),)}, "settings names 'squares'; known: 'binary cross-entropy'"),
-        ({"settings": (Setting("a", "squared error", "total", max),)}, "settings names 'total'; known: 'sum', 'mean'"),
+        (
+            {"native_losses": (NativeLoss("a", "squares", "sum", max),)},
+            "native_losses names 'squares'; known: 'binary cross-entropy'",
+        ),
+        (
+            {"native_losses": (NativeLoss("a", "squared error", "total", max),)},
+            "native_losses names 'total'; known: 'sum', 'mean'",
+        ),
         (declared(subject="tangent", absolute=1), "the Deviation of 'tangent' names nothing; known: 'exp', 'log'"),
-        (declared(subject="squares", instead="mean"), "the Deviation of 'squares' names nothing"),
+        (declared(subject="squares", computes=losses.MEAN), "the Deviation of 'squares' names nothing"),
         (declared(dtypes=("double",), absolute=1), "has dtypes 'double'; known: 'float32', 'float64', 'float16'"),
         (declared(dtypes=(), absolute=1), "has no dtypes; known: 'float32', 'float64', 'float16'"),
-        (declared(), "says in none of its fields how it deviates; known: 'absolute', 'widens', 'through', 'instead'"),
+        (declared(), "says in none of its fields how it deviates; known: 'absolute', 'widens', 'passes_through', 'computes'"),
         (
             declared(subject="relu", absolute=1),
             "has 'absolute', which is no matter of its subject; those of which it is: 'exp'",
         ),
         (declared(subject=HYPERPARAMETERS, widens=True) | LEVELS, "has 'widens', which is no matter of its subject"),
-        (declared(instead="mean"), "has 'instead', which is no matter of its subject"),
-        (declared(**RATE | {"of": ("rmsprop",)}) | LEVELS, "has of 'rmsprop'; known: 'adam', 'momentum', 'sgd'"),
-        (declared(**RATE | {"what": ("dampening",)}) | LEVELS, "has what 'dampening'; known: 'rate', 'beta1'"),
-        (declared(**RATE | {"through": "float64"}) | LEVELS, "has through 'float64'; known: 'float32', 'float16'"),
-        (
-            declared(**RATE | {"of": ()}) | LEVELS,
-            "has some of 'through', 'what' and 'of', which mean nothing without each other",
+        (declared(computes=losses.MEAN), "has 'computes', which is no matter of its subject"),
+        *(
+            (
+                {"native_losses": (SQUARES,)} | declared(subject=subject, computes=losses.CLIPPED_MEAN),
+                "computes 'mean with probabilities clipped at 1e-07', which no squared error is; known: 'sum', 'mean', ",
+            )
+            for subject in ("squares", "squares at 0")
         ),
-        (declared(subject=OPTIMIZER_DTYPE, widens=True, what=("rate",)) | LEVELS, "mean nothing without each other"),
+        (declared(**RATE | {"rules": ("rmsprop",)}) | LEVELS, "has rules 'rmsprop'; known: 'adam', 'momentum', 'sgd'"),
+        (declared(**RATE | {"values": ("decay",)}) | LEVELS, "has values 'decay'; known: 'rate', 'beta1'"),
+        (
+            declared(**RATE | {"passes_through": "float64"}) | LEVELS,
+            "has passes_through 'float64'; known: 'float32', 'float16'",
+        ),
+        (
+            declared(**RATE | {"rules": ()}) | LEVELS,
+            "has some of 'passes_through', 'values' and 'rules', which mean nothing without each other",
+        ),
+        (declared(subject=OPTIMIZER_DTYPE, widens=True, values=("rate",)) | LEVELS, "mean nothing without each other"),
         ({"modes": {"gradient": "lazy", "training": "eager"}}, "modes names 'lazy'; known: 'eager', 'compiled'"),
         ({"modes": {"gradient": "eager"}}, "modes has to state 'gradient', 'training'; missing or unknown: 'training'"),
         ({"modes": STEPS | {"step": "eager"}}, "modes has to state 'gradient', 'training'; missing or unknown: 'step'"),
         ({"numeric": {}}, "numeric has to state 'float32 matmul', 'float64 matmul', "),
-        ({"settings": (Setting("", "squared error", "sum", max),)}, "a setting has no name"),
+        ({"native_losses": (NativeLoss("", "squared error", "sum", max),)}, "a native loss has no name"),
         (declared(reason=" ", absolute=1), "the Deviation of 'tanh' has no reason"),
         (declared(**RATE), "is one of optimisers, and the level 'optimizer' is unsupported"),
     ],
@@ -197,11 +234,11 @@ def test_words_that_mean_nothing_are_faults(attributes, words):
         ),
         ({"unsupported": {"exp": "none"}}, r"unsupported, a key: got 'exp' \(str\); expected a pair of str"),
         ({"unsupported": {("float64", "exp"): {1}}}, r"unsupported\[\('float64', 'exp'\)\]: got \{1\} \(set\); expected a str"),
-        ({"settings": None}, r"settings: got None \(NoneType\); expected a tuple"),
-        ({"settings": ("squares",)}, r"settings\[0\]: got 'squares' \(str\); expected a Setting"),
+        ({"native_losses": None}, r"native_losses: got None \(NoneType\); expected a tuple"),
+        ({"native_losses": ("squares",)}, r"native_losses\[0\]: got 'squares' \(str\); expected a NativeLoss"),
         (
-            {"settings": (Setting("a", "squared error", "sum", None),)},
-            r"settings\[0\]\.compute: got None .*; expected a function",
+            {"native_losses": (NativeLoss("a", "squared error", "sum", None),)},
+            r"native_losses\[0\]\.compute: got None .*; expected a function",
         ),
         ({"conventions": {"adam": ["epsilon"]}}, r"conventions\['adam'\]: got \['epsilon'\] \(list\); expected a str"),
         ({"numeric": {"float32 matmul": 24}}, r"numeric\['float32 matmul'\]: got 24 \(int\); expected a str"),
@@ -214,6 +251,14 @@ def test_words_that_mean_nothing_are_faults(attributes, words):
         (declared(absolute=-1), r"deviations\[0\]\.absolute: got -1 \(int\)"),
         (declared(absolute=10**400), r"deviations\[0\]\.absolute: got 1000+\.\.\.0+ \(int\)"),
         (declared(subject="@", widens=1), r"deviations\[0\]\.widens: got 1 \(int\); expected a bool"),
+        (
+            declared(computes="mean"),
+            r"deviations\[0\]\.computes: got 'mean' \(str\); expected a record of vocabulary/losses; known: .*'half the mean'",
+        ),
+        (
+            declared(computes=dataclasses.replace(losses.MEAN)),
+            r"deviations\[0\]\.computes: got Loss.* \(Loss\); expected a record of vocabulary/losses; known: .*'half the mean'",
+        ),
         (declared(reason={"a"}, absolute=1), r"deviations\[0\]\.reason: got {'a'} \(set\); expected a str"),
     ],
 )
@@ -381,7 +426,7 @@ WRAPPED = {
     "unsupported": lambda value: {("float64", "exp"): value},
     "names": lambda value: {"exp": value},
     "numeric": lambda value: Numpy.numeric | {"float32 matmul": value},
-    "settings": lambda value: [value],
+    "native_losses": lambda value: [value],
     "deviations": lambda value: [value],
 }
 
@@ -393,11 +438,11 @@ def test_no_entry_stops_a_description(name):
         check_description({name: WRAPPED[name](value)})
 
 
-@pytest.mark.parametrize("kind", [Deviation, Setting])
+@pytest.mark.parametrize("kind", [Deviation, NativeLoss])
 def test_no_field_stops_a_description(kind):
-    """So it is with every field of a Deviation and a Setting, also where an array makes == ambiguous."""
-    sound = SQUARES if kind is Setting else declared(absolute=1)["deviations"][0]
-    attribute = "settings" if kind is Setting else "deviations"
+    """So it is with every field of a Deviation and a NativeLoss, also where an array makes == ambiguous."""
+    sound = SQUARES if kind is NativeLoss else declared(absolute=1)["deviations"][0]
+    attribute = "native_losses" if kind is NativeLoss else "deviations"
     for field in dataclasses.fields(kind):
         for value in VALUES:
             check_description({attribute: (dataclasses.replace(sound, **{field.name: value}),) * 2})
@@ -411,8 +456,8 @@ NESTED = st.recursive(
         st.lists(inner, max_size=3)
         | st.lists(inner, max_size=3).map(tuple)
         | st.dictionaries(st.sampled_from(["class", "gradient", "training", 3, ("float64", "exp")]), inner, max_size=3)
-        | st.builds(Deviation, *[inner] * 5, absolute=inner, widens=inner, what=inner, place=inner)
-        | st.builds(Setting, *[inner] * 4)
+        | st.builds(Deviation, *[inner] * 5, absolute=inner, widens=inner, values=inner, place=inner)
+        | st.builds(NativeLoss, *[inner] * 4)
     ),
     max_leaves=8,
 )
@@ -460,7 +505,7 @@ def test_a_fault_stops_the_run(suite, tmp_path, workers):
     assert " failed" not in outcome.text
 
 
-def test_a_backend_without_introduction_is_judged(suite):
+def test_a_backend_that_cannot_describe_itself_is_judged(suite):
     """One that hangs when it is asked what it declares is no usage error: its checks say that it timed out."""
     outcome = suite("--backend", DECLARING + "Speechless", "--case", "line", "--time-limit", "3", "-k", "loss")
     assert outcome.status == 1
@@ -468,7 +513,7 @@ def test_a_backend_without_introduction_is_judged(suite):
 
 
 def test_listing_tests_imports_nothing(suite, tmp_path, monkeypatch):
-    """Backends introduce themselves when tests are about to run, once, in the process that then is judged."""
+    """Backends say what they declare when tests are about to run, once, in the process that then is judged."""
     monkeypatch.setenv("COUNTED", str(tmp_path / "counted"))
     options = ("--backend", DECLARING + "Counted", "--case", "line", "--dtype", "float64")
     for others in (("--collect-only", f"--results={tmp_path}/none.json"), ("-k", "by_hand")):

@@ -36,7 +36,7 @@ FAULTS = (
     ("Instead", "declared sum of binary cross-entropy", "autodiff", "contract"),
     ("FalselyLacking", "each step", "class", "nand"),
 )
-TESTS = "every_step or optimizer or settings or declarations"
+TESTS = "every_step or optimizer or native_losses or declarations"
 BATCHES = """
 from cases import xor
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from runner.candidate import LEFT_BY_HAND, LEFT_TO_LEVELS
+from runner.locating import LEFT_BY_HAND, LEFT_TO_LEVELS
 from tests.meta.fleet import fleet
 
 ADAPTERS = {fault.name: fault.adapter for fault in fleet()}

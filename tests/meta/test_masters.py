@@ -59,7 +59,7 @@ def test_a_fault_beside_master_weights_is_found(run):
 @pytest.mark.parametrize(
     ("name", "dtype", "words"),
     [
-        ("DeclaredTooWide", "float32", "excuses too much in float32: through='float32' would do"),
+        ("DeclaredTooWide", "float32", "excuses too much in float32: passes_through='float32' would do"),
         ("DeclaredInVain", "float32", "explains nothing in float32 any more: delete it"),
         ("DeclaredElsewhere", "float64", "explains nothing in float64 any more: delete 'float64' from its dtypes"),
     ],
@@ -74,9 +74,9 @@ def test_a_declaration_of_master_weights_is_no_wider_than_needed(run, name, dtyp
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({"what": ("rate",)}, "has what 'rate'; known: 'weights'"),
-        ({"of": ("adam",)}, "has of 'adam'; known: 'sgd'"),
-        ({"what": ()}, "mean nothing without each other"),
+        ({"values": ("rate",)}, "has values 'rate'; known: 'weights'"),
+        ({"rules": ("adam",)}, "has rules 'adam'; known: 'sgd'"),
+        ({"values": ()}, "mean nothing without each other"),
         ({"widens": True}, "has 'widens', which is no matter of its subject"),
     ],
 )

@@ -17,14 +17,15 @@ from backends.base import Deviation
 from backends.numpy import Numpy
 from backends.transport.engine import Engine
 from cases import CaseError
-from oracle.form import form
 from oracle.judge import Oracle, Steps
+from oracle.layout import wrong_layout
 from oracle.verdict import Comparison
 from runner.plan import validate
+from vocabulary import losses
 from vocabulary.functions import FUNCTIONS
 from vocabulary.operators import functions
 from vocabulary.rules import Optimizer
-from vocabulary.words import CONFORMS, DEVIATES, DTYPES, NO_SLOPE, OPTIMIZER_DTYPE, SCALARS_KEEP_DTYPE, UNINFORMATIVE
+from vocabulary.words import CONFORMS, DEVIATES, DTYPES, OPTIMIZER_DTYPE, SCALARS_KEEP_DTYPE, UNINFORMATIVE
 
 every_dtype = pytest.mark.parametrize("dtype", sorted(DTYPES))
 
@@ -83,7 +84,7 @@ def test_wrong_gradients_deviate(wrong, dtype):
 
 
 def test_wrong_shapes_and_dtypes_deviate():
-    """Shape and dtype are compared before values: right numbers in the wrong form are wrong."""
+    """Shape and dtype are compared before values: right numbers in the wrong layout are wrong."""
     case = cases.builtin()["xor"]
     flat = judge(case, "float64", fault=lambda r: r | {"gradient w1": r["gradient w1"].ravel()})
     narrow = judge(case, "float64", fault=lambda r: r | {"value": r["value"].astype("float32")})
@@ -114,8 +115,8 @@ def test_a_dtype_is_that_of_the_run_or_a_wider_one_of_a_run(dtype):
         got, beside = judged(name).values()
         assert (got.verdict, got.message) == (DEVIATES, f"got dtype {np.dtype(name)}, expected {dtype}")
         assert beside.verdict == CONFORMS
-    assert [bool(form([np.ones((), name)], (), dtype)[0]) for name in wider] == [False] * len(wider)
-    assert all(form([np.ones((), name)], (), dtype)[0] for name in (*narrower, *foreign, other))
+    assert [bool(wrong_layout([np.ones((), name)], (), dtype)[0]) for name in wider] == [False] * len(wider)
+    assert all(wrong_layout([np.ones((), name)], (), dtype)[0] for name in (*narrower, *foreign, other))
 
 
 def test_a_kink_gives_no_verdict():
@@ -275,7 +276,7 @@ def test_a_loss_without_slope_at_zero_is_known_in_training(slopes, named):
     """It is declared of one loss and known in every step that uses it, at a logit of 0 and in one direction."""
     formula = lambda ops, p, d: ops.sum(ops.binary_cross_entropy(p["z"], d["y"]))  # noqa: E731
     data = {"y": np.array([1.0, 0.0], "float32")}
-    stated = Deviation("at 0", ("float32",), "reason", "size", "link", instead=f"sum {NO_SLOPE}")
+    stated = Deviation("at 0", ("float32",), "reason", "size", "link", computes=losses.SUM_WITHOUT_SLOPE_AT_0)
     points = [{"z": np.array([0.0, 3.0], "float32")}]
     results = {"gradient z": [np.array(slopes, "float32")]}
     for declared, expected in (([], None), ([stated], named)):

@@ -217,9 +217,11 @@ def test_a_powers_ball_holds_a_function_and_a_product(step):
         assert ball.contains(product)
 
 
-def narrowed(*parts, of=("adam",)):
+def narrowed(*parts, rules=("adam",)):
     """Return the declaration that parts of an optimiser pass through float32."""
-    return Deviation(HYPERPARAMETERS, ("float64",), "reason", "size", "link", through="float32", what=parts, of=of)
+    return Deviation(
+        HYPERPARAMETERS, ("float64",), "reason", "size", "link", passes_through="float32", values=parts, rules=rules
+    )
 
 
 @pytest.mark.parametrize("convention", CONVENTIONS)
@@ -237,7 +239,7 @@ def test_a_narrow_part_of_a_rule_is_explained_by_its_declaration(part, conventio
     assert declared(narrowed(part)) == HYPERPARAMETERS
     assert declared() is None
     assert declared(narrowed(part), native=False) is None
-    assert declared(narrowed(part, of=("sgd",))) is None
+    assert declared(narrowed(part, rules=("sgd",))) is None
     assert declared(narrowed()) is None
     if part != "epsilon":
         assert declared(narrowed("epsilon")) is None
@@ -267,7 +269,7 @@ def sgd_step(rate, deviations, **options):
 
 def test_a_narrower_dtype_explains_one_rounding():
     """float32 may turn the rate 1 + 2^-24 into 1, which is half a unit off, and not into the number below 1."""
-    declared = [narrowed("rate", of=("sgd",))]
+    declared = [narrowed("rate", rules=("sgd",))]
     assert sgd_step(1 + 2.0**-24, declared, native=True) == (CONFORMS, None)
     assert sgd_step(1.0, declared, native=True) == (DEVIATES, HYPERPARAMETERS)
     assert sgd_step(1 - 2.0**-24, declared, native=True) == (DEVIATES, None)
@@ -279,7 +281,7 @@ def test_where_a_narrow_optimizer_admits_a_wrong_step_there_is_no_verdict():
     """Entries whose steps differ by less than float32 can tell are not told apart beside a rate that passed through it."""
     slope = np.array([1, 1 + 2.0**-30])
     oracle = Oracle(
-        linear, {"slope": slope}, "float64", [narrowed("rate", of=("sgd",))], Steps(Optimizer("sgd", 0.1), native=True)
+        linear, {"slope": slope}, "float64", [narrowed("rate", rules=("sgd",))], Steps(Optimizer("sgd", 0.1), native=True)
     )
 
     def judged_step(step):
@@ -300,7 +302,7 @@ def test_where_a_narrow_optimizer_admits_a_wrong_step_there_is_no_verdict():
 def test_a_narrow_optimizer_explains_no_gradient():
     """What an optimiser passes through a narrower dtype is after the gradient."""
     steps = Steps(Optimizer("sgd", 0.1), native=True)
-    oracle = Oracle(linear, {"slope": np.ones(1)}, "float64", [narrowed(*values(), of=("sgd",))], steps)
+    oracle = Oracle(linear, {"slope": np.ones(1)}, "float64", [narrowed(*values(), rules=("sgd",))], steps)
     off = np.array([1 + 2.0**-26])
     judgements = oracle.judge([{"w": np.ones(1)}], {"gradient w": [off], "updated w": [1 - 0.1 * off]})
     assert [(j.verdict, j.declared) for j in judgements.values()] == [(DEVIATES, None), (DEVIATES, HYPERPARAMETERS)]
@@ -330,7 +332,7 @@ def test_steps_around_a_point_that_is_not_finite_are_judged():
     """Gradient descent remembers nothing: a step from an infinite point gives no verdict, the steps after it do."""
     w = [np.array([x, 0.3]) for x in (0.5, np.inf, 0.7, -0.2, np.nan, 0.1)]
     after = [0.9 * x for x in w]
-    oracle = Oracle(half_square, {"slope": np.ones(2)}, "float64", (), Steps(Optimizer("sgd", 0.1), numbers=range(10, 16)))
+    oracle = Oracle(half_square, {"slope": np.ones(2)}, "float64", (), Steps(Optimizer("sgd", 0.1), judged=range(10, 16)))
     points = [{"w": x} for x in w]
     judgement = oracle.judge(points, {"updated w": after}, row="step")["updated w"]
     assert (judgement.verdict, judgement.points, judgement.entries, judgement.points_without_verdict) == (CONFORMS, 6, 8, 2)
@@ -436,7 +438,7 @@ def test_points_of_one_run_may_see_different_data():
     for point, seen in zip(points, data, strict=True):
         inside = ({name: numpy.tensor(array) for name, array in arrays.items()} for arrays in (point, seen))
         results.append(np.asarray(half_square(numpy, *inside).value))
-    steps = Steps(Optimizer("sgd", 0.1), data=data, numbers=[3, 70, 900, 905])
+    steps = Steps(Optimizer("sgd", 0.1), data=data, judged=[3, 70, 900, 905])
     judgement = Oracle(half_square, {}, "float64", (), steps).judge(points, {"value": results}, row="step")["value"]
     assert (judgement.verdict, judgement.points) == (CONFORMS, 4)
     results[2] = results[2] * 3
@@ -474,6 +476,6 @@ def test_steps_of_a_run_are_those_it_keeps(level):
     steps = Steps.of(every, {"adam": "epsilon hat"})
     assert steps == Steps(RULE, {"adam": "epsilon hat"}, native, None, [0, 2])
     steps = Steps.of(dealt, {})
-    assert (steps.optimizer, steps.conventions, steps.native, steps.numbers) == (RULE, {}, native, [0, 2])
+    assert (steps.optimizer, steps.conventions, steps.native, steps.judged) == (RULE, {}, native, [0, 2])
     seen = [{name: array.tolist() for name, array in data.items()} for data in steps.data]
     assert seen == [{"x": [0, 1], "y": [0, 1, 2]}, {"x": [5], "y": [0, 1, 2]}]

@@ -54,7 +54,8 @@ RECORDS = [
         "numeric": {"float64 matmul": "53 bits"}, "probed": {"float64 matmul": "53 bits"},
         "deviations": [{
             "subject": "exp", "dtypes": ["float64"], "reason": "a reason", "size": "3 ulp", "link": "a link", "absolute": 0.5,
-            "widens": False, "through": "", "what": ["rate"], "of": ["adam"], "instead": "", "place": "backends/x.py:7",
+            "widens": False, "passes_through": "", "values": ["rate"], "rules": ["adam"], "computes": "",
+            "place": "backends/x.py:7",
         }],
     },
     {"kind": "case", "name": "xor", "title": "a title", "source": "a source", "levels": {"class": "a reason"}},

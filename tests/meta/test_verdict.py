@@ -18,9 +18,9 @@ def is_bound(bound, *sizes):
     return all(size < got < size + size * 2.0**-27 for got, size in zip(bound.tolist(), sizes, strict=True))
 
 
-def compared(rows, shape=(2,), row="step", numbers=None):
+def compared(rows, shape=(2,), row="step", row_numbers=None):
     """Return a comparison of ``rows``, which are (results, exact values, bounds)."""
-    comparison = Comparison("gradient w", "float64", shape, row, numbers)
+    comparison = Comparison("gradient w", "float64", shape, row, row_numbers)
     for index, (got, truth, bound) in enumerate(rows):
         balls = [arb(t, b) for t, b in zip(truth, bound, strict=True)]
         comparison.add(index, got, [arb(t) for t in truth], balls)
@@ -72,7 +72,7 @@ WORST = "gradient w[0] at step 20: got 2.0, expected 1.0, off by 1 (4.5e+15 ulp 
 )
 def test_a_judgement_of_wrong_rows(words, message):
     """All that is shown is of the first row outside, by its worst entry; how many are outside and the worst come after it."""
-    comparison = compared([ROWS[word] for word in words], numbers=[10, 20, 70])
+    comparison = compared([ROWS[word] for word in words], row_numbers=[10, 20, 70])
     judgement = comparison.judge()
     assert comparison.outside == [k for k, word in enumerate(words) if word != "right"]
     assert (judgement.verdict, judgement.message) == (DEVIATES, message)
@@ -275,7 +275,7 @@ def test_an_unknown_row_is_counted_and_not_judged():
 
 def test_an_empty_comparison_is_of_the_same_quantity():
     """It differs from the one it is made of by its rows alone."""
-    full = compared([([1.0, 2.0], [1.0, 2.0], [U, U])], numbers=[7])
+    full = compared([([1.0, 2.0], [1.0, 2.0], [U, U])], row_numbers=[7])
     empty = Comparison("gradient w", "float64", (2,), "step", [7])
     assert vars(full.empty()) == vars(empty) != vars(full)
 

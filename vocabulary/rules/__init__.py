@@ -29,7 +29,7 @@ def by_hand() -> tuple[str, ...]:
 
 
 # What a deviation of training by hand is about that keeps its weights in a wider dtype than it shows, as mixed precision does.
-MASTER_WEIGHTS = {"what": ("weights",), "of": by_hand()}
+MASTER_WEIGHTS = {"values": ("weights",), "rules": by_hand()}
 
 
 def values() -> tuple[str, ...]:

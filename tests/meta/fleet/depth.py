@@ -10,7 +10,7 @@ import numpy as np
 from arithmetic.tape import Taped
 from backends.training import Training
 from tests.meta.fleet.arithmetic import with_slope
-from tests.meta.layered import Layered, settings
+from tests.meta.layered import Layered, native_losses
 
 SOUND = "tests.meta.layered:Layered"
 
@@ -248,11 +248,11 @@ class StepsOfTheRunBefore(Layered):
         return super().change(rule, m, v, step + self.runs - 1)
 
 
-# Losses and models by themselves, sound under the names of settings.
+# Losses and models by themselves, sound as native losses.
 
 
 class SoftmaxMeanIsSum(Layered):
-    """The mean of a softmax cross-entropy is the sum, in training runs and under no setting."""
+    """The mean of a softmax cross-entropy is the sum, in training runs and in no native loss."""
 
     family = "reduction"
 
@@ -260,11 +260,11 @@ class SoftmaxMeanIsSum(Layered):
         return super().objective(name, "sum" if name == "softmax cross-entropy" else reduction)
 
 
-SoftmaxMeanIsSum.settings = settings(Layered)
+SoftmaxMeanIsSum.native_losses = native_losses(Layered)
 
 
 class SquaresHalved(Layered):
-    """The sum of squared errors is half of it, in training runs and under no setting."""
+    """The sum of squared errors is half of it, in training runs and in no native loss."""
 
     family = "scale"
 
@@ -273,11 +273,11 @@ class SquaresHalved(Layered):
         return (lambda z, y: whole(z, y) * 0.5) if (name, reduction) == ("squared error", "sum") else whole
 
 
-SquaresHalved.settings = settings(Layered)
+SquaresHalved.native_losses = native_losses(Layered)
 
 
 class BinaryMeanOverOneLess(Layered):
-    """The mean of a binary cross-entropy divides by n - 1, in training runs and under no setting."""
+    """The mean of a binary cross-entropy divides by n - 1, in training runs and in no native loss."""
 
     family = "reduction"
 
@@ -288,7 +288,7 @@ class BinaryMeanOverOneLess(Layered):
         return lambda z, y: total(z, y) * z.value.dtype.type(1 / max(1, z.shape[0] - 1))
 
 
-BinaryMeanOverOneLess.settings = settings(Layered)
+BinaryMeanOverOneLess.native_losses = native_losses(Layered)
 
 
 class ModelWithoutItsLastBias(Layered):

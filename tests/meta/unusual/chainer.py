@@ -133,7 +133,7 @@ class FunctionNodes(Chainer):
 
     unsupported_levels: ClassVar = dict.fromkeys(LEVELS[1:], "the layers have Chainer's own sigmoid")
     deviations = ()
-    settings = ()
+    native_losses = ()
     sigmoid = staticmethod(_logistic)
     fit = Backend.fit
 

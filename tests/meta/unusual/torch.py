@@ -42,10 +42,10 @@ class _Transformed(_Differentiated):
     """Gradients by torch.func, which takes BCEWithLogitsLoss apart into operations that are not those of its own kernel.
 
     log(exp(-m) + exp(-z - m)) with m = max(-z, 0) has an absolute error, which the kernel lost in 2.3: of a sure and right
-    logit no loss is left, and no slope. That setting is not among those of these adapters.
+    logit no loss is left, and no slope. That loss is not among the native losses of these adapters.
     """
 
-    settings = tuple(setting for setting in Torch.settings if setting.objective != "binary cross-entropy")
+    native_losses = tuple(each for each in Torch.native_losses if each.loss != "binary cross-entropy")
 
 
 class ForwardDuals(_Differentiated):

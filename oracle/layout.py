@@ -1,4 +1,4 @@
-"""The form of a result, its shape and its dtype, which is compared before any value."""
+"""The layout of a result, its shape and its dtype, which is compared before any value."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def wrong_dtype(array: np.ndarray, dtype: str) -> str:
     return _got(array, dtype)
 
 
-def form(arrays: Sequence[np.ndarray], shape: tuple[int, ...], dtype: str) -> tuple[str, str]:
+def wrong_layout(arrays: Sequence[np.ndarray], shape: tuple[int, ...], dtype: str) -> tuple[str, str]:
     """Return what is wrong with the shape or dtype of results, and whether the dtype is merely wider than asked for."""
     for array in arrays:
         if array.shape != shape:

@@ -4,13 +4,13 @@ import pytest
 
 from tests.meta.fleet import adapter
 
-FORMS = "tests.meta.forms:"
+LAYOUTS = "tests.meta.layouts:"
 # What numpy calls the dtype of each, in a run of float64.
 FOREIGN = {
     "Extended": "float128", "Complex": "complex128", "Text": "<U32", "Objects": "object", "Records": "[('x', '<f8')]",
     "Whole": "int64", "Half": "float16", "Swapped": ">f8",
 }  # fmt: skip
-# Adapters whose gradients change their form in the middle of a run, and the message that each gets.
+# Adapters whose gradients change their layout in the middle of a run, and the message that each gets.
 LATE = {
     "LateFlat": "got shape (4,) at kept step 3, at the first (2, 2), in the gradient of w",
     "LateDurations": "got dtype timedelta64[s], expected float64, in the gradient of w",
@@ -58,9 +58,9 @@ EXPAND = Case(
 @pytest.fixture(scope="module")
 def run(suite, tmp_path_factory):
     """Return a run of all of them over a classifier and a graph with figures."""
-    file = tmp_path_factory.mktemp("cases") / "forms.py"
+    file = tmp_path_factory.mktemp("cases") / "layouts.py"
     file.write_text(CASES)
-    names = [FORMS + name for name in (*FOREIGN, "Masked", "GradientsOnly", *LATE)] + [adapter("NotSummedBack"), "numpy"]
+    names = [LAYOUTS + name for name in (*FOREIGN, "Masked", "GradientsOnly", *LATE)] + [adapter("NotSummedBack"), "numpy"]
     options = [option for name in names for option in ("--backend", name)]
     chosen = [option for name in ("classifier", "expand") for option in ("--case", name)]
     return suite(
@@ -78,7 +78,7 @@ STACKED = ("each step", "goal", "classification", "model")
 def test_a_dtype_that_no_run_asks_for_deviates(run, name, dtype):
     """Whatever is judged, it is one message, which names both dtypes; no value is looked at, and nothing raises."""
     apart = (*APART, *STACKED) if name in ("Records", "Swapped") else APART
-    checks = [check for check in run.checks(backend=FORMS + name) if check["test"] not in apart]
+    checks = [check for check in run.checks(backend=LAYOUTS + name) if check["test"] not in apart]
     assert len({(check["case"], check["test"]) for check in checks}) == len(checks) > 20
     words = f"got dtype {dtype}, expected float64"
     others = [(check["test"], check["verdict"], check["message"]) for check in checks if words not in check["message"]]
@@ -87,25 +87,25 @@ def test_a_dtype_that_no_run_asks_for_deviates(run, name, dtype):
 
 
 @pytest.mark.parametrize(("name", "words"), LATE.items())
-def test_a_form_that_changes_in_a_run_deviates(run, name, words):
-    """The steps of a run are held to one form, whichever of them has another; points by themselves are not concerned."""
-    [check] = run.checks(backend=FORMS + name, case="classifier", test="each step")
+def test_a_layout_that_changes_in_a_run_deviates(run, name, words):
+    """The steps of a run are held to one layout, whichever of them has another; points by themselves are not concerned."""
+    [check] = run.checks(backend=LAYOUTS + name, case="classifier", test="each step")
     assert (check["verdict"], check["message"]) == ("deviates", words)
-    assert run.verdicts(backend=FORMS + name, case="classifier", test="gradient") == {"conforms"}
+    assert run.verdicts(backend=LAYOUTS + name, case="classifier", test="gradient") == {"conforms"}
 
 
 def test_an_answer_is_one(run):
     """Where the gradient alone is of a wrong dtype, the test of the loss, which comes with it, says so as well."""
-    checks = run.checks(backend=FORMS + "GradientsOnly", case="expand")
+    checks = run.checks(backend=LAYOUTS + "GradientsOnly", case="expand")
     assert {(check["test"], check["verdict"]) for check in checks} >= {("loss", "deviates"), ("gradient", "deviates")}
     assert {check["message"] for check in checks if check["test"] in ("loss", "gradient")} == {
         "got dtype float128, expected float64, in the gradient of a"
     }
 
 
-def test_memory_is_no_form(run):
+def test_memory_is_no_part_of_the_layout(run):
     """Subclasses of arrays, read-only and strided ones are taken for the numbers that they hold."""
-    assert run.verdicts(backend=FORMS + "Masked") == run.verdicts(backend="numpy") == {"conforms"}
+    assert run.verdicts(backend=LAYOUTS + "Masked") == run.verdicts(backend="numpy") == {"conforms"}
 
 
 def test_a_wrong_shape_beside_a_printed_figure_deviates(run):
