@@ -62,7 +62,7 @@ def misplaced(process, case, level):
     results |= {f"gradient {name}": list(array) for name, array in path.gradients.items()}
     results |= {f"updated {name}": list(array) for name, array in path.after.items()}
     formula = case.loss if "modules" in description["unsupported_levels"] else case.network.loss
-    declared = [Deviation(**fields) for fields in description["deviations"]]
+    declared = [Deviation.of_record(fields) for fields in description["deviations"]]
     oracle = Oracle(formula, program.data, "float64", declared, Steps.of(program, description["conventions"]))
     judgements = oracle.judge([program.params], results)
     return [name for name, judgement in judgements.items() if judgement.verdict != CONFORMS]

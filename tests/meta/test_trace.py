@@ -61,12 +61,12 @@ def test_a_sign_is_noted():
     assert str(node) == "node 1 = -(x)"
 
 
-@pytest.mark.parametrize("name", named())
-def test_a_named_operation_is_noted(name):
+@pytest.mark.parametrize(("name", "arguments"), [(name, operator.arguments) for name, operator in named().items()])
+def test_a_named_operation_is_noted(name, arguments):
     """The operation is the backend's own, under its name."""
-    value, node = only_node(lambda ops, p, d: getattr(ops, name)(p["x"]))
-    assert (value == getattr(NUMPY, name)(NUMPY.tensor(X)).value).all()
-    assert str(node) == f"node 1 = {name}(x)"
+    value, node = only_node(lambda ops, p, d: getattr(ops, name)(p["x"], *arguments))
+    assert (value == getattr(NUMPY, name)(NUMPY.tensor(X), *arguments).value).all()
+    assert str(node) == f"node 1 = {name}({', '.join(map(str, ('x', *arguments)))})"
 
 
 def test_an_unknown_operation_is_refused():

@@ -10,6 +10,7 @@ import numpy as np
 from backends.base import Backend
 from backends.chainer import Chainer
 from backends.chainer.framework import F, L, chainer
+from backends.chainer.optimizers import OPTIMIZERS
 from backends.training import Training
 from vocabulary.tensors import Formula, Tensor, Tensors
 from vocabulary.words import LEVELS
@@ -74,10 +75,7 @@ class Closures(Chainer):
         links = [link for link in model if isinstance(link, L.Linear)]
         params = [p for link in links for p in (link.W, link.b)]
         objective, rule = self.objective(training.objective, training.reduction), training.optimizer
-        if rule.name == "adam" and training.level != "modules":
-            optimizer = chainer.optimizers.Adam(alpha=rule.rate, beta1=rule.beta1, beta2=rule.beta2, eps=rule.epsilon)
-        else:
-            optimizer = chainer.optimizers.SGD(lr=rule.rate)
+        optimizer = rule.passed_to(OPTIMIZERS) if training.native else chainer.optimizers.SGD(lr=rule.rate)
         optimizer.setup(model)
         optimizer.add_hook(chainer.optimizer_hooks.WeightDecay(0.0))
         for x, y in training.examples(self.tensor):

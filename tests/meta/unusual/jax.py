@@ -16,10 +16,32 @@ from jax.flatten_util import ravel_pytree
 
 from backends.jax import Jax
 from backends.jax.layers import linears
+from backends.jax.optimizers import OPTIMIZERS
 from backends.training import Training
 from vocabulary.tensors import Formula, Tensor, Tensors
+from vocabulary.words import Words
 
 Differentiated = Callable[[Tensors, Tensors], tuple[Tensor, Tensors]]
+# The rules without their rate, which a chain multiplies by at its end.
+SCALES = Words(
+    "rule",
+    {
+        "sgd": lambda *, rate: optax.identity(),
+        "momentum": lambda *, rate, momentum: optax.trace(momentum),
+        "adam": lambda *, rate, beta1, beta2, epsilon: optax.scale_by_adam(beta1, beta2, epsilon),
+    },
+)
+# The rules with hyperparameters that are part of their state.
+INJECTED = Words(
+    "rule",
+    {
+        "sgd": lambda *, rate: optax.inject_hyperparams(optax.sgd)(rate),
+        "momentum": lambda *, rate, momentum: optax.inject_hyperparams(optax.sgd)(rate, momentum),
+        "adam": lambda *, rate, beta1, beta2, epsilon: optax.inject_hyperparams(optax.adam)(
+            rate, b1=beta1, b2=beta2, eps=epsilon
+        ),
+    },
+)
 
 
 class _Differentiated(Jax):
@@ -249,10 +271,7 @@ class _Fitted(Jax):
     """A loop in which ``optimizer`` makes the optimiser, and ``differentiated`` the value and gradient of a batch."""
 
     def optimizer(self, training: Training) -> Any:
-        rule = training.optimizer
-        if rule.name == "adam":
-            return optax.adam(rule.rate, rule.beta1, rule.beta2, rule.epsilon)
-        return optax.sgd(rule.rate)
+        return training.optimizer.passed_to(OPTIMIZERS)
 
     def differentiated(self, model: Any, training: Training, x: Tensor, y: Tensor) -> tuple[Tensor, Any]:
         objective = self.objective(training.objective, training.reduction)
@@ -279,20 +298,15 @@ class Chained(_Fitted):
 
     def optimizer(self, training: Training) -> Any:
         rule = training.optimizer
-        scale = optax.scale_by_adam(rule.beta1, rule.beta2, rule.epsilon) if rule.name == "adam" else optax.identity()
-        return optax.chain(optax.clip_by_global_norm(1e30), scale, optax.add_decayed_weights(0.0), optax.scale(-rule.rate))
+        clip, decay = optax.clip_by_global_norm(1e30), optax.add_decayed_weights(0.0)
+        return optax.chain(clip, rule.passed_to(SCALES), decay, optax.scale(-rule.rate))
 
 
 class FlatOptimizer(_Fitted):
     """optax.flatten gives the optimiser one flat vector, and its hyperparameters are injected as state."""
 
     def optimizer(self, training: Training) -> Any:
-        rule = training.optimizer
-        if rule.name == "adam":
-            return optax.flatten(
-                optax.inject_hyperparams(optax.adam)(rule.rate, b1=rule.beta1, b2=rule.beta2, eps=rule.epsilon)
-            )
-        return optax.flatten(optax.inject_hyperparams(optax.sgd)(rule.rate))
+        return optax.flatten(training.optimizer.passed_to(INJECTED))
 
 
 class EachExample(_Fitted):

@@ -10,6 +10,7 @@ from backends.legacy import removed_names
 from backends.mxnet import Mxnet
 from backends.mxnet.framework import autograd, gluon, mxnet, np
 from backends.mxnet.layers import LAYERS
+from backends.mxnet.optimizers import OPTIMIZERS
 from backends.training import Training
 from vocabulary.layers import Layer
 from vocabulary.tensors import Formula, Tensor, Tensors
@@ -98,10 +99,8 @@ class Updaters(Mxnet):
         model, rule = self.model(training.level, training.layers), training.optimizer
         params = list(model.collect_params().values())
         objective = self.objective(training.objective, training.reduction)
-        options = {"learning_rate": rule.rate}
-        if rule.name == "adam":
-            options |= {"beta1": rule.beta1, "beta2": rule.beta2, "epsilon": rule.epsilon}
-        updaters = [optimizer.get_updater(optimizer.create(rule.name, **options)) for _ in params]
+        name, options = rule.passed_to(OPTIMIZERS)
+        updaters = [optimizer.get_updater(optimizer.create(name, **options)) for _ in params]
         for x, y in training.examples(self.tensor):
             with autograd.record():
                 value = objective(model(x), y)
@@ -127,10 +126,7 @@ class HalfBatches(Mxnet):
         for p in params:
             p.grad_req = "add"
         objective = self.objective(training.objective, training.reduction)
-        options = {"learning_rate": rule.rate}
-        if rule.name == "adam":
-            options |= {"beta1": rule.beta1, "beta2": rule.beta2, "epsilon": rule.epsilon}
-        trainer = gluon.Trainer(params, rule.name, options, kvstore=None)
+        trainer = gluon.Trainer(params, *rule.passed_to(OPTIMIZERS), kvstore=None)
         for x, y in training.examples(self.tensor):
             model.collect_params().zero_grad()
             half, total = len(x) // 2, 0

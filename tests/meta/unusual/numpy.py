@@ -505,8 +505,11 @@ class DualNumbers(Numpy):
     def relu(self, x: Any) -> Any:
         return _Dual(self.maximum0(x.value), self.step(x.value) * x.slope)
 
-    def sum(self, x: Any) -> Any:
-        return _Dual(x.value.sum(), np.broadcast_to(x.slope, x.shape).sum())
+    def sum(self, x: Any, axis: int | None = None) -> Any:
+        return _Dual(x.value.sum(axis), np.broadcast_to(x.slope, x.shape).sum(axis))
+
+    def logsumexp(self, x: Any, axis: int) -> Any:
+        return self.log(self.sum(self.exp(x), axis))
 
     def mean(self, x: Any) -> Any:
         return self.sum(x) / math.prod(x.shape)

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from backends.torch import Torch
+from backends.torch.optimizers import OPTIMIZERS
 from backends.training import Training
 from vocabulary.tensors import Formula, Tensor, Tensors
 
@@ -345,11 +346,8 @@ class _Fitted(Torch):
     """A loop in which ``optimizer`` makes and ``step`` uses the optimiser, or updates by hand."""
 
     def optimizer(self, training: Training, params: Sequence[Tensor]) -> Any:
-        rule, groups = training.optimizer, self.groups(params)
-        if rule.name == "adam":
-            adam = {"betas": (rule.beta1, rule.beta2), "eps": rule.epsilon}
-            return torch.optim.Adam(groups, lr=rule.rate, **adam, **self.options)
-        return torch.optim.SGD(groups, lr=rule.rate, **self.options)
+        usual = training.optimizer.passed_to(OPTIMIZERS, params)
+        return type(usual)(self.groups(params), **(usual.defaults | self.options))
 
     options: ClassVar[dict[str, Any]] = {}
 
