@@ -37,7 +37,7 @@ class Taped:
     ) -> None:
         self.value = value
         self.number = number
-        self.operands = tuple(pair for pair in operands if pair[0].wants_gradient)
+        self.operands = tuple([pair for pair in operands if pair[0].wants_gradient]) if operands else operands
         self.wants_gradient: bool = leaf or bool(self.operands)
 
     @property
@@ -285,8 +285,11 @@ class Tape(ABC):
 
     def aligned(self, a: Taped, b: Taped) -> tuple[Array, Array]:
         """Return both values with as many axes, so that they broadcast as their shapes do."""
-        ndim = max(a.value.ndim, b.value.ndim)
-        return self.padded(a.value, ndim), self.padded(b.value, ndim)
+        x, y = a.value, b.value
+        if x.ndim == y.ndim:
+            return x, y
+        ndim = max(x.ndim, y.ndim)
+        return self.padded(x, ndim), self.padded(y, ndim)
 
     def padded(self, x: Array, ndim: int) -> Array:
         if x.ndim == ndim or not self.lead:

@@ -38,7 +38,8 @@ def test_adam_is_the_published_rule(convention):
     gradients = np.random.default_rng(1).normal(size=20)
     with numbers.precision():
         rule = Stepping(numbers, RULE, {"adam": convention})
-        [*after] = rule.updated("w", balls(np.zeros((20, 1))), balls(gradients[:, np.newaxis]))[:, 0]
+        made = rule.updated({"w": balls(np.zeros((20, 1)))}, {"w": balls(gradients[:, np.newaxis])})
+        [*after] = made["w"][:, 0]
         b1, b2, rate, epsilon = (arb(x) for x in (RULE.beta1, RULE.beta2, RULE.rate, RULE.epsilon))
         for t, got in enumerate(after, start=1):
             m = sum((1 - b1) * b1 ** (t - i) * arb(gradients[i - 1]) for i in range(1, t + 1))
