@@ -1,9 +1,9 @@
-"""Reverse-mode differentiation over any numpy-like array, in one screen of rules.
+"""Reverse-mode differentiation over any numpy-like array.
 
 A Taped remembers the operation that made it as pairs (operand, pullback); a pullback maps the adjoint of the result to
 what it adds to the adjoint of the operand. All arithmetic, forward and backward, goes through ``number``, so the same
-tape runs over floats (numpy.py) and over balls with guaranteed error bounds (exact.py). ``lead`` leading axes of every
-array are no part of a tensor's shape: along them, many points are computed at once.
+tape runs over floats (floats.py), balls with guaranteed error bounds (balls.py) and floats with sizes (sizes.py). ``lead``
+leading axes of every array are no part of a tensor's shape: along them, many points are computed at once.
 
 Source: Griewank and Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, chapter 3.
 """

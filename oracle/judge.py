@@ -15,10 +15,10 @@ from arithmetic.precision import rounding
 from arithmetic.sizes import sizes
 from backends.base import Deviation
 from backends.training import Training
+from oracle.comparison import Comparison, Judgement, digest
 from oracle.graph import evaluated, used_by
 from oracle.layout import wrong_layout
 from oracle.rules import Stepping
-from oracle.verdict import Comparison, Judgement, digest
 from vocabulary.rules import Optimizer
 from vocabulary.tensors import Formula
 from vocabulary.words import CONFORMS, DEVIATES, HYPERPARAMETERS, OPTIMIZER_DTYPE, TRAINING_DTYPE, UNINFORMATIVE
@@ -36,7 +36,7 @@ Results = Mapping[str, Sequence[np.ndarray]]
 
 @dataclasses.dataclass(frozen=True)
 class Steps:
-    """What a training run adds to a formula: its update rule, the data of each judged step, and the names of those steps.
+    """What a training run adds to a formula: its update rule, and the data and the numbers of its judged steps.
 
     ``conventions`` say how the backend reads update rules, ``native`` whether the framework's own optimiser makes the step.
     Without ``data`` every step sees that of the oracle. ``judged`` are the numbers of the steps judged, counted from 0.

@@ -342,7 +342,7 @@ def test_steps_around_a_point_that_is_not_finite_are_judged():
     assert (judgement.verdict, judgement.first) == (DEVIATES, 3)
     assert judgement.where == "updated w[1] at step 13"
     lost = oracle.judge([points[1], points[4]], {"updated w": [after[1], after[4]]}, row="step")["updated w"]
-    assert (lost.verdict, lost.message, lost.where) == (UNINFORMATIVE, "no finite bound", "updated w[0] at step 10")
+    assert (lost.verdict, lost.message, lost.where) == (UNINFORMATIVE, "the bound is infinite", "updated w[0] at step 10")
 
 
 def test_a_step_lost_in_rounding_gives_no_verdict():
