@@ -6,7 +6,6 @@ from flint import arb, ctx
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import arithmetic.balls
 from arithmetic.balls import Balls, balls
 from arithmetic.precision import rounding
 from arithmetic.tape import Taped
@@ -17,8 +16,8 @@ from oracle.judge import Oracle, Steps
 from oracle.rules import Stepping
 from oracle.run import exact_run
 from tests.test_classification import compare, counted
-from vocabulary.rules import Optimizer, adam, builtin, values
-from vocabulary.words import CONFORMS, DEVIATES, HYPERPARAMETERS, LEVELS, UNINFORMATIVE
+from vocabulary.rules import Optimizer, adam, builtin
+from vocabulary.words import CONFORMS, DEVIATES, LEVELS, UNINFORMATIVE
 
 CONVENTIONS = tuple(builtin()["adam"].conventions)
 RULE = Optimizer("adam", 0.1)
@@ -218,97 +217,6 @@ def test_a_powers_ball_holds_a_function_and_a_product(step):
         assert ball.contains(product)
 
 
-def narrowed(*parts, rules=("adam",)):
-    """Return the declaration that parts of an optimiser pass through float32."""
-    return Deviation(
-        HYPERPARAMETERS, ("float64",), "reason", "size", "link", passes_through="float32", values=parts, rules=rules
-    )
-
-
-@pytest.mark.parametrize("convention", CONVENTIONS)
-@pytest.mark.parametrize("part", [*builtin()["adam"].hyperparameters, *builtin()["adam"].values])
-def test_a_narrow_part_of_a_rule_is_explained_by_its_declaration(part, convention):
-    """It is found without, and where the declaration is about another part or rule, or no optimiser of the framework ran."""
-    slopes = np.array([1.3e-6, 0.7])  # the first so small that epsilon counts
-    run = adam_run("float64", convention, slopes, [0.31, -1.7], 6, lerp=False, narrow=(part,))
-
-    def declared(*deviations, native=True):
-        judgement = judged("float64", convention, slopes, run, half_square, deviations, native=native)
-        assert judgement.verdict == DEVIATES
-        return judgement.declared
-
-    assert declared(narrowed(part)) == HYPERPARAMETERS
-    assert declared() is None
-    assert declared(narrowed(part), native=False) is None
-    assert declared(narrowed(part, rules=("sgd",))) is None
-    assert declared(narrowed()) is None
-    if part != "epsilon":
-        assert declared(narrowed("epsilon")) is None
-
-
-def test_a_declaration_is_judged_with_what_a_rule_remembers():
-    """Where the last step alone is narrow, the wider bound of that step still knows the steps before it."""
-    slopes = np.array([1.3, 0.7])
-    points, gradients, after = adam_run("float64", "epsilon", slopes, [0.31, -1.7], 6, lerp=False)
-    after[-1] = after[-1] - points[-1]["w"] + np.float32(points[-1]["w"])
-    run = points, gradients, after
-    plain, explained = (
-        judged("float64", "epsilon", slopes, run, half_square, deviations, native=True)
-        for deviations in ([], [narrowed("weights")])
-    )
-    assert (plain.first, plain.declared) == (5, None)
-    assert (explained.first, explained.declared) == (5, HYPERPARAMETERS)
-
-
-def sgd_step(rate, deviations, **options):
-    """Judge a step of gradient descent from 0 against a gradient of 1, said to have the rate 1 + 2^-24."""
-    steps = Steps(Optimizer("sgd", 1 + 2.0**-24), **options)
-    oracle = Oracle(linear, {"slope": np.ones(1)}, "float64", deviations, steps)
-    judgement = oracle.judge([{"w": np.zeros(1)}], {"updated w": [np.array([-rate])]})["updated w"]
-    return judgement.verdict, judgement.declared
-
-
-def test_a_narrower_dtype_explains_one_rounding():
-    """float32 may turn the rate 1 + 2^-24 into 1, which is half a unit off, and not into the number below 1."""
-    declared = [narrowed("rate", rules=("sgd",))]
-    assert sgd_step(1 + 2.0**-24, declared, native=True) == (CONFORMS, None)
-    assert sgd_step(1.0, declared, native=True) == (DEVIATES, HYPERPARAMETERS)
-    assert sgd_step(1 - 2.0**-24, declared, native=True) == (DEVIATES, None)
-    assert sgd_step(1.0, declared) == (DEVIATES, None), "a step by hand has no optimiser to excuse it"
-    assert sgd_step(1.0, [], native=True) == (DEVIATES, None)
-
-
-def test_where_a_narrow_optimizer_admits_a_wrong_step_there_is_no_verdict():
-    """Entries whose steps differ by less than float32 can tell are not told apart beside a rate that passed through it."""
-    slope = np.array([1, 1 + 2.0**-30])
-    oracle = Oracle(
-        linear, {"slope": slope}, "float64", [narrowed("rate", rules=("sgd",))], Steps(Optimizer("sgd", 0.1), native=True)
-    )
-
-    def judged_step(step):
-        return oracle.judge([{"w": np.zeros(2)}], {"updated w": [-step]})["updated w"]
-
-    assert judged_step(0.1 * slope).verdict == CONFORMS
-    for step in (np.float32(0.1) * slope, np.float32(0.1) * slope[::-1]):
-        judgement = judged_step(step)
-        assert (judgement.verdict, judgement.declared) == (UNINFORMATIVE, None)
-        beginning = (
-            f"outside its bound; when the bound is widened by the declared deviation of {HYPERPARAMETERS}, there is no "
-            "verdict (a wrong result"
-        )
-        assert judgement.message.startswith(beginning)
-    assert judged_step(0.1001 * slope).verdict == DEVIATES
-
-
-def test_a_narrow_optimizer_explains_no_gradient():
-    """What an optimiser passes through a narrower dtype is after the gradient."""
-    steps = Steps(Optimizer("sgd", 0.1), native=True)
-    oracle = Oracle(linear, {"slope": np.ones(1)}, "float64", [narrowed(*values(), rules=("sgd",))], steps)
-    off = np.array([1 + 2.0**-26])
-    judgements = oracle.judge([{"w": np.ones(1)}], {"gradient w": [off], "updated w": [1 - 0.1 * off]})
-    assert [(j.verdict, j.declared) for j in judgements.values()] == [(DEVIATES, None), (DEVIATES, HYPERPARAMETERS)]
-
-
 def test_adam_remembers_each_parameter():
     """Two parameters of one run have moments of their own."""
     slopes, random = np.array([1.3, 0.7]), np.random.default_rng(4)
@@ -361,72 +269,6 @@ def test_a_run_of_one_step():
     off = 1 / (1 + np.exp(-np.array([2.0, 3.0]))) + 2.0**-40
     judgement = oracle.judge([{"w": np.array(1.0)}], {"value": [off]})["value"]
     assert (judgement.verdict, judgement.declared, judgement.entries) == (DEVIATES, "sigmoid", 2)
-
-
-def test_large_products_are_small_products():
-    """Arb's own product of matrices and ours enclose the same numbers, for one point and for many."""
-    random = np.random.default_rng(5)
-    a, b = balls(random.normal(size=(3, 9, 11))), balls(random.normal(size=(1, 11, 7)))
-    ctx.prec, before = 200, ctx.prec
-    try:
-        assert arithmetic.balls.LARGE < 9 * 11 * 7
-        for x, y in zip(arithmetic.balls._product(a, b).ravel(), (a @ b).ravel(), strict=True):
-            assert x.overlaps(y)
-            assert abs(x - y) < arb(2) ** -180
-    finally:
-        ctx.prec = before
-
-
-def softplus(x):
-    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
-
-
-# As PyTorch, TensorFlow, Optax and Chainer write a cross-entropy of logits, and its derivative.
-BINARY = {
-    "torch": lambda z, y: ((1 - y) * z - (np.minimum(z, 0) - np.log1p(np.exp(-np.abs(z)))), 1 / (1 + np.exp(-z)) - y),
-    "tensorflow": lambda z, y: (np.maximum(z, 0) - z * y + np.log1p(np.exp(-np.abs(z))), 1 / (1 + np.exp(-z)) - y),
-    "optax": lambda z, y: (
-        -y * -softplus(-z) - (1 - y) * -softplus(z),
-        -y * np.exp(-z - softplus(-z)) + (1 - y) * np.exp(z - softplus(z)),
-    ),
-}
-
-
-@every_dtype
-@pytest.mark.parametrize("form", BINARY.values(), ids=BINARY)
-def test_every_way_to_write_a_cross_entropy_conforms(dtype, form):
-    """From saturated logits too, one by one, no stable form is outside the bound."""
-    random = np.random.default_rng(7)
-    z = np.concatenate([random.uniform(-80, 80, 60), random.normal(size=60)]).astype(dtype)
-    y = random.integers(2, size=120).astype(dtype)
-    conforming = 0
-    for logit, label in zip(z, y, strict=True):
-        loss, slope = (np.asarray(x, dtype).reshape(shape) for x, shape in zip(form(logit, label), ((), (1, 1)), strict=True))
-        judgements = Oracle(
-            lambda ops, p, d: ops.sum(ops.binary_cross_entropy(p["z"], d["y"])), {"y": np.array([[label]], dtype)}, dtype
-        ).judge([{"z": np.array([[logit]], dtype)}], {"value": [loss], "gradient z": [slope]})
-        verdicts = [judgement.verdict for judgement in judgements.values()]
-        assert set(verdicts) <= {CONFORMS, UNINFORMATIVE}
-        conforming += verdicts.count(CONFORMS)
-    assert conforming > len(z), "most of a loss and a slope for every logit: bounds that say nothing hold too"
-
-
-@every_dtype
-def test_every_way_to_write_a_softmax_conforms(dtype):
-    """Probabilities as a quotient or as exponentials of their logarithms, from logits of all sizes."""
-    random = np.random.default_rng(8)
-    for scale in (0.01, 1, 30):
-        z, y = (scale * random.normal(size=(4, 5))).astype(dtype), np.eye(5, dtype=dtype)[random.integers(5, size=4)]
-        shifted = z - z.max(axis=1, keepdims=True)
-        total = np.exp(shifted).sum(axis=1, keepdims=True)
-        logs = shifted - np.log(total)
-        for p in (np.exp(shifted) / total, np.exp(logs)):
-            judgements = Oracle(lambda ops, p, d: ops.sum(ops.softmax_cross_entropy(p["z"], d["y"])), {"y": y}, dtype).judge(
-                [{"z": z}], {"value": [-(y * logs).sum(dtype=dtype)], "gradient z": [p - y]}
-            )
-            assert {judgement.verdict for judgement in judgements.values()} == {CONFORMS}, scale
-            wrong = judgements["gradient z"].bound.max()
-            assert wrong < 1e-3 * abs(p - y).max()
 
 
 def test_points_of_one_run_may_see_different_data():

@@ -1,11 +1,9 @@
 """Results files from elsewhere: whatever they hold, there is a page or an error that names the file and the place."""
 
-import contextlib
 import copy
 import datetime
 import json
 import os
-import re
 import subprocess
 import sys
 import time
@@ -14,143 +12,33 @@ import jsonschema
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from markdown_it import MarkdownIt
 
-from cases import CaseError
-from cases.nand import NAND
-from report.__main__ import main
 from report.consistency import MAX_CELLS
-from report.document import MAX_MEBIBYTES, MAX_WORDS, DocumentError, escaped, read
+from report.document import MAX_MEBIBYTES, DocumentError, read
 from report.page import build
-from report.schema import completed, faults, standard
+from report.schema import faults, standard
 from tests.meta.conftest import ROOT
-from vocabulary.rules import conventions_of_rules
-from vocabulary.words import DTYPES, LEVELS, MODES, VERDICTS
+from tests.meta.documents import (
+    BACKEND,
+    CASE,
+    CLASSIFIER,
+    DOCUMENT,
+    FAULT,
+    FULL,
+    HALF,
+    KILL,
+    OTHER,
+    PLAIN,
+    RECORDS,
+    at,
+    fault,
+    page_of,
+    places,
+    put,
+    written,
+)
 
-HALF = (0.5).hex()
 SCHEMA = standard()
-
-
-def counted():
-    """What is counted of two epochs, two classes and one example of each sort."""
-    facts = {
-        "accuracy": [0.5, 1.0], "precision": [1, 0.25], "recall": [1, 0.25], "F1": [1, 0.25],
-        "macro averages": [0.5, 0.5, 0.5], "confusion matrix": [[3, 0], [1, 4]], "easiest": [7], "hardest": [2],
-    }  # fmt: skip
-    return {f"{words} {name}": copy.deepcopy(value) for words in ("training", "held out") for name, value in facts.items()}
-
-
-WHOSE = {"backend": "numpy", "level": "autodiff", "mode": "eager", "dtype": "float64", "case": "xor"}
-BACKEND, CASE, PLAIN, FULL, CLASSIFIER, OTHER, FAULT, KILL = range(8)
-RECORDS = [
-    {
-        "kind": "backend", "name": "numpy", "engine": "numpy", "version": "2.0", "measured": {"numpy": "2.0.1"},
-        "modules": ["backends.numpy"],
-        "modes": {"gradient": "eager", "training": "eager"},
-        "unsupported": [["float16", "exp", "a reason"]], "unsupported_levels": {"class": "a reason"}, "loop": "framework",
-        "native_losses": [["a loss", "squared error", "sum"]], "rules": ["sgd"],
-        "conventions": {"adam": "epsilon"}, "slope_at_kink": 0.0,
-        "places": {"unsupported_levels": "a.py"},
-        "numeric": {"float64 matmul": "53 bits"}, "probed": {"float64 matmul": "53 bits"},
-        "deviations": [{
-            "subject": "exp", "dtypes": ["float64"], "reason": "a reason", "size": "3 ulp", "link": "a link", "absolute": 0.5,
-            "widens": False, "passes_through": "", "values": ["rate"], "rules": ["adam"], "computes": "",
-            "place": "backends/x.py:7",
-        }],
-    },
-    {"kind": "case", "name": "xor", "title": "a title", "source": "a source", "levels": {"class": "a reason"}},
-    {
-        "kind": "check", **WHOSE, "test": "a test", "quantity": "loss",
-        "verdict": "failed", "message": "a message", "declared": None, "duration": 0.25,
-    },
-    {
-        "kind": "check", **WHOSE, "test": "a test", "quantity": "gradient w",
-        "verdict": "conforms", "message": "", "declared": "exp", "duration": 0.25, "where": "w[0]",
-        "got": [HALF, HALF], "truth": [HALF, HALF], "bound": [HALF, HALF], "error_ulp": HALF, "share": HALF,
-        "share_median": HALF, "entries": 4, "too_wide": 1, "points": 3, "points_without_verdict": 1,
-        "drift": {"end": HALF, "worst": "nan", "worst_step": 2},
-        "bits": "0123456789abcdef", "cause": "status 7",
-    },
-    *(
-        {
-            "kind": "classifier", **WHOSE, "backend": backend, "counted": counted(), "exact": counted(),
-            "losses": {"training": [HALF, HALF], "held out": [HALF, "inf"]},
-            "p": {f"{words} {which}": [HALF] for words in ("training", "held out") for which in ("easiest", "hardest")},
-        }
-        for backend in ("numpy", "torch")
-    ),
-    {"kind": "fault", "name": "Twice", "adapter": "a:Twice", "sound": "numpy", "family": "scale", "title": "a title"},
-    {
-        "kind": "kill", "judge": "this suite", "fault": "Twice", "case": "xor", "dtype": "float64", "visible": True,
-        "caught": ["gradient"], "note": "",
-    },
-]  # fmt: skip
-DOCUMENT = {
-    "schema": 2,
-    "run": {
-        "started": "2025-01-01T00:00:00+00:00", "command": ["pytest"], "backends": ["numpy"],
-        "environment": "jax-oldest", "shard": {"number": 1, "of": 1},
-        "python": "3.11", "platform": "a platform",
-        "cpu": {"model": "a model", "flags": ["fma"]}, "threads": 2, "settings": {"A": "1"}, "packages": {"numpy": "2.0"},
-        "made_of": {"numpy": {"numpy": "2.0"}},
-        "plan": {
-            "dtypes": ["float64"], "levels": ["autodiff"], "random": 0, "seed": 1, "nodes": False, "only": ["--case nand"],
-            "tests": ["-k x"],
-        },
-    },
-    "records": RECORDS,
-    "complete": True,
-}  # fmt: skip
-HERE = "what stands here"
-
-
-def fault(number):
-    """A fault of a family of its own."""
-    return RECORDS[FAULT] | {"name": f"F{number}", "family": f"f{number}"}
-
-
-def places(value, path=()):
-    """Every place in a JSON value, as the keys and indices that lead to it."""
-    yield path
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, inner in items:
-        yield from places(inner, (*path, key))
-
-
-def at(document, path):
-    for key in path:
-        document = document[key]
-    return document
-
-
-def put(document, path, value):
-    """Return a copy of ``document`` with ``value`` at ``path``; unchanged where there is no such place."""
-    if not path:
-        return value
-    document = copy.deepcopy(document)
-    with contextlib.suppress(LookupError, TypeError):
-        at(document, path[:-1])[path[-1]] = value
-    return document
-
-
-def written(path, raw):
-    """Return the text of the document with the JSON text ``raw`` at ``path``."""
-    return json.dumps(put(DOCUMENT, path, HERE)).replace(json.dumps(HERE), raw)
-
-
-def page_of(folder, content):
-    """Return the page of a file of these bytes, or the error, which has to name the file in one short line."""
-    path = folder / "untrusted.json"
-    path.write_bytes(content)
-    try:
-        page, *_ = build([path], folder / "out")
-    except DocumentError as error:
-        words = str(error)
-        assert words.startswith(f"{path}: ")
-        assert words.isprintable()
-        assert len(words) < len(str(path)) + 20 * MAX_WORDS
-        return error
-    return page.read_text(encoding="utf-8")
 
 
 def test_the_document_of_these_tests_is_shown(tmp_path):
@@ -240,66 +128,6 @@ def test_the_quick_tests_say_what_jsonschema_says(changes):
     for path, value in changes:
         document = put(document, path, value)
     assert jsonschema.Draft202012Validator(SCHEMA).is_valid(document) == (next(faults(document), None) is None)
-
-
-def test_the_printed_schema_is_a_standard_one(capsys):
-    """It is valid JSON schema, has no marker left, and lists the words of the vocabulary."""
-    assert main(["schema"]) == 0
-    printed = json.loads(capsys.readouterr().out)
-    assert printed == SCHEMA
-    jsonschema.Draft202012Validator.check_schema(printed)
-    check, backend = (printed["$defs"][kind]["properties"] for kind in ("check", "backend"))
-    listed = [check[field]["enum"] for field in ("level", "mode", "dtype", "verdict")]
-    assert listed == [list(LEVELS), list(MODES), list(DTYPES), list(VERDICTS)]
-    assert backend["conventions"]["properties"] == {
-        name: {"enum": list(known)} for name, known in conventions_of_rules().items()
-    }
-
-
-@pytest.mark.parametrize(
-    ("part", "message"),
-    [
-        ({"a": {"enum": "COLOURS"}}, "unknown marker of 'enum' in the schema: 'COLOURS'; known: DTYPES, LEVELS, "),
-        ({"allOf": [{"required": "MODE"}]}, "unknown marker of 'required' in the schema: 'MODE'; known: DTYPES, LEVELS, "),
-        ({"properties": "LEVELS"}, "unknown marker of 'properties' in the schema: 'LEVELS'; known: CONVENTIONS"),
-    ],
-)
-def test_an_unknown_marker_in_the_schema_is_an_error(part, message):
-    """It is named with those that are known, wherever it stands."""
-    with pytest.raises(ValueError, match=re.escape(message)):
-        completed(part)
-
-
-def schemas(schema):
-    """Every schema in a schema."""
-    yield schema
-    parts = [*schema.get("properties", {}).values(), *schema.get("$defs", {}).values(), *schema.get("allOf", ())]
-    parts += [schema[word] for word in ("items", "additionalProperties", "then") if isinstance(schema.get(word), dict)]
-    for part in parts:
-        yield from schemas(part)
-
-
-def test_all_that_has_a_length_has_a_limit():
-    """Lists, open objects and strings of any length would let a file ask for any amount of time."""
-    for schema in schemas(SCHEMA):
-        kinds = schema.get("type", ())
-        if "array" in kinds:
-            assert "maxItems" in schema, schema
-        if "object" in kinds and isinstance(schema.get("additionalProperties", {}), dict) and "allOf" not in schema:
-            assert "maxProperties" in schema, schema
-        if "string" in kinds:
-            assert "maxLength" in schema or not re.search(r"[*+](?!\()", schema["pattern"].replace("\\+", "")), schema
-
-
-def test_a_pattern_ends_where_the_text_ends():
-    """In Python's patterns $ also stands before a newline at the end."""
-    patterns = [schema["pattern"] for schema in schemas(SCHEMA) if "pattern" in schema]
-    assert len(patterns) == 3
-    assert all(pattern.startswith("^") and pattern.endswith("$(?!\\n)") for pattern in patterns)
-    assert not any("patternProperties" in schema for schema in schemas(SCHEMA))
-    for name in ("xor\n", "xor\r", "xor "):
-        with pytest.raises(CaseError, match="lower-case words"):
-            NAND.but(name)
 
 
 MANY = 5000
@@ -475,77 +303,6 @@ def test_what_is_only_stated_is_called_so(tmp_path, measured):
         del found["measured"]
     document = put(DOCUMENT, ("records", BACKEND), found)
     assert "| numpy | stated: numpy | stated: 2.0 | eager |" in page_of(tmp_path, json.dumps(document).encode())
-
-
-STRINGS = [path for path in places(DOCUMENT) if isinstance(at(DOCUMENT, path), str)]
-# What GitHub would make a link, a mention, an emoji or mathematics of.
-ALIVE = (
-    "http://x.y/z", "www.x.y", "ftp://x.y", "mailto:x", "a@b.c", "@user", "@org/team", ":smile:", ":+1:", "$x$", "$", "#123",
-    "o/r#1", "GH-1", "gh-12", "CVE-2020-1234", "0123abc", "0123456789abcdef0123456789abcdef01234567", "o/r@0123abc",
-)  # fmt: skip
-HOSTILE = (
-    "\x1b[31m\x00\x07\u202e\u2066\u200b\ud800\r\n\n# h | `c` <b> &lt; ~~s~~ {{ 7 * 7 }} {% raw %} __import__('os') \x85\u2028$"
-    f" {' '.join(ALIVE)} (http://x.y), '@user': $`x|y`$ :smile"
-)
-
-
-@pytest.mark.parametrize("path", STRINGS, ids=lambda path: "-".join(map(str, path)))
-def test_a_hostile_string_is_text(tmp_path, path):
-    """Wherever text may stand, it stays on its line, is escaped, and is not executed."""
-    harmless, hostile = (page_of(tmp_path, json.dumps(put(DOCUMENT, path, text)).encode()) for text in ("Zebra 7", HOSTILE))
-    assert isinstance(hostile, type(harmless))
-    if isinstance(hostile, DocumentError):  # a place for numbers, names of cases or words that are listed
-        return
-    lines = hostile.split("\n")
-    assert all(line.isprintable() for line in lines)
-    assert len(lines) == harmless.count("\n") + 1
-    shown = [line for line in lines if "7 \\* 7" in line]
-    assert bool(shown) == ("Zebra" in harmless)
-    for line in shown:
-        assert "\\\\x1b\\[31m\\\\x00\\\\x07\\\\u202e\\\\u2066\\\\u200b\\\\ud800 \\# h \\| \\`c\\` \\<b\\> \\&lt;" in line
-        assert "`$` `http://x.y/z` `www.x.y` " in line
-        assert " `@org/team` `:smile`: `:+1`: `$x$` `$` `#123` `o/r#1` `GH-1` " in line
-        assert " (`http://x.y`), '`@user`': `$\\x60x\\x7cy\\x60$`" in line
-    assert not [text for text in texts(hostile) if any(re.search(pattern, text, re.IGNORECASE) for pattern in ACTED_ON)]
-
-
-# What GitHub's own filters look for in the text of a page, and its autolinks.
-ACTED_ON = (
-    r"://", r"www\.", r"mailto:", r"\w@\w", r"(^|\W)@\w", r":[a-z0-9_+-]+:", r"\$", r"#\d", r"\b(gh|cve|ghsa)-\w",
-    r"\b[0-9a-f]{7,}\b",
-)  # fmt: skip
-
-
-def texts(page):
-    """Return the texts of a page as it is drawn, side by side where nothing stands between them, and without what is code."""
-    for block in MarkdownIt("commonmark").enable("table").parse(page):
-        if block.type == "inline":
-            assert {token.type for token in block.children} <= PLAIN_TOKENS
-            run = "".join(token.content if token.type == "text" else "\0" for token in block.children)
-            yield from run.split("\0")
-
-
-PLAIN_TOKENS = {"text", "code_inline", "strong_open", "strong_close", "softbreak"}
-
-
-@pytest.mark.parametrize("text", [*ALIVE, "- x", "1. x", "2) x", "+ x", "---", "- - -"])
-def test_no_word_is_acted_on(text):
-    """Links, mentions, emoji and mathematics are shown as code, which GitHub leaves alone; lists and lines as their signs."""
-    for around in ("{}", "see {}, please", "({})", "'{}':", "{}.", "\\{}", "`{}`", "x:{}:y"):
-        line = escaped(around.format(text))
-        blocks = MarkdownIt("commonmark").parse(f"- {line}")
-        assert [block.type for block in blocks].count("inline") == 1
-        assert not {block.type for block in blocks} & {"hr", "ordered_list_open"}
-        assert [block.type for block in blocks].count("bullet_list_open") == 1
-        for shown in texts(f"| a |\n|---|\n| {line} |\n"):
-            assert not [pattern for pattern in ACTED_ON if re.search(pattern, shown, re.IGNORECASE)]
-
-
-def test_what_is_no_link_stays_as_it_is():
-    """Plain words, numbers and the names of the suite are not code; links can still be read."""
-    for text in ("float64: 3 ulp of 12 at w[0], x.py:7", "nand modules - 97%", "1.5 times", "-", "a feedback of utf-8"):
-        assert "`" not in escaped(text)
-    assert escaped("see (https://x.y/a_b), or 1.234567890e-08") == "see (`https://x.y/a_b`), or `1.234567890e-08`"
 
 
 def test_files_that_are_not_read_keep_no_other_from_being_read(tmp_path):

@@ -1,8 +1,8 @@
 """Unusual adapters that are sound: each computes to the rounding of its dtype, in a way that no built-in adapter does.
 
-A check of one of them that is red is a false alarm. Each is a class whose docstring says why it is sound, in the file of its
-framework. They are listed by reading their files: whether a framework is installed does not matter to the list. What begins
-with an underscore is a part of others.
+A check of one of them that is red is a false alarm. Each is a class whose docstring says why it is sound, in a file of its
+framework: torch.py or torch_THEME.py. They are listed by reading their files: whether a framework is installed does not matter
+to the list. What begins with an underscore is a part of others.
 
 Not among them, since their error is no rounding of each operation:
 
@@ -22,6 +22,8 @@ from pathlib import Path
 
 from backends import FRAMEWORKS
 
+FOLDER = Path(__file__).parent
+
 
 @dataclasses.dataclass(frozen=True)
 class Unusual:
@@ -40,8 +42,9 @@ class Unusual:
 def unusual() -> list[Unusual]:
     """Return all of them, by framework and in the order of their files. Imports no framework."""
     return [
-        Unusual(f"{__name__}.{framework}:{node.name}", framework, ast.get_docstring(node) or "")
+        Unusual(f"{__name__}.{path.stem}:{node.name}", framework, ast.get_docstring(node) or "")
         for framework in FRAMEWORKS
-        for node in ast.parse((Path(__file__).parent / f"{framework}.py").read_text()).body
+        for path in (FOLDER / f"{framework}.py", *sorted(FOLDER.glob(f"{framework}_*.py")))
+        for node in ast.parse(path.read_text()).body
         if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
     ]
