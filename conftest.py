@@ -12,7 +12,8 @@ import backends
 from backends.memory import memory_is_limited
 from report.document import Record
 from runner.candidate import Candidate
-from runner.plan import Plan, add_options, make_plan
+from runner.options import add_options
+from runner.plan import Plan, make_plan
 from runner.processes import Processes
 from runner.recorder import RECORD, DeclarationsFirst, Recorder, left_out, tell_cell
 from vocabulary.cell import CONTRACT

@@ -1,9 +1,10 @@
-"""The truth as a backend: the tape over Arb balls, intervals that are guaranteed to hold the exact result.
+"""The truth and its bound: the tape over Arb balls, intervals that are guaranteed to hold the exact result.
 
 Many points are computed at once along one leading axis, which pays for numpy's overhead on small arrays of objects.
 
 With ``rounding`` the balls also hold whatever an evaluation in that precision may return: every operation is followed by
-the widening that its rounding can explain. Radii are then the tolerance, midpoints are of no account.
+the widening that its rounding can explain. The bound is then how far a ball reaches from the truth; its midpoint is of no
+account.
 
 Source: F. Johansson, Arb: efficient arbitrary-precision midpoint-radius interval arithmetic, IEEE Trans. Comput. 66
 (2017); the standard model fl(x op y) = (x op y)(1 + d), |d| <= u, in N. J. Higham, Accuracy and Stability of Numerical
@@ -154,7 +155,7 @@ class Balls(Tape):
 
     @contextmanager
     def precision(self) -> Iterator[None]:
-        """Compute with this backend's bits within the block; flint's precision is global."""
+        """Compute with ``bits`` bits within the block; flint's precision is global."""
         with flint.ctx.workprec(self.bits):
             yield
 
@@ -358,13 +359,13 @@ class Balls(Tape):
         return x * self._near_one(arb(self.lost[name])) if name in self.lost else x
 
     def root(self, x: Taped) -> Taped:
-        """Square root of every element, correctly rounded as IEEE 754 has it; what rounding puts below zero is no root."""
+        """Square root of every element, rounded once, as in IEEE 754; of a ball that reaches below 0, the part from 0 on."""
         return Taped(self.round(_elementwise(_root, x.value)), self)
 
     def power(self, x: Taped, exponent: int, name: str) -> Taped:
         """x to a whole number, which a backend may declare to pass through a narrower dtype under ``name``.
 
-        It is taken to be as accurate as exp, or as the product of so many factors.
+        It is granted the error of exp and ``exponent`` roundings, those of a product of so many factors.
         """
         power = self.passed(x.value, name) ** exponent
         accuracy = exponent + int(self.rounding.functions["exp"]) if self.rounding else 0

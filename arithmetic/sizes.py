@@ -1,7 +1,8 @@
 """What cancels: the tape over floats that remember the sizes of the terms which they were made of.
 
-A sum or a difference has the size of the sum of the absolute values of its terms, a product that of its factors. Where the
-exact result is 0, a wrong one, as one that lacks a term, is about as large as that.
+The size of a sum or a difference is the sum of the sizes of its terms, that of a product the product of those of its factors,
+that of a quotient the size of the numerator over the absolute value of the denominator. Where the exact result is 0, a wrong
+one, as one that lacks a term, is about as large as its size. How a 0 is judged by it stands in oracle/comparison.py.
 """
 
 from __future__ import annotations

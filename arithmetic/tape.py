@@ -1,9 +1,9 @@
-"""Reverse-mode differentiation over any numpy-like array, in one screen of rules.
+"""Reverse-mode differentiation over any numpy-like array.
 
 A Taped remembers the operation that made it as pairs (operand, pullback); a pullback maps the adjoint of the result to
 what it adds to the adjoint of the operand. All arithmetic, forward and backward, goes through ``number``, so the same
-tape runs over floats (numpy.py) and over balls with guaranteed error bounds (exact.py). ``lead`` leading axes of every
-array are no part of a tensor's shape: along them, many points are computed at once.
+tape runs over floats (floats.py), balls with guaranteed error bounds (balls.py) and floats with sizes (sizes.py). ``lead``
+leading axes of every array are no part of a tensor's shape: along them, many points are computed at once.
 
 Source: Griewank and Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, chapter 3.
 """
@@ -37,7 +37,7 @@ class Taped:
     ) -> None:
         self.value = value
         self.number = number
-        self.operands = tuple(pair for pair in operands if pair[0].wants_gradient)
+        self.operands = tuple([pair for pair in operands if pair[0].wants_gradient]) if operands else operands
         self.wants_gradient: bool = leaf or bool(self.operands)
 
     @property
@@ -285,8 +285,11 @@ class Tape(ABC):
 
     def aligned(self, a: Taped, b: Taped) -> tuple[Array, Array]:
         """Return both values with as many axes, so that they broadcast as their shapes do."""
-        ndim = max(a.value.ndim, b.value.ndim)
-        return self.padded(a.value, ndim), self.padded(b.value, ndim)
+        x, y = a.value, b.value
+        if x.ndim == y.ndim:
+            return x, y
+        ndim = max(x.ndim, y.ndim)
+        return self.padded(x, ndim), self.padded(y, ndim)
 
     def padded(self, x: Array, ndim: int) -> Array:
         if x.ndim == ndim or not self.lead:

@@ -57,8 +57,8 @@ class Deviation:
     shrink with its value, the size of that error in units roundoff, to a factor of two; ``widens`` says that results come
     in a wider dtype. ``passes_through`` is a narrower dtype, through which ``values`` pass in the optimisers of ``rules``
     (vocabulary.rules.values), or in training by hand (MASTER_WEIGHTS). ``computes`` is what a native loss computes in place of
-    what it promises, a record of vocabulary/losses. Checks of what uses the subject, and that this explains, are reported as
-    this deviation. ``place`` is where it is declared, as file:line.
+    what it promises, a record of vocabulary/losses. A check that deviates is reported as declared
+    where it uses the subject and this deviation explains its error. ``place`` is where it is declared, as file:line.
     """
 
     subject: str
@@ -91,12 +91,13 @@ class Deviation:
 class NativeLoss:
     """A loss of the framework, under the name by which its users know it.
 
-    ``loss`` is one of OBJECTIVES and ``reduction`` one of REDUCTIONS: what the name promises. ``compute`` takes outputs and
-    targets. It is tested on its own, and its slope where an output is exactly 0 under the name ``AT_ZERO`` of it.
+    ``objective`` is one of OBJECTIVES and ``reduction`` one of REDUCTIONS: what the name promises. ``compute`` takes outputs
+    and targets. It is tested on its own. Its value and its slope where an output is exactly 0 are checks of their own, named by
+    ``AT_ZERO``.
     """
 
     name: str
-    loss: str
+    objective: str
     reduction: str
     compute: Callable[[Tensor, Tensor], Tensor]
 
@@ -117,9 +118,9 @@ class Backend(ABC):
     ``objective`` and ``fit`` make all levels, ``fit`` alone makes ``optimizer``. ``modes`` says how gradients and training
     steps are executed: ``eager`` if Python calls the formula each time, ``compiled`` if only the first time. ``rules`` names
     the update rules that the framework has optimisers for, ``conventions`` how it reads those that are read in several ways,
-    where that is not the first of their record (vocabulary/rules). ``kink`` is the subgradient of relu that the framework
-    takes at 0, in [0, 1]. ``numeric`` says in which numeric modes it computes: what backends/probes.py has to find, by the
-    names of the probes. backends/declarations.py refuses values of the wrong type.
+    where that is not the first of their record (vocabulary/rules). ``slope_at_kink`` is the subgradient of relu that the
+    framework takes at 0, in [0, 1]. ``numeric`` says in which numeric modes it computes: what backends/probes.py has to find,
+    by the names of the probes. backends/declarations.py refuses values of the wrong type.
 
     A word that the adapter does not know raises, whichever method it is given to: nothing is computed in its place. Words
     are best looked up in tables that see to it (Words).
@@ -135,14 +136,15 @@ class Backend(ABC):
     native_losses: ClassVar[tuple[NativeLoss, ...]] = ()
     rules: ClassVar[Collection[str]] = ()
     conventions: ClassVar[Mapping[str, str]] = {}
-    kink: ClassVar[float] = 0.0
+    slope_at_kink: ClassVar[float] = 0.0
     numeric: ClassVar[Mapping[str, str]] = NUMERIC
 
     @property
     def version(self) -> str:
-        """The version of the framework that was imported; unless stated, that of the adapter's package as it is installed.
+        """The version that the report shows, unless an adapter states another.
 
-        ``unknown`` where no distribution has installed it.
+        That of the installed framework, if ``name`` is one that the suite knows, or else that of the package which brought the
+        adapter, or ``unknown`` where no package did.
         """
         from backends import FRAMEWORKS, installed_version, version_of
 
@@ -172,7 +174,7 @@ class Backend(ABC):
 
     @abstractmethod
     def value_and_grad(self, loss: Formula, params: Tensors, data: Tensors) -> tuple[Tensor, Tensors]:
-        """Return loss(ops, params, data) and its gradient for every parameter, by the framework's own means."""
+        """Return loss(ops, params, data) and its gradient with respect to each parameter, by the framework's own means."""
 
     def train(
         self, loss: Formula, params: Tensors, batches: Iterable[Tensors], rate: float

@@ -222,7 +222,7 @@ KINDS: dict[str, Reader] = {
     "native_losses": _tuple(_object(NativeLoss)),
     "rules": _tuple(_text),
     "conventions": _mapping(_text, _text),
-    "kink": _number(1),
+    "slope_at_kink": _number(1),
     "numeric": _mapping(_text, _text),
 }
 
@@ -290,7 +290,7 @@ def _meaningless(backend: Backend, declared: SimpleNamespace) -> Iterator[str]:
     """Yield a sentence for every word of what is ``declared`` that means nothing, with the words that do."""
     native = declared.native_losses
     names = [each.name for each in native]
-    objectives = {each.name: each.loss for each in native}
+    objectives = {each.name: each.objective for each in native}
     for name, words, known in (
         ("modes", declared.modes.values(), MODES),
         ("rules", declared.rules, builtin()),
@@ -304,7 +304,7 @@ def _meaningless(backend: Backend, declared: SimpleNamespace) -> Iterator[str]:
         ("names", declared.names, named()),
         ("unsupported", [dtype for dtype, _ in declared.unsupported], DTYPES),
         ("unsupported", [operation for _, operation in declared.unsupported], public()),
-        ("native_losses", [each.loss for each in native], OBJECTIVES),
+        ("native_losses", [each.objective for each in native], OBJECTIVES),
         ("native_losses", [each.reduction for each in native], REDUCTIONS),
     ):
         if unknown := [word for word in words if word not in known]:
@@ -334,22 +334,25 @@ def _faults(deviation: Deviation, objectives: Mapping[str, str], without_optimiz
     }
     known = tuple(dict.fromkeys(subject for named in subjects.values() for subject in named))
     if deviation.subject not in known:
-        yield f"names nothing; known: {_words(known)}"
+        yield f"has an unknown subject; known: {_words(known)}"
         return
     stated = [field for field in subjects if getattr(deviation, field)]
     if not stated:
         yield f"says in none of its fields how it deviates; known: {_words(subjects)}"
     for field in stated:
         if deviation.subject not in subjects[field]:
-            yield f"has {field!r}, which is no matter of its subject; those of which it is: {_words(subjects[field])}"
+            yield f"sets {field!r}, which this subject cannot have; subjects that can: {_words(subjects[field])}"
     if deviation.subject in OF_OPTIMIZERS and without_optimizers:
-        yield "is one of optimisers, and the level 'optimizer' is unsupported"
+        yield "is about optimisers, and the level 'optimizer' is unsupported: remove the Deviation, or write `fit`"
     for name, objective in objectives.items():
         if deviation.computes and deviation.subject in (name, AT_ZERO.format(name)) and objective in OBJECTIVES:
             losses = possible(objective)
             if deviation.computes not in losses:
                 known = tuple(loss.words for loss in losses)
-                yield f"computes {deviation.computes.words!r}, which no {objective} is; known: {_words(known)}"
+                yield (
+                    f"has computes={deviation.computes.words!r}, which is no loss of the objective {objective!r}; "
+                    f"known: {_words(known)}"
+                )
     by_hand = deviation.subject == TRAINING_DTYPE
     for name, words, meant in (
         ("dtypes", deviation.dtypes, DTYPES),
@@ -364,9 +367,10 @@ def _faults(deviation: Deviation, objectives: Mapping[str, str], without_optimiz
             yield f"has no {name}"
     if not deviation.dtypes:
         yield f"has no dtypes; known: {_words(DTYPES)}"
-    narrowed, named_values = bool(deviation.passes_through), bool(deviation.values)
-    if narrowed != named_values or (narrowed and not deviation.rules):
-        yield "has some of 'passes_through', 'values' and 'rules', which mean nothing without each other"
+    together = ("passes_through", "values", "rules")
+    absent = [name for name in together if not getattr(deviation, name)]
+    if absent and (deviation.passes_through or deviation.values):
+        yield f"sets some of {_words(together)}, which stand together, and lacks {_words(absent)}"
 
 
 def _words(words: Iterable[str]) -> str:

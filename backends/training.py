@@ -1,4 +1,4 @@
-"""A training run: in arrays as it is asked for, and in tensors as an adapter asks it for what it needs."""
+"""A training run as numpy arrays; its methods give an adapter the same as tensors of its framework."""
 
 from __future__ import annotations
 

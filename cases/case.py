@@ -178,24 +178,29 @@ class Case:
         if not isinstance(self.rate, int | float):
             raise CaseError(f"case {self.name!r}: a rate is a number, got {self.rate!r}")
         if not isinstance(self.steps, int) or self.steps < 0:
-            raise CaseError(f"case {self.name!r}: steps are counted from 0 up, got {self.steps!r}")
+            raise CaseError(f"case {self.name!r}: steps are a whole number, 0 or more, got {self.steps!r}")
         if self.steps and (self.goal is None or not np.isfinite(self.rate) or self.rate <= 0):
             raise CaseError(f"case {self.name!r} trains for {self.steps} steps and needs a goal and a positive rate")
 
-        known = {"loss", *(f"gradient {name}" for name in self.params)}
-        known |= {"prediction"} if self.predict else set()
-        known |= {"final loss", *(f"final {name}" for name in self.params)} if self.steps else set()
+        known = ["loss", *(f"gradient {name}" for name in self.params)]
+        known += ["prediction"] if self.predict else []
+        known += ["final loss", *(f"final {name}" for name in self.params)] if self.steps else []
         for figure in self.figures:
             if figure.quantity not in known and not re.fullmatch(r"(node|adjoint) [1-9]\d*", figure.quantity):
-                raise CaseError(f"case {self.name!r} has no quantity {figure.quantity!r} to print; it has {sorted(known)}")
+                names = ", ".join(map(repr, known))
+                raise CaseError(
+                    f"case {self.name!r} has no quantity {figure.quantity!r} to print; it has {names}, and 'node N' and "
+                    "'adjoint N' for each node, counted from 1"
+                )
             if not re.fullmatch(r"\s*(-?\d+(\.\d*)?\s*)+", figure.text):
                 raise CaseError(f"case {self.name!r}: a figure is decimal numbers and blanks, got {figure.text!r}")
 
     def _held_out_fault(self) -> str:
         if not self.batches or not self.network or not self.predict:
-            return "data can be held out from a run in batches, of a network, with something to predict"
+            absent = [name for name in ("batches", "network", "predict") if not getattr(self, name)]
+            return f"it has data held out, for which it also needs {', '.join(absent)}"
         if set(self.held_out) != set(self.data):
-            return f"it has the data {sorted(self.data)}, held out are {sorted(self.held_out)}"
+            return f"held_out has the names of data: got {sorted(self.held_out)}, expected {sorted(self.data)}"
         if self.network.objective != "softmax cross-entropy":
             return f"data are held out to evaluate a softmax classifier, its objective is a {self.network.objective}"
         fault = self.network.fault(self.params, self.held_out)
@@ -204,13 +209,16 @@ class Case:
     def _axes_fault(self) -> str:
         sizes: dict[str, int] = {}
         for key, names in self.axes.items():
-            shape = {**self.params, **self.data}.get(key, np.empty(())).shape
-            if len(names.split()) != len(shape):
-                return f"axes names {names!r} of {key!r}, whose shape is {shape}"
+            arrays = {**self.params, **self.data}
+            if key not in arrays:
+                return f"axes has {key!r}, which is no parameter and no data; it has {sorted(arrays)}"
+            shape = arrays[key].shape
+            if (count := len(names.split())) != len(shape):
+                return f"axes gives {key!r} {count} names, {names!r}, and its shape {shape} has {len(shape)} axes"
             for name, size in zip(names.split(), shape, strict=True):
                 if size != (int(name) if name.isdigit() else sizes.setdefault(name, size)):
                     return (
-                        f"axes names {names!r} of {key!r}, whose shape is {shape}; {name} is {sizes.get(name, name)} elsewhere"
+                        f"axes gives {key!r} of shape {shape} the names {names!r}; {name} is {sizes.get(name, name)} elsewhere"
                     )
         return ""
 

@@ -13,13 +13,12 @@ from arithmetic.balls import Balls
 from arithmetic.floats import Floats
 from arithmetic.precision import rounding
 from arithmetic.sizes import sizes
-from arithmetic.tape import Taped
 from backends.base import Deviation
 from backends.training import Training
+from oracle.comparison import Comparison, Judgement, digest
 from oracle.graph import evaluated, used_by
 from oracle.layout import wrong_layout
 from oracle.rules import Stepping
-from oracle.verdict import Comparison, Judgement, digest
 from vocabulary.rules import Optimizer
 from vocabulary.tensors import Formula
 from vocabulary.words import CONFORMS, DEVIATES, HYPERPARAMETERS, OPTIMIZER_DTYPE, TRAINING_DTYPE, UNINFORMATIVE
@@ -37,7 +36,7 @@ Results = Mapping[str, Sequence[np.ndarray]]
 
 @dataclasses.dataclass(frozen=True)
 class Steps:
-    """What a training run adds to a formula: its update rule, the data of each judged step, and the names of those steps.
+    """What a training run adds to a formula: its update rule, and the data and the numbers of its judged steps.
 
     ``conventions`` say how the backend reads update rules, ``native`` whether the framework's own optimiser makes the step.
     Without ``data`` every step sees that of the oracle. ``judged`` are the numbers of the steps judged, counted from 0.
@@ -216,14 +215,14 @@ class Oracle:
         data = {name: backend.points(arrays) for name, arrays in seen.items()}
         with backend.precision():
             if list(quantities) == ["value"]:
-                return {"value": _flat(self.formula(backend, weights, data), n)}
+                return {"value": _flat(self.formula(backend, weights, data).value, n)}
             value, gradient = backend.value_and_grad(self.formula, weights, data)
-            expected = {"value": _flat(value, n)}
-            for name, g in gradient.items():
-                expected[f"gradient {name}"] = _flat(g, n)
-                if rule:
-                    after = Taped(rule.updated(name, backend.passed(weights[name].value, "weights"), g.value), backend)
-                    expected[f"updated {name}"] = _flat(after, n)
+            expected = {"value": _flat(value.value, n)}
+            expected |= {f"gradient {name}": _flat(g.value, n) for name, g in gradient.items()}
+            if rule:
+                before = {name: backend.passed(w.value, "weights") for name, w in weights.items()}
+                after = rule.updated(before, {name: g.value for name, g in gradient.items()})
+                expected |= {f"updated {name}": _flat(w, n) for name, w in after.items()}
             return expected
 
     def _shapes(self, point: Point, results: Results) -> dict[str, tuple[int, ...]]:
@@ -246,9 +245,9 @@ class Oracle:
         return [d for d in self.deviations if d.subject in used and (not d.rules or rule in d.rules)]
 
 
-def _flat(tensor: Taped, points: int) -> list[list[arb]]:
-    value = tensor.value.reshape(len(tensor.value), -1)
-    rows: list[list[arb]] = np.broadcast_to(value, (points, value.shape[1])).tolist()
+def _flat(values: np.ndarray, points: int) -> list[list[arb]]:
+    values = values.reshape(len(values), -1)
+    rows: list[list[arb]] = np.broadcast_to(values, (points, values.shape[1])).tolist()
     return rows
 
 

@@ -20,7 +20,7 @@ def wrong_dtype(array: np.ndarray, dtype: str) -> str:
 
 
 def wrong_layout(arrays: Sequence[np.ndarray], shape: tuple[int, ...], dtype: str) -> tuple[str, str]:
-    """Return what is wrong with the shape or dtype of results, and whether the dtype is merely wider than asked for."""
+    """Return two messages, empty where all is well: what is wrong with a shape or dtype, and that a dtype is wider."""
     for array in arrays:
         if array.shape != shape:
             return f"got shape {array.shape}, expected {shape}", ""

@@ -6,6 +6,7 @@ trusted.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -29,24 +30,32 @@ class Stepping:
         self._given = {
             name: Taped(numbers.parameter(value, name), numbers) for name, value in optimizer.hyperparameters.items()
         }
-        self._remembered: dict[str, tuple[int, State]] = {}
+        self._taken = 0
+        self._state: State = dict.fromkeys(self._rule.state, Taped(balls(0), numbers))
 
-    def updated(self, name: str, w: Array, g: Array) -> Array:
-        """Return the points after the points ``w`` of the parameter ``name``, which had the gradients ``g``.
+    def updated(self, weights: Mapping[str, Array], gradients: Mapping[str, Array]) -> dict[str, Array]:
+        """Return the parameters after each step, given the parameters ``weights`` and their gradients before it.
 
-        Steps stand along the first axis. One gradient serves all points.
+        Shapes: (n, ...) for n consecutive steps, which go on where the last call ended. A gradient of shape (1, ...) serves
+        all of them.
         """
+        # A rule treats every entry alone: in one row, all parameters take their step at once.
+        rows = np.concatenate([w.reshape(len(w), -1) for w in weights.values()], axis=1)
+        slopes = np.concatenate(
+            [np.broadcast_to(gradients[name], w.shape).reshape(len(w), -1) for name, w in weights.items()], axis=1
+        )
+        ends = np.cumsum([math.prod(w.shape[1:]) for w in weights.values()])
+        parts = np.split(self._after(rows, slopes), ends[:-1], axis=1)
+        return {name: part.reshape(w.shape) for (name, w), part in zip(weights.items(), parts, strict=True)}
+
+    def _after(self, w: Array, g: Array) -> Array:
         if not self._rule.state:
             return self._made(w, g, {}, 1)[0].value
-        zero = Taped(balls(0), self.numbers)
-        step, state = self._remembered.get(name, (0, dict.fromkeys(self._rule.state, zero)))
         after = np.empty(w.shape, dtype=object)
         for k in range(len(after)):
-            step += 1
-            # Slices keep the axis: an element of a scalar parameter would be a bare ball.
-            made, state = self._made(w[k : k + 1], g[k : k + 1] if len(g) > 1 else g, state, step)
+            self._taken += 1
+            made, self._state = self._made(w[k : k + 1], g[k : k + 1], self._state, self._taken)
             after[k] = made.value[0]
-        self._remembered[name] = step, state
         return after
 
     def _made(self, w: Array, g: Array, state: State, step: int) -> tuple[Taped, State]:

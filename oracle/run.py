@@ -31,8 +31,9 @@ def exact_run(trainings: Sequence[Training], conventions: Mapping[str, str] | No
                 data = {name: exact.points(np.stack([one[name] for one in seen])) for name in seen[0]}
             _, gradient = exact.value_and_grad(first.loss, params, data)
             # To a rule all runs together are one step: along the first axis it would take them for steps of one run.
-            after = {name: step_rule.updated(name, w.value[None], gradient[name].value[None])[0] for name, w in params.items()}
-            params = {name: Taped(exact.midpoints(w), exact) for name, w in after.items()}
+            together = ({name: tensor.value[None] for name, tensor in tensors.items()} for tensors in (params, gradient))
+            after = step_rule.updated(*together)
+            params = {name: Taped(exact.midpoints(w[0]), exact) for name, w in after.items()}
             if step in wanted:
                 points.append(params)
     return [

@@ -2,7 +2,7 @@
 
 ``build RESULTS... --output DIR`` writes the Markdown report, report.md, and its beginning as summary.md. The exit status is
 0 where all is there;
-1 where an expected environment or a shard is missing;
+1 where something is missing: an expected environment, a shard, the end of a run, or what was asked for and never judged;
 2 where a results file cannot be read, and the report is made from the others, or where the report cannot be written, and the
 earlier one stays.
 
@@ -46,9 +46,11 @@ def main(arguments: list[str] | None = None) -> int:
     command = commands.add_parser("changes", help="print which verdicts changed")
     words = "the earlier results; of a folder that holds none, every red check counts as new"
     command.add_argument("--before", nargs="+", required=True, metavar="RESULTS", help=words)
-    words = "where the command keeps the last answer of each test, to compare it with the next where one run had none"
+    words = (
+        "folder where this command keeps the last answer of each test; one without an answer in --before is compared with it"
+    )
     command.add_argument("--answers", metavar="DIR", help=words)
-    words = "report it where it has no results, unless an empty file among the earlier results says so already"
+    words = "report an environment as missing that has no results in --after, unless an empty file in --before says the same"
     command.add_argument("--expect", nargs="*", default=[], metavar="ENVIRONMENT", help=words)
     command.add_argument("--after", nargs="+", required=True, metavar="RESULTS", help="the later results")
     command.set_defaults(run=_changes)

@@ -13,12 +13,11 @@ from report.environments import Environment, Key, Test, age
 from report.table import ORDER, RED, SILENT, Table, in_its_mode, is_red, judged_share, verdict
 from vocabulary.words import CONFORMS, DECLARED, DEVIATES
 
-# Programs of which a step of the ledger shows the numbers, those that moved most; changed verdicts that the page names of a
-# step, the gravest; and how much is quoted of a message. A step summary of GitHub holds a mebibyte.
-MOST_PROGRAMS = 20
-MOST_VERDICTS = 50
-MOST_BESIDE = 6
-QUOTED = 300
+# What the page shows of one step of the ledger. A step summary of GitHub holds a mebibyte.
+MOST_PROGRAMS = 20  # whose numbers moved most
+MOST_VERDICTS = 50  # the gravest changes of a verdict
+MOST_BESIDE = 6  # other packages, in its title
+QUOTED = 300  # characters of a message
 IN_PART = "conforms in part"
 
 

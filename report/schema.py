@@ -1,4 +1,4 @@
-"""Whether a document follows the schema of results files: told soon where it does, and with place and words where not.
+"""Whether a document follows the schema of results files: quickly where it does, with place and reason where not.
 
 A file may hold 100,000 records, for each of which jsonschema takes 0.4 ms. So jsonschema-rs, some 40 times as fast, says which
 of them follow the schema, and jsonschema says of the others where and why they do not.

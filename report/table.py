@@ -58,9 +58,7 @@ def agreement(checks: Sequence[Record]) -> list[Table]:
             [name, *(_cell(cells.get((name, backend), [])) for backend in backends)]
             for name in sorted(places, key=lambda name: (places[name], name))
         ]
-        tables.append(
-            Table(f"{dtype}: worst error in ulp, and how much of its bound the worst error uses", ["case", *backends], rows)
-        )
+        tables.append(Table(f"{dtype}: worst error in ulp, and the largest share of a bound", ["case", *backends], rows))
     return tables
 
 

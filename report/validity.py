@@ -125,7 +125,7 @@ def _agreement(records: Sequence[Record], checks: Sequence[Record], cells: Cells
     what = f"agreement of all {len(ran)} backends ({', '.join(ran)})" if agreed else "no agreement"
     return (
         f"{what}, as far as they have the level, on {agreed} of {agreed + found.total()} programs (case, level and dtype) "
-        f"that two or more of them have{others}"
+        f"that two or more engines have{others}"
     )
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import copy
 import dataclasses
 import shlex
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,9 +20,9 @@ from backends.training import Training
 from backends.transport.engine import TrainingPath
 from backends.transport.process import BackendError, Failed
 from cases import Case
+from oracle.comparison import Judgement
 from oracle.graph import used_by
 from oracle.judge import Oracle, Steps
-from oracle.verdict import Judgement
 from report.document import Record
 from runner.answers import checked
 from runner.locating import located
@@ -294,8 +296,11 @@ class Candidate:
 
     def _what_next(self) -> str:
         plan = self.processes.plan
-        words = ["python", "-m", "pytest", self._test, "--backend", self.backend, "--dtype", self.dtype, *plan.again]
-        return f"to look closer: {shlex.join(words)} --results=look.json"
+        python = Path(sys.executable)
+        if python.is_relative_to(Path.cwd()):
+            python = python.relative_to(Path.cwd())
+        words = [str(python), "-m", "pytest", self._test, "--backend", self.backend, "--dtype", self.dtype, *plan.again]
+        return f"to judge this again, in full: {shlex.join(words)} --results=look.json"
 
     @property
     def cell(self) -> Cell:

@@ -13,7 +13,7 @@ from backends.training import Training
 from backends.transport.engine import TrainingPath
 from backends.transport.process import BackendError, Failed
 from cases import nand, thermometer
-from oracle.verdict import Judgement, digest
+from oracle.comparison import Judgement, digest
 from runner import losses
 from runner.candidate import Candidate
 from runner.processes import training
@@ -130,7 +130,7 @@ def judge_native_loss(
             others = {loss: judged(loss)[quantity] for loss in known}
             instead = [loss for loss, other in others.items() if other.verdict == CONFORMS or other.declared]
             named_others = " or ".join(loss.words for loss in instead) or "something else"
-            what = f"{words} promises the {reduction} of the {objective} and is the {named_others}"
+            what = f"{words} promises the {reduction} of the {objective}; it computes: {named_others}"
             stated = next((subject for subject in (words, name) if declared.get(subject) in instead), None)
             found[quantity] = dataclasses.replace(judgement, message=f"{what}: {judgement.message}", declared=stated)
     return {named(words, quantity): judgement for quantity, judgement in found.items()}
@@ -145,8 +145,8 @@ def optimizer_runs(candidate: Candidate) -> list[Run]:
     plain, layered = (training(case, candidate.dtype, "optimizer") for case in (thermometer.SLOW, nand.NAND))
     programs = [("sgd", thermometer.SLOW, plain)]
     for name, rule in builtin().items():
-        if rule.probe:
-            usual, other = Optimizer(name, USUAL_RATE), Optimizer(name, **rule.probe)
+        if rule.sharp:
+            usual, other = Optimizer(name, USUAL_RATE), Optimizer(name, **rule.sharp)
             programs.append((name, nand.NAND, dataclasses.replace(layered, optimizer=usual)))
             programs.append((f"{name} with other numbers", nand.NAND, dataclasses.replace(layered, optimizer=other)))
     return [

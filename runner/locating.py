@@ -10,9 +10,9 @@ import numpy as np
 
 from backends.transport.engine import TrainingPath
 from backends.transport.process import BackendError
+from oracle.comparison import Judgement
 from oracle.graph import graph
 from oracle.trace import Node, Probed, ValueOf
-from oracle.verdict import Judgement
 from vocabulary.losses import REDUCTIONS
 from vocabulary.tensors import Arrays, Formula
 from vocabulary.words import AUTODIFF, CONFORMS

@@ -23,13 +23,9 @@ from arithmetic.floats import Floats
 from cases import Case, CaseError, Figure
 from oracle.graph import evaluated
 from runner.figures import shape
+from runner.options import DEFAULT_DTYPES
 from vocabulary.words import DTYPES, LEVELS
 
-DEFAULT_DTYPES = ("float32", "float64")
-DEFAULT_LIMIT = 300.0
-# GiB. No framework took more than 0.7, in a run of all cases but the long ones and in circles and digits, float64, on two
-# processors; the stacks of its threads grow with their number.
-DEFAULT_MEMORY = 8.0
 MOST_SHARDS = 10_000
 TESTS = Path(__file__).parents[1] / "tests"
 
@@ -86,52 +82,6 @@ class Plan:
         return list(firsts.values())
 
 
-def add_options(parser: pytest.Parser) -> None:
-    """Declare the command line of the suite."""
-    group = parser.getgroup("gradient conformance")
-    group.addoption(
-        "--backend", action="append", default=[], metavar="NAME",
-        help=f"judge this backend ({', '.join(backends.FRAMEWORKS)}, or package.module:Class for an adapter of your own), "
-        "or 'all' of them; repeatable; default: all that are installed",
-    )  # fmt: skip
-    group.addoption("--case", action="append", default=[], metavar="NAME", help="judge this case; repeatable; default: all")
-    group.addoption(
-        "--level", action="append", default=[], metavar="NAME",
-        help=f"judge training runs written at this level ({', '.join(LEVELS)}); repeatable; default: all",
-    )  # fmt: skip
-    group.addoption(
-        "--cases", action="append", default=[], metavar="FILE.py",
-        help="add the cases of a Python file, which is run: give only files that you trust; repeatable",
-    )  # fmt: skip
-    group.addoption(
-        "--dtype", action="append", default=[], metavar="NAME",
-        help=f"judge in this precision ({', '.join(DTYPES)}); repeatable; default: {' and '.join(DEFAULT_DTYPES)}",
-    )  # fmt: skip
-    group.addoption(
-        "--results", metavar="FILE", help="write every check to this JSON file, as it finishes (write --results=FILE)"
-    )
-    group.addoption(
-        "--time-limit", type=float, default=DEFAULT_LIMIT, metavar="SECONDS",
-        help="end a backend that takes longer for one answer; default: %(default)g",
-    )  # fmt: skip
-    group.addoption(
-        "--memory-limit", type=float, default=DEFAULT_MEMORY, metavar="GIB",
-        help="refuse a backend more memory than this, where the platform can; default: %(default)g",
-    )  # fmt: skip
-    group.addoption(
-        "--random", type=int, default=0, metavar="N",
-        help="also judge N random variants of every family of cases: other shapes, starts and data, shrunk where they deviate; "
-        "a night's worth is 1000; slow",
-    )  # fmt: skip
-    group.addoption("--long", action="store_true", help="also judge the long cases: 1000 epochs of mini-batches, digits")
-    group.addoption("--nodes", action="store_true", help="also judge every node of the computation graph of every case; slow")
-    group.addoption(
-        "--shard", default="1/1", metavar="K/N",
-        help="judge part K of N of the run, dealt out by backend and case; the parts are merged by 'python -m report build'",
-    )  # fmt: skip
-    group.addoption("--seed", type=int, default=1, help="seed of what is random; default: %(default)s")
-
-
 def make_plan(config: pytest.Config) -> Plan:
     """Return the run that the options ask for. Raises pytest.UsageError, having imported no framework."""
     option = config.getoption
@@ -145,9 +95,12 @@ def make_plan(config: pytest.Config) -> Plan:
             validate(case, dtypes)
     except CaseError as error:
         raise pytest.UsageError(str(error)) from error
-    for name, least in (("--time-limit", 0), ("--memory-limit", 0), ("--random", -1), ("--seed", -1)):
-        if not least < option(name) < float("inf"):
-            raise pytest.UsageError(f"{name}={option(name)}: must be a number above {least}")
+    for name in ("--time-limit", "--memory-limit"):
+        if not 0 < option(name) < float("inf"):
+            raise pytest.UsageError(f"{name}={option(name)}: must be a number above 0")
+    for name in ("--random", "--seed"):
+        if option(name) < 0:
+            raise pytest.UsageError(f"{name}={option(name)}: must be a whole number, 0 or more")
     if option("--results") == "":
         raise pytest.UsageError("--results=: the name of a file is missing")
     absent = {name: reason for name in backends.FRAMEWORKS if (reason := backends.missing(name))}
@@ -232,8 +185,10 @@ def _asked_backends(asked: list[str]) -> tuple[str, ...]:
             found = importlib.util.find_spec(module)
         except (ImportError, ValueError):
             found = None
-        if found is None or not class_name.isidentifier():
-            raise pytest.UsageError(f"backend {name!r}: no such module can be found on PYTHONPATH; {hint}")
+        if found is None:
+            raise pytest.UsageError(f"backend {name!r}: no module {module!r} can be found on PYTHONPATH; {hint}")
+        if not class_name.isidentifier():
+            raise pytest.UsageError(f"backend {name!r}: after ':' stands the name of a class, got {class_name!r}; {hint}")
     return tuple(sorted(dict.fromkeys(asked), key=_order))
 
 

@@ -16,13 +16,12 @@ from backends.transport.process import BackendError, Process
 from cases import Case
 from oracle.run import exact_run
 from report.document import Record
+from runner.options import USUAL_STEPS
 from runner.plan import Plan
 from vocabulary.cell import Cell
 from vocabulary.rules import Optimizer
 from vocabulary.words import AUTODIFF
 
-# A training run of more steps gets more time, in proportion.
-USUAL_STEPS = 5000
 # So many processes stand at the same time; one that was stopped starts anew when it is asked again.
 ALIVE = 8
 
@@ -62,8 +61,8 @@ class Processes:
             self.descriptions[backend] = description
         if method == "describe":
             return self.descriptions[backend]
-        patience = max(1.0, arguments[0].steps / USUAL_STEPS) if method == "path" else 1.0
-        return process.call(method, *arguments, patience=patience)
+        times = max(1.0, arguments[0].steps / USUAL_STEPS) if method == "path" else 1.0
+        return process.call(method, *arguments, times=times)
 
     def describe_all(self, backends: Sequence[str]) -> None:
         """Ask ``backends``, as many at once as there are processors, what they say of themselves.

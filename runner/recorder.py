@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from oracle.verdict import Judgement
+from oracle.comparison import Judgement
 from report.document import Record
 from report.table import agreement, is_red, verdict_lines
 from report.terminal import drawn

@@ -16,7 +16,7 @@ import numpy as np
 
 from backends import LAYERS, SETTINGS, installed
 from backends.text import legible
-from oracle.verdict import Judgement
+from oracle.comparison import Judgement
 from report.document import Record
 from runner.plan import Plan
 from vocabulary.cell import Cell

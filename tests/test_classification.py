@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from backends.numpy import Numpy
-from oracle.verdict import Judgement
+from oracle.comparison import Judgement
 from runner.recording import hexes
 from vocabulary.words import CONFORMS, DEVIATES, UNINFORMATIVE
 

@@ -6,7 +6,7 @@ import pytest
 from backends import is_installed
 from backends.training import Training
 from cases import Dense, Network
-from oracle.verdict import Judgement
+from oracle.comparison import Judgement
 from runner.formulas import Applied
 from runner.judging import (
     clause,
@@ -22,7 +22,7 @@ from runner.judging import (
 from runner.sweeps import is_arithmetic, pairs, sweep
 from vocabulary.operators import named, public
 from vocabulary.operators.record import FINITE
-from vocabulary.rules import Optimizer, builtin, readings
+from vocabulary.rules import Optimizer, builtin, conventions_of_rules
 from vocabulary.words import (
     COMPILED,
     DEVIATES,
@@ -201,8 +201,8 @@ def test_kink(candidate):
         return ops.sum(ops.relu(params["x"]))
 
     [(_, gradient)] = candidate.call("gradients", loss, [params], {})
-    stated = candidate.describe()["kink"]
-    message = f"relu has the slopes {gradient['x'].tolist()} at 0 and -0; the adapter states {stated} as its `kink`"
+    stated = candidate.describe()["slope_at_kink"]
+    message = f"relu has the slopes {gradient['x'].tolist()} at 0 and -0; the adapter states {stated} as its `slope_at_kink`"
     candidate.conclude({"kink": clause(gradient["x"].tolist() == [stated] * 2, message, [gradient["x"]])})
 
 
@@ -239,7 +239,7 @@ def test_optimizer(candidate):
         return
     runs = optimizer_runs(candidate)
     judgements = judge_runs(candidate, runs)(candidate.deviations)
-    for name, known in readings().items():
+    for name, known in conventions_of_rules().items():
         if name in candidate.describe()["rules"]:
             [run] = (run for words, *run in runs if words == f"{name} with other numbers")
             judgements[f"convention of {name}"] = judge_convention(candidate, name, known, *run)

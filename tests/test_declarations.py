@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from backends.declarations import OF_OPTIMIZERS
-from oracle.verdict import Judgement
+from oracle.comparison import Judgement
 from runner.judging import (
     clause,
     judge_native_losses,

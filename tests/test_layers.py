@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from cases import nand, thermometer
+from oracle.comparison import Judgement
 from oracle.layout import wrong_layout
-from oracle.verdict import Judgement
 from runner import losses
 from runner.judging import clause, judge_native_loss
 from runner.processes import training

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from backends.transport.process import BackendError
-from oracle.verdict import Judgement
+from oracle.comparison import Judgement
 from runner.processes import training
 from runner.variants import variants, written
 from vocabulary.words import AUTODIFF, CONFORMS, DEVIATES, UNINFORMATIVE, UNSUPPORTED

@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
+from oracle.comparison import Comparison, Judgement
 from oracle.layout import wrong_layout
 from oracle.trace import PROBE, Probed, ValueOf
-from oracle.verdict import Comparison, Judgement
 from runner.figures import printed, shape
 from runner.locating import with_probes
 from runner.plan import reference_goal

@@ -41,7 +41,7 @@ class Network:
             return f"its network has an {error}"
         names = [name for layer in self.layers for name in layer.named]
         if sorted(names) != sorted(params):
-            return f"its layers are made of the parameters {sorted(names)}, it has {sorted(params)}"
+            return f"its layers use the parameters {sorted(names)}, it has {sorted(params)}; each belongs to one layer"
         if not {self.inputs, self.targets} <= set(data):
             return f"its layers take the data {[self.inputs, self.targets]}, it has {sorted(data)}"
         n, units = matrix(data[self.inputs]).shape

@@ -19,7 +19,7 @@ class Autograd(Optimizers):
     deviations = DEVIATIONS
     namespaces = (anp, special)
     names: ClassVar = {"sigmoid": "expit"}
-    kink = 0.5  # numpy.maximum shares the slope of a tie
+    slope_at_kink = 0.5  # numpy.maximum shares the slope of a tie
     unsupported_levels: ClassVar = {
         "modules": "autograd differentiates numpy code and has no layers",
         "class": "autograd differentiates numpy code and has no base class for models",

@@ -11,11 +11,11 @@ import numpy as np
 
 from backends.base import Backend, unsupported_levels
 from backends.training import Training
-from vocabulary.rules import readings
+from vocabulary.rules import conventions_of_rules
 from vocabulary.tensors import Formula, Tensor, Tensors
 from vocabulary.words import AUTODIFF, FRAMEWORK, STAGES, SUITE
 
-# Declarations that are no Deviations, each of which knows its line.
+# Declarations whose place is looked for in the adapter; a Deviation knows its own.
 PLACED = ("unsupported", "unsupported_levels", "modes", "version", "rules")
 ALIGNMENT = 64  # bytes: a line of the cache, and the widest vector
 
@@ -92,16 +92,14 @@ class Engine:
             "loop": SUITE if type(self.backend).train is Backend.train else FRAMEWORK,
             "unsupported": [[*key, reason] for key, reason in declared.unsupported.items()],
             "unsupported_levels": declared.unsupported_levels,
-            "native_losses": [[each.name, each.loss, each.reduction] for each in declared.native_losses],
+            "native_losses": [[each.name, each.objective, each.reduction] for each in declared.native_losses],
             "rules": list(declared.rules),
-            "conventions": {name: declared.conventions.get(name, known[0]) for name, known in readings().items()},
-            "kink": declared.kink,
+            "conventions": {name: declared.conventions.get(name, known[0]) for name, known in conventions_of_rules().items()},
+            "slope_at_kink": declared.slope_at_kink,
             "numeric": declared.numeric,
             "deviations": [deviation.record for deviation in declared.deviations],
             "probed": probed,
-            "places": {
-                name: place(self.backend, name) for name in ("unsupported", "unsupported_levels", "modes", "version", "rules")
-            },
+            "places": {name: place(self.backend, name) for name in PLACED},
             "faults": faults or belied(self.backend, declared.name, measured),
         }
 

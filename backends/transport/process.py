@@ -2,7 +2,7 @@
 
 The parent speaks pickles over a pipe: a method of Engine with its arguments, answered by its result or its exception.
 The child is a fresh interpreter, as a fork after a framework has computed hangs. The end of what it prints is quoted when
-it dies. It is trusted as much as any package that is imported: a fault cannot pass for an answer, malice could.
+it dies. It is trusted as any package that is imported: no fault of it passes for an answer, but intent could make one.
 
 Text that comes from the child is legible from here on: that of a failure once it is in a BackendError, that of an answer
 once ``call`` returns it.
@@ -89,8 +89,9 @@ class Process:
     """An Engine at the other end of a pipe: ``process.call("gradients", loss, starts, data)``.
 
     ``limit`` is the time in seconds that one call may take, the import of the framework included, ``memory`` what the
-    process may allocate, in GiB, where the platform has such a limit. The process starts with the first call, and anew
-    with the first call after its end, unless PATIENCE is at its end.
+    process may allocate, in GiB, where the platform has such a limit. The process starts with the first call, and again
+    after it has ended. After PATIENCE calls that ran out of time or memory, or deaths before a first answer, it is not
+    started again.
     """
 
     def __init__(self, name: str, limit: float, memory: float = math.inf) -> None:
@@ -102,18 +103,18 @@ class Process:
         self._strikes: list[BackendError] = []
         self._traced: set[str] = set()
 
-    def call(self, method: str, *arguments: Any, patience: float = 1.0) -> Any:
-        """Return what the method of Engine returns, within ``patience`` times the limit. Raises a BackendError."""
+    def call(self, method: str, *arguments: Any, times: float = 1.0) -> Any:
+        """Return what the method of Engine returns, within ``times`` the limit. Raises a BackendError."""
         if len(self._strikes) >= PATIENCE:
             last = self._strikes[-1]
-            raise type(last)(f"{self.name} is not asked again: {last}", last.cause)
+            raise type(last)(f"{self.name} is not asked again after {PATIENCE} such failures; the last: {last}", last.cause)
         try:
             request = cloudpickle.dumps((method, arguments))
         except (Exception, SystemExit) as error:  # a formula is a user's code and may hold anything
             what = f"{self.name}: the formula cannot be sent"
             raise self._failed(*_failure(what, error, _text(error))) from None
         self.start()
-        outcome, answer = self._exchange(method, request, self.limit * patience)
+        outcome, answer = self._exchange(method, request, self.limit * times)
         if outcome == EXHAUSTED:
             self.stop()
             message = f"{self.name} ran out of memory while computing {method!r}: the limit is {self._granted}; {answer}"
@@ -124,7 +125,7 @@ class Process:
         return _with_legible_text(answer)
 
     def stop(self) -> None:
-        """End the process: let it go home, where frameworks tidy up their files, and kill it if it does not go."""
+        """End the process: let it end by itself, as frameworks then tidy up their files, and kill it if it does not."""
         if self._child is not None:
             self._hang_up()
             self._ended()

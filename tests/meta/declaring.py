@@ -105,7 +105,7 @@ class Unknown(Numpy):
 class OtherKinds(Numpy):
     """Declares values that no results file can hold, or that the report refuses."""
 
-    kink = np.float32(0)
+    slope_at_kink = np.float32(0)
     unsupported_levels: ClassVar = dict.fromkeys(Numpy.unsupported_levels)
 
 

@@ -25,7 +25,7 @@ from cases import Case
 from oracle.judge import Oracle
 from oracle.run import exact_run
 from report.document import Record
-from runner.plan import DEFAULT_DTYPES, DEFAULT_LIMIT, DEFAULT_MEMORY
+from runner.options import DEFAULT_DTYPES, DEFAULT_LIMIT, DEFAULT_MEMORY
 from runner.processes import training
 from tests.meta.fleet import Fault
 

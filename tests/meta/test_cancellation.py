@@ -6,8 +6,8 @@ import pytest
 from arithmetic.sizes import sizes
 from backends.numpy import Numpy
 from backends.transport.engine import Engine
+from oracle.comparison import BY_CANCELLATION
 from oracle.judge import Oracle
-from oracle.verdict import BY_CANCELLATION
 from vocabulary.words import CONFORMS, DEVIATES, UNINFORMATIVE
 
 X = np.array([0.3, -1.7, 2.9])

@@ -19,10 +19,10 @@ def layers(*parts, objective="binary cross-entropy", reduction="sum"):
     ("changes", "words"),
     [
         (layers(Dense("w1"), Dense("w2", "b2")), ""),
-        (layers(Dense("w1"), Dense("w2")), r"made of the parameters \['w1', 'w2'\], it has \['b2', 'w1', 'w2'\]"),
+        (layers(Dense("w1"), Dense("w2")), r"its layers use the parameters \['w1', 'w2'\], it has \['b2', 'w1', 'w2'\]"),
         (layers(Dense("w2", "b2"), Dense("w1")), r"layer 1 takes 3 inputs, params\['w2'\] has shape \(2, 1\)"),
         (layers(Dense("w1", "b2"), Dense("w2")), r"layer 1 has 2 units, params\['b2'\] has shape \(1, 1\)"),
-        (layers(Dense("w2", "b2")), r"made of the parameters \['b2', 'w2'\]"),
+        (layers(Dense("w2", "b2")), r"its layers use the parameters \['b2', 'w2'\]"),
         (layers(Dense("w1"), Dense("w2", "b2"), objective="hinge"), "objective 'hinge'; known: binary cross-entropy"),
         (layers(Dense("w1"), Dense("w2", "b2"), reduction="max"), "reduction 'max'; known: sum, mean"),
         (layers(Dense("w1", activation="swish"), Dense("w2", "b2")), "activation 'swish'; known: sigmoid, tanh, relu"),
@@ -117,7 +117,7 @@ def test_no_parameter_has_the_name_of_a_probe():
         ({"network": Network((Dense("w")), "binary cross-entropy", "sum")}, "are a tuple of Dense, got Dense"),
         ({"rate": "0.5"}, "a rate is a number, got '0.5'"),
         ({"optimizer": "adam", "network": None}, "trains layers: give the case a network"),
-        ({"held_out": NAND.data}, "data can be held out from a run in batches, of a network"),
+        ({"held_out": NAND.data}, "data held out, for which it also needs batches"),
     ],
 )
 def test_fields_of_another_kind(changes, words):
@@ -181,7 +181,7 @@ def test_an_unknown_optimizer_is_refused():
 def test_held_out_data_have_the_names_of_the_data():
     """A classifier is evaluated on the same quantities that it is trained on."""
     digits = cases.builtin()["digits"]
-    with pytest.raises(CaseError, match=r"it has the data \['X', 'ones', 'y'\], held out are \['X'\]"):
+    with pytest.raises(CaseError, match=r"held_out has the names of data: got \['X'\], expected \['X', 'ones', 'y'\]"):
         digits.but("mine", held_out={"X": digits.held_out["X"]})
 
 

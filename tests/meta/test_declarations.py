@@ -167,21 +167,22 @@ STEPS = {"gradient": "eager", "training": "eager"}
             {"native_losses": (NativeLoss("a", "squared error", "total", max),)},
             "native_losses names 'total'; known: 'sum', 'mean'",
         ),
-        (declared(subject="tangent", absolute=1), "the Deviation of 'tangent' names nothing; known: 'exp', 'log'"),
-        (declared(subject="squares", computes=losses.MEAN), "the Deviation of 'squares' names nothing"),
+        (declared(subject="tangent", absolute=1), "the Deviation of 'tangent' has an unknown subject; known: 'exp', 'log'"),
+        (declared(subject="squares", computes=losses.MEAN), "the Deviation of 'squares' has an unknown subject"),
         (declared(dtypes=("double",), absolute=1), "has dtypes 'double'; known: 'float32', 'float64', 'float16'"),
         (declared(dtypes=(), absolute=1), "has no dtypes; known: 'float32', 'float64', 'float16'"),
         (declared(), "says in none of its fields how it deviates; known: 'absolute', 'widens', 'passes_through', 'computes'"),
         (
             declared(subject="relu", absolute=1),
-            "has 'absolute', which is no matter of its subject; those of which it is: 'exp'",
+            "sets 'absolute', which this subject cannot have; subjects that can: 'exp'",
         ),
-        (declared(subject=HYPERPARAMETERS, widens=True) | LEVELS, "has 'widens', which is no matter of its subject"),
-        (declared(computes=losses.MEAN), "has 'computes', which is no matter of its subject"),
+        (declared(subject=HYPERPARAMETERS, widens=True) | LEVELS, "sets 'widens', which this subject cannot have"),
+        (declared(computes=losses.MEAN), "sets 'computes', which this subject cannot have"),
         *(
             (
                 {"native_losses": (SQUARES,)} | declared(subject=subject, computes=losses.CLIPPED_MEAN),
-                "computes 'mean with probabilities clipped at 1e-07', which no squared error is; known: 'sum', 'mean', ",
+                "has computes='mean with probabilities clipped at 1e-07', which is no loss of the objective 'squared error'; "
+                "known: 'sum', 'mean', ",
             )
             for subject in ("squares", "squares at 0")
         ),
@@ -193,16 +194,16 @@ STEPS = {"gradient": "eager", "training": "eager"}
         ),
         (
             declared(**RATE | {"rules": ()}) | LEVELS,
-            "has some of 'passes_through', 'values' and 'rules', which mean nothing without each other",
+            "sets some of 'passes_through', 'values', 'rules', which stand together, and lacks 'rules'",
         ),
-        (declared(subject=OPTIMIZER_DTYPE, widens=True, values=("rate",)) | LEVELS, "mean nothing without each other"),
+        (declared(subject=OPTIMIZER_DTYPE, widens=True, values=("rate",)) | LEVELS, "and lacks 'passes_through', 'rules'"),
         ({"modes": {"gradient": "lazy", "training": "eager"}}, "modes names 'lazy'; known: 'eager', 'compiled'"),
         ({"modes": {"gradient": "eager"}}, "modes has to state 'gradient', 'training'; missing or unknown: 'training'"),
         ({"modes": STEPS | {"step": "eager"}}, "modes has to state 'gradient', 'training'; missing or unknown: 'step'"),
         ({"numeric": {}}, "numeric has to state 'float32 matmul', 'float64 matmul', "),
         ({"native_losses": (NativeLoss("", "squared error", "sum", max),)}, "a native loss has no name"),
         (declared(reason=" ", absolute=1), "the Deviation of 'tanh' has no reason"),
-        (declared(**RATE), "is one of optimisers, and the level 'optimizer' is unsupported"),
+        (declared(**RATE), "is about optimisers, and the level 'optimizer' is unsupported"),
     ],
 )
 def test_words_that_mean_nothing_are_faults(attributes, words):
@@ -215,11 +216,14 @@ def test_words_that_mean_nothing_are_faults(attributes, words):
 @pytest.mark.parametrize(
     ("attributes", "words"),
     [
-        ({"kink": np.float32(0)}, r"kink: got .*0\.0.* \(float32\); expected a Python number from 0 to 1"),
-        ({"kink": np.array(0.0)}, r"kink: got array\(0\.\) \(ndarray\); expected a Python number from 0 to 1"),
-        ({"kink": True}, r"kink: got True \(bool\); expected a Python number"),
-        ({"kink": np.nan}, r"kink: got nan \(float\); expected a Python number"),
-        ({"kink": 2}, r"kink: got 2 \(int\); expected a Python number from 0 to 1"),
+        ({"slope_at_kink": np.float32(0)}, r"slope_at_kink: got .*0\.0.* \(float32\); expected a Python number from 0 to 1"),
+        (
+            {"slope_at_kink": np.array(0.0)},
+            r"slope_at_kink: got array\(0\.\) \(ndarray\); expected a Python number from 0 to 1",
+        ),
+        ({"slope_at_kink": True}, r"slope_at_kink: got True \(bool\); expected a Python number"),
+        ({"slope_at_kink": np.nan}, r"slope_at_kink: got nan \(float\); expected a Python number"),
+        ({"slope_at_kink": 2}, r"slope_at_kink: got 2 \(int\); expected a Python number from 0 to 1"),
         ({"name": b"numpy"}, r"name: got b'numpy' \(bytes\); expected a str"),
         ({"name": " "}, r"name: got ' ' \(str\); expected a str that says something"),
         ({"version": (1, 2)}, r"version: got \(1, 2\) \(tuple\); expected a str"),
@@ -490,10 +494,13 @@ def test_a_fault_stops_the_run(suite, tmp_path, workers):
     outcome = suite(*options, "--case", "line", "--time-limit", "6", f"--results={kept}", *workers)
     assert outcome.status == 4, outcome.text
     line = place("Unknown", 'Deviation("tangent"')
-    assert f"ERROR: backend '{DECLARING}Unknown': {line}: the Deviation of 'tangent' names nothing; known: " in outcome.text
+    assert (
+        f"ERROR: backend '{DECLARING}Unknown': {line}: the Deviation of 'tangent' has an unknown subject; known: "
+        in outcome.text
+    )
     for name, words in (
         ("OtherKinds", "unsupported_levels['modules']: got None (NoneType); expected a str"),
-        ("OtherKinds", "kink: got "),
+        ("OtherKinds", "slope_at_kink: got "),
         ("MovesTheCursor", r"name: got '\x1b[2Jnumpy' (str); expected one line of at most 1000 printable characters"),
         ("Unreadable", "version: reading it raises LookupError('no version')"),
     ):

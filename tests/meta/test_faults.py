@@ -58,12 +58,15 @@ def test_a_sound_adapter_from_outside_conforms(suite):
 
 @pytest.mark.parametrize(("name", "quantity"), FAULTS)
 def test_a_fault_deviates(faulty_run, name, quantity):
-    """The fault fails the run, in the quantity that shows it, and the message says where to look closer."""
+    """The fault fails the run, in the quantity that shows it, and the message says how to judge it again."""
     [check] = faulty_run.checks(backend=adapter(name), quantity=quantity)
     assert check["verdict"] == "deviates"
     assert faulty_run.status == 1
     assert f"{quantity}: deviates: {check['message']}" in faulty_run.text
-    assert re.search(rf"to look closer: python -m pytest '\S+' --backend {adapter(name)} --dtype float64", faulty_run.text)
+    assert re.search(
+        rf"to judge this again, in full: \S*python\S* -m pytest '\S+' --backend {adapter(name)} --dtype float64",
+        faulty_run.text,
+    )
 
 
 def test_a_parameter_without_gradient_is_named(faulty_run):

@@ -113,7 +113,7 @@ def test_patience_ends():
     for _ in range(PATIENCE):
         with pytest.raises(TimedOut, match="gave no answer to 'apply' within 1 s"):
             process.call("apply", lambda ops, params, data: ops.log(None), {}, {})
-    with pytest.raises(TimedOut, match="is not asked again"):
+    with pytest.raises(TimedOut, match="is not asked again after 3 such failures; the last: "):
         process.call("describe")
 
 

@@ -76,8 +76,8 @@ def test_a_declaration_of_master_weights_is_no_wider_than_needed(run, name, dtyp
     [
         ({"values": ("rate",)}, "has values 'rate'; known: 'weights'"),
         ({"rules": ("adam",)}, "has rules 'adam'; known: 'sgd'"),
-        ({"values": ()}, "mean nothing without each other"),
-        ({"widens": True}, "has 'widens', which is no matter of its subject"),
+        ({"values": ()}, "which stand together, and lacks 'values'"),
+        ({"widens": True}, "sets 'widens', which this subject cannot have"),
     ],
 )
 def test_training_by_hand_keeps_weights_and_nothing_else(changed, words):

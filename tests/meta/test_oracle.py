@@ -17,9 +17,9 @@ from backends.base import Deviation
 from backends.numpy import Numpy
 from backends.transport.engine import Engine
 from cases import CaseError
+from oracle.comparison import Comparison
 from oracle.judge import Oracle, Steps
 from oracle.layout import wrong_layout
-from oracle.verdict import Comparison
 from runner.plan import validate
 from vocabulary import losses
 from vocabulary.functions import FUNCTIONS
@@ -139,7 +139,7 @@ def test_overflow_gives_no_verdict():
         with np.errstate(over="ignore"):
             value = point["x"] * point["x"]
         judged = Oracle(square.loss, {}, "float32").judge([point], {"value": [np.asarray(value)]})["value"]
-        assert (judged.verdict, judged.message) == (UNINFORMATIVE, "no finite bound")
+        assert (judged.verdict, judged.message) == (UNINFORMATIVE, "the bound is infinite")
 
 
 def test_underflow_is_no_fault():
@@ -230,7 +230,7 @@ def test_a_boundless_declaration_excuses_nothing():
     judged = judge(cases.builtin()["xor"], "float64", None, lambda r: r | {"gradient w1": 2 * r["gradient w1"]}, [absurd])
     assert (judged["gradient w1"].verdict, judged["gradient w1"].declared) == (UNINFORMATIVE, None)
     beginning = "outside its bound; when the bound is widened by the declared deviation of sigmoid, there is no verdict "
-    beginning += "(no finite bound): "
+    beginning += "(the bound is infinite): "
     assert judged["gradient w1"].message.startswith(f"{beginning}gradient w1[")
 
 

@@ -95,7 +95,7 @@ def test_agreement_is_claimed_only_where_all_conform():
     checks += [*judged("a", level="class"), check("b", "unsupported", level="class")]
     assert claims(checks) == [
         "agreement of all 2 backends (a, b), as far as they have the level, on 1 of 2 programs "
-        "(case, level and dtype) that two or more of them have, 1 with a deviation",
+        "(case, level and dtype) that two or more engines have, 1 with a deviation",
         "6 cells of backend and program: 5 judged, 1 unsupported, 0 without any verdict on a number, 0 without an answer",
     ]
     assert counts(checks) == {"conforms": 10, "deviates": 2, "unsupported": 1}

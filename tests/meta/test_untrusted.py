@@ -24,7 +24,7 @@ from report.document import MAX_MEBIBYTES, MAX_WORDS, DocumentError, escaped, re
 from report.page import build
 from report.schema import completed, faults, standard
 from tests.meta.conftest import ROOT
-from vocabulary.rules import readings
+from vocabulary.rules import conventions_of_rules
 from vocabulary.words import DTYPES, LEVELS, MODES, VERDICTS
 
 HALF = (0.5).hex()
@@ -49,7 +49,7 @@ RECORDS = [
         "modes": {"gradient": "eager", "training": "eager"},
         "unsupported": [["float16", "exp", "a reason"]], "unsupported_levels": {"class": "a reason"}, "loop": "framework",
         "native_losses": [["a loss", "squared error", "sum"]], "rules": ["sgd"],
-        "conventions": {"adam": "epsilon"}, "kink": 0.0,
+        "conventions": {"adam": "epsilon"}, "slope_at_kink": 0.0,
         "places": {"unsupported_levels": "a.py"},
         "numeric": {"float64 matmul": "53 bits"}, "probed": {"float64 matmul": "53 bits"},
         "deviations": [{
@@ -251,7 +251,9 @@ def test_the_printed_schema_is_a_standard_one(capsys):
     check, backend = (printed["$defs"][kind]["properties"] for kind in ("check", "backend"))
     listed = [check[field]["enum"] for field in ("level", "mode", "dtype", "verdict")]
     assert listed == [list(LEVELS), list(MODES), list(DTYPES), list(VERDICTS)]
-    assert backend["conventions"]["properties"] == {name: {"enum": list(known)} for name, known in readings().items()}
+    assert backend["conventions"]["properties"] == {
+        name: {"enum": list(known)} for name, known in conventions_of_rules().items()
+    }
 
 
 @pytest.mark.parametrize(

@@ -53,10 +53,10 @@ def test_variants_have_other_shapes():
 @pytest.mark.parametrize(
     ("axes", "words"),
     [
-        ({"w": "f"}, r"axes names 'f' of 'w', whose shape is \(3, 1\)"),
-        ({"X": "n f", "w": "n 1"}, r"axes names 'n 1' of 'w', whose shape is \(3, 1\); n is 4 elsewhere"),
-        ({"w": "f 2"}, r"axes names 'f 2' of 'w'"),
-        ({"v": "n"}, "axes names 'n' of 'v'"),
+        ({"w": "f"}, r"axes gives 'w' 1 names, 'f', and its shape \(3, 1\) has 2 axes"),
+        ({"X": "n f", "w": "n 1"}, r"axes gives 'w' of shape \(3, 1\) the names 'n 1'; n is 4 elsewhere"),
+        ({"w": "f 2"}, r"axes gives 'w' of shape \(3, 1\) the names 'f 2'; 2 is 2 elsewhere"),
+        ({"v": "n"}, r"axes has 'v', which is no parameter and no data; it has \['X', 'w', 'y'\]"),
     ],
 )
 def test_axes_that_do_not_fit_are_refused(axes, words):

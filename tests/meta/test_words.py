@@ -260,7 +260,7 @@ def test_a_rule_heeds_every_hyperparameter(rule, convention, name):
         with numbers.precision():
             stepping = Stepping(numbers, Optimizer(rule.name, **({"rate": 0.5} | {name: value})), {rule.name: convention})
             w, g = (balls(np.array(column)[:, np.newaxis]) for column in ([0.1, 0.2, 0.3], [0.4, -0.5, 0.6]))
-            ends.append(float(stepping.updated("w", w, g)[-1, 0]))
+            ends.append(float(stepping.updated({"w": w}, {"w": g})["w"][-1, 0]))
     assert ends[0] != ends[1]
 
 

@@ -45,7 +45,7 @@ DIVIDE = _infix(
         lambda ops, g, x, y, quotient: _by_numerator(ops, g, y),
         lambda ops, g, x, y, quotient: -_by_denominator(ops, g, x, y, quotient),
     ),
-    reason="frameworks write it in three ways, of which the tape's is one",
+    reason="frameworks compute it in two forms with respect to x, and in three with respect to y",
 )
 MATMUL = Operator(
     "@",
@@ -60,6 +60,6 @@ DIVIDE_BY_NUMBER = Operator(
     "/ number",
     _over_number,
     adjoints=(lambda ops, g, x, c, quotient: _over_number(ops, g, c), None),
-    reason="the derivative by the number, a constant, is not wanted",
+    reason="the number is a constant and needs no derivative",
     public=False,
 )

@@ -13,7 +13,7 @@ LAST, HEAVIER, LONG = 16, 256, 128
 
 
 def of_all_sizes(far: Sequence[float] = (0, -1, 1)) -> Callable[..., Operands]:
-    """Return what draws arguments of all sizes, and then ``far`` out ones, in units of twice the logarithm of the largest."""
+    """Return what draws arguments of all sizes, up to r = 0.9 log(largest number), and then 2 r times each of ``far``."""
 
     def draw(random: Random, dtype: str, size: tuple[int, ...], half: int) -> Operands:
         reach = 0.9 * float(np.log(np.finfo(dtype).max))  # exp of this is near the largest number

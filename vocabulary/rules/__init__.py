@@ -9,7 +9,7 @@ from vocabulary.registry import found_in
 from vocabulary.rules.record import Optimizer, Rule, Step
 from vocabulary.words import Words
 
-__all__ = ["MASTER_WEIGHTS", "Optimizer", "Rule", "Step", "builtin", "by_hand", "readings", "values"]
+__all__ = ["MASTER_WEIGHTS", "Optimizer", "Rule", "Step", "builtin", "by_hand", "conventions_of_rules", "values"]
 
 
 @cache
@@ -18,7 +18,7 @@ def builtin() -> Words[Rule]:
     return Words("rule", found_in(sys.modules[__name__], Rule, lambda found: found.name))
 
 
-def readings() -> dict[str, tuple[str, ...]]:
+def conventions_of_rules() -> dict[str, tuple[str, ...]]:
     """Map the rules that are read in several ways to these conventions, the first published first."""
     return {name: tuple(rule.conventions) for name, rule in builtin().items() if len(rule.conventions) > 1}
 

@@ -49,5 +49,5 @@ ADAM = Rule(
     {"epsilon": _stepping(_epsilon), "epsilon hat": _stepping(_epsilon_hat)},
     state=("m", "v"),
     values=("powers", "weights"),
-    probe={"rate": 0.1037219865, "beta1": 0.8123456789, "beta2": 0.9912345678, "epsilon": 0.01034567891},
+    sharp={"rate": 0.1037219865, "beta1": 0.8123456789, "beta2": 0.9912345678, "epsilon": 0.01034567891},
 )

@@ -1,4 +1,4 @@
-"""Gradient descent with momentum, of which the learning rate stays the same.
+"""Gradient descent with momentum, at a learning rate that does not change: only then do the two forms below agree.
 
 Sources: B. T. Polyak, Some methods of speeding up the convergence of iteration methods, USSR Comput. Math. Math. Phys. 4
 (1964); I. Sutskever, J. Martens, G. Dahl and G. Hinton, On the importance of initialization and momentum in deep learning,
@@ -34,5 +34,5 @@ MOMENTUM = Rule(
     # A sum of gradients or, as autograd has it, an average: (1 - momentum) g in place of g.
     {"sum": _stepping(lambda h, g: g), "average": _stepping(lambda h, g: (1 - h["momentum"]) * g)},
     state=("v", "u"),
-    probe={"rate": 0.1037219865, "momentum": 0.8123456789},
+    sharp={"rate": 0.1037219865, "momentum": 0.8123456789},
 )

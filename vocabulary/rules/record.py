@@ -23,7 +23,7 @@ class Rule:
     parameter, zero at the start. ``conventions`` maps the published readings of the rule, the first published first, to their
     steps: a framework follows exactly one. A rule that is read in one way calls it ``""``. Steps are written in tensors of the
     numbers that judge: every operation rounds. ``by_hand`` says that the step is also written by hand, where a level has no
-    optimiser. ``values`` are what may pass through a narrower dtype in a framework, beside the hyperparameters. ``probe`` are
+    optimiser. ``values`` are what may pass through a narrower dtype in a framework, beside the hyperparameters. ``sharp`` are
     hyperparameters of many digits, to test frameworks with: who passes them on as text loses some.
     """
 
@@ -33,7 +33,7 @@ class Rule:
     state: tuple[str, ...] = ()
     by_hand: bool = False
     values: tuple[str, ...] = ("weights",)
-    probe: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    sharp: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     def step(self, conventions: Mapping[str, str]) -> Step:
         """Return the step as ``conventions`` read this rule, by its name, or as it was published first.
@@ -50,7 +50,7 @@ class Rule:
 class Optimizer:
     """An update rule by its name, with its learning rate and its other hyperparameters: ``Optimizer("adam", 0.1, beta1=0.8)``.
 
-    Nothing is checked before it is used, so that everybody who uses it can be asked whether he checks it.
+    The words are checked where they are used and not here, so that tests can give unknown ones to each adapter and the oracle.
     """
 
     name: str

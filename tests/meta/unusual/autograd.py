@@ -135,7 +135,7 @@ class Primitives(Autograd):
     sigmoid is exp(x) / (1 + exp(x)) left of 0, with a slope that does not cancel; relu is a choice, and its slope too.
     """
 
-    kink = 0.0
+    slope_at_kink = 0.0
     deviations = tuple(deviation for deviation in Autograd.deviations if deviation.subject != "sigmoid")
     sigmoid = staticmethod(_logistic)
 

@@ -315,7 +315,7 @@ class InvertedNumbers(_Forms):
 class OnAtZero(Numpy):
     """The subgradient of relu at 0 is 1, and said to be."""
 
-    kink = 1.0
+    slope_at_kink = 1.0
 
     def step(self, x: Array) -> Array:
         return (x >= 0).astype(x.dtype)

@@ -46,7 +46,7 @@ class _Transformed(_Differentiated):
     logit no loss is left, and no slope. That loss is not among the native losses of these adapters.
     """
 
-    native_losses = tuple(each for each in Torch.native_losses if each.loss != "binary cross-entropy")
+    native_losses = tuple(each for each in Torch.native_losses if each.objective != "binary cross-entropy")
 
 
 class ForwardDuals(_Differentiated):
@@ -208,7 +208,7 @@ class OwnFunctions(Torch):
     1 / (1 + exp(-x)) has the error of exp and two roundings, which the table grants. exp overflows to the right limit.
     """
 
-    kink = 1.0  # of clamp at its bound
+    slope_at_kink = 1.0  # of clamp at its bound
 
     def sigmoid(self, x: Tensor) -> Tensor:  # type: ignore[override]
         return _Logistic.apply(x)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from flint import arb, ctx
 
-from oracle.verdict import Comparison, _discriminates
+from oracle.comparison import Comparison, _discriminates
 from vocabulary.words import CONFORMS, DEVIATES, UNINFORMATIVE
 
 U = 2.0**-52  # the unit in the last place of float64 in [1, 2)
@@ -143,7 +143,7 @@ def test_an_infinite_bound_admits_all():
     )
     assert (judgement.entries, judgement.points, judgement.points_without_verdict) == (2, 2, 1)
     alone = compared(rows[:1]).judge()
-    assert (alone.verdict, alone.message) == (UNINFORMATIVE, "no finite bound")
+    assert (alone.verdict, alone.message) == (UNINFORMATIVE, "the bound is infinite")
     assert (alone.error_ulp, alone.share, alone.share_median, alone.entries) == (None, None, None, 0)
 
 
@@ -167,7 +167,7 @@ def test_a_row_that_cannot_tell_hides_no_error():
     assert (admits.verdict, admits.message) == (UNINFORMATIVE, "a wrong result would be inside the bound too")
     assert (admits.entry, admits.entries, admits.share) == (1, 0, None)
     unbounded = compared([([1.0, 2.0], [1.0, 2.0], [math.inf, 4.0])]).judge()
-    assert (unbounded.verdict, unbounded.message, unbounded.entry) == (UNINFORMATIVE, "no finite bound", 1)
+    assert (unbounded.verdict, unbounded.message, unbounded.entry) == (UNINFORMATIVE, "the bound is infinite", 1)
     both = compared([rows[1], ([1.0, 2.0], [1.0, 2.0], [math.inf, 4.0])]).judge()
     assert (both.message, both.points_without_verdict) == (admits.message, 2)
 
@@ -216,7 +216,7 @@ def test_numbers_at_the_end_of_the_range():
     assert (judgement.verdict, judgement.too_wide, judgement.error_ulp) == (CONFORMS, 0, 0)
     beyond = Comparison("x", "float64", (1,))
     beyond.add(0, [math.inf], [arb(10) ** 400], [arb(0, math.inf)])
-    assert (beyond.judge().verdict, beyond.judge().message) == (UNINFORMATIVE, "no finite bound")
+    assert (beyond.judge().verdict, beyond.judge().message) == (UNINFORMATIVE, "the bound is infinite")
 
 
 @pytest.mark.parametrize(
@@ -265,7 +265,7 @@ def test_an_unknown_row_is_counted_and_not_judged():
     judgement = alone.judge()
     assert (judgement.verdict, judgement.message, judgement.where) == (
         UNINFORMATIVE,
-        "no finite bound",
+        "the bound is infinite",
         "gradient w[0] at step 5",
     )
     assert judgement.got.tolist() == [0.0, 1.0]

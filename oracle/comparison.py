@@ -172,7 +172,7 @@ class Comparison:
                 message += f"; {self._extent(len(got), worst, share[worst], first=row)}"
             return dataclasses.replace(judgement, verdict=DEVIATES, message=message, first=self.outside[0])
         if not informative.any():
-            reason = "a wrong result would be inside the bound too" if known.all(axis=1).any() else "no finite bound"
+            reason = "a wrong result would be inside the bound too" if known.all(axis=1).any() else "the bound is infinite"
             return dataclasses.replace(judgement, verdict=UNINFORMATIVE, message=reason)
         if count := int((cancelled & informative).sum()):
             where = f" at {count} of {len(got)} {self.row}s" if self.row else ""

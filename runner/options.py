@@ -1,0 +1,65 @@
+"""The command line of the suite: its options, their help and their defaults."""
+
+from __future__ import annotations
+
+import pytest
+
+import backends
+from vocabulary.words import DTYPES, LEVELS
+
+DEFAULT_DTYPES = ("float32", "float64")
+DEFAULT_LIMIT = 300.0  # seconds
+# A training run of more steps gets more time, in proportion.
+USUAL_STEPS = 5000
+# GiB. No framework took more than 0.7, in a run of all cases but the long ones and in circles and digits, float64, on two
+# processors; the stacks of its threads grow with their number.
+DEFAULT_MEMORY = 8.0
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Declare the command line of the suite."""
+    group = parser.getgroup("gradient conformance")
+    group.addoption(
+        "--backend", action="append", default=[], metavar="NAME",
+        help=f"judge this backend ({', '.join(backends.FRAMEWORKS)}, or package.module:Class for an adapter of your own), "
+        "or 'all' of them; repeatable; default: all that are installed",
+    )  # fmt: skip
+    group.addoption("--case", action="append", default=[], metavar="NAME", help="judge this case; repeatable; default: all")
+    group.addoption(
+        "--level", action="append", default=[], metavar="NAME",
+        help=f"judge training runs written at this level ({', '.join(LEVELS)}); repeatable; default: all",
+    )  # fmt: skip
+    group.addoption(
+        "--cases", action="append", default=[], metavar="FILE.py",
+        help="add the cases of a Python file, which is run: give only files that you trust; repeatable",
+    )  # fmt: skip
+    group.addoption(
+        "--dtype", action="append", default=[], metavar="NAME",
+        help=f"judge in this precision ({', '.join(DTYPES)}); repeatable; default: {' and '.join(DEFAULT_DTYPES)}",
+    )  # fmt: skip
+    group.addoption(
+        "--results",
+        metavar="FILE",
+        help="write each check to this JSON file as it finishes; give it with an equals sign: --results=FILE",
+    )
+    group.addoption(
+        "--time-limit", type=float, default=DEFAULT_LIMIT, metavar="SECONDS",
+        help="end a backend that takes longer for one answer; a training run of more than "
+        f"{USUAL_STEPS} steps gets more, in proportion; default: %(default)g",
+    )  # fmt: skip
+    group.addoption(
+        "--memory-limit", type=float, default=DEFAULT_MEMORY, metavar="GIB",
+        help="refuse a backend more memory than this, where the platform can; default: %(default)g",
+    )  # fmt: skip
+    group.addoption(
+        "--random", type=int, default=0, metavar="N",
+        help="also judge N random variants (other shapes, starts and data) of one case for each formula and optimiser; one "
+        "that deviates is shrunk and printed; slow: 1000 take a night",
+    )  # fmt: skip
+    group.addoption("--long", action="store_true", help="also judge the long cases: 1000 epochs of mini-batches, digits")
+    group.addoption("--nodes", action="store_true", help="also judge every node of the computation graph of every case; slow")
+    group.addoption(
+        "--shard", default="1/1", metavar="K/N",
+        help="judge part K of N of the run, dealt out by backend and case; the parts are merged by 'python -m report build'",
+    )  # fmt: skip
+    group.addoption("--seed", type=int, default=1, help="seed of what is random; default: %(default)s")
