@@ -1,6 +1,6 @@
 """Who computes: one folder a framework, loaded only when asked for.
 
-Importing this package imports no framework. ``load`` is the only place that does.
+Importing this package imports no framework but numpy. ``load`` is the only place that does.
 """
 
 from __future__ import annotations

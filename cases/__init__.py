@@ -1,4 +1,4 @@
-"""The programs to be judged, one file each; a file's module-level Case objects are its cases."""
+"""The cases to be judged: those of a file are its module-level Case objects."""
 
 from __future__ import annotations
 

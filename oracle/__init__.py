@@ -1,1 +1,1 @@
-"""Who is right: the truth, the rounding bound and the verdict. Imports no framework that is judged."""
+"""Who is right: the truth, the rounding bound and the verdict. Imports no framework but numpy."""

@@ -1,4 +1,4 @@
-"""The programs written by hand print what their sources print, and their gradients are those of automatic differentiation."""
+"""Computations written by hand print what their sources print, and their gradients are those of automatic differentiation."""
 
 import numpy as np
 import pytest

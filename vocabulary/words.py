@@ -1,4 +1,4 @@
-"""The words that several rooms share, each in one place. Imports nothing."""
+"""The words that several rooms share, each in one place. Imports nothing of the suite."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ OPTIMIZER_DTYPE = "optimizers keep the dtype"
 TRAINING_DTYPE = "training keeps the dtype"
 # Whose loop makes the steps of training by hand: that of the contract, or one of the adapter.
 LOOPS = FRAMEWORK, SUITE = "framework", "suite"
-# The version of what nobody knows the version of.
+# Stands for a version that is not known.
 UNKNOWN = "unknown"
 # What the checks of a native loss are called beside that of its value.
 SLOPE_OF, AT_ZERO, FAR_OUT, ONE_BY_ONE = "slope of {}", "{} at 0", "{} far out", "{} one by one"

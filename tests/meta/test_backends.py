@@ -54,7 +54,7 @@ def python(code):
     ],
 )
 def test_imports_go_one_way(modules, allowed):
-    """vocabulary -> arithmetic -> cases, backends -> oracle -> runner -> tests: nobody imports against it, nor a framework."""
+    """Each room imports only those that stand before it, and no framework."""
     watched = {
         "vocabulary",
         "arithmetic",
