@@ -133,8 +133,7 @@ class Comparison:
         known = np.isfinite(bound)
         outside = known & ~(error <= bound)
         cancelled = np.array([index in self._scales for index in self._indices])
-        shut_out = (np.isfinite(scale) & ((bound < scale / 2) | (bound == 0))).all(axis=1)
-        discriminates = np.where(cancelled, shut_out, _discriminates(change, bound))
+        discriminates = np.where(cancelled, _discriminates_zero(scale, bound), _discriminates(change, bound))
         informative = known.all(axis=1) & discriminates
         judged = (known & informative[:, None]) | outside
         with np.errstate(all="ignore"):
@@ -205,6 +204,11 @@ def _largest(values: np.ndarray) -> tuple[int, int]:
 def _upper(ball: arb) -> float:
     size = float(ball.abs_upper()) if ball.is_finite() else math.inf
     return math.nextafter(size, math.inf) if size else size  # float() rounds to nearest, a bound is rounded up
+
+
+def _discriminates_zero(scale: np.ndarray, bound: np.ndarray) -> np.ndarray:
+    """Whether each bound around an exact result of 0 throws out a wrong one of half its scale, the size of what cancels."""
+    return np.asarray((np.isfinite(scale) & ((bound < scale / 2) | (bound == 0))).all(axis=1))
 
 
 def _discriminates(truth: np.ndarray, bound: np.ndarray) -> np.ndarray:

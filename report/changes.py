@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from report.document import SCHEMA
 from report.environments import Environment, Test
 from report.ledger import Release, changed, named, red, released, step, unpaired
+from report.schema import version
 from report.table import SILENT, verdict
 from report.writing import write
 
@@ -75,7 +75,7 @@ def _last(environment: Environment, older: Environment | None) -> str:
     if environment.lost:
         checks += [check for old in known.values() for check in old.checks.values()]
     run = {name: fact for name, fact in environment.runs[0].items() if name != "shard"}
-    return json.dumps({"schema": SCHEMA, "run": run, "records": checks, "complete": True})
+    return json.dumps({"schema": version(), "run": run, "records": checks, "complete": True})
 
 
 def _place(folder: Path, name: str) -> Path:

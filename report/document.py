@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from report.consistency import Fault, crowd_asked_for, inconsistencies
-from report.schema import faults
+from report.schema import faults, version
 
-SCHEMA = 2
 # What is read of a file, so that it takes seconds and less than a gigabyte. A run of all frameworks and cases has 6 MB and, of
 # these characters, which bound the number of values, some 10,000, 30,000 and 200,000.
 MAX_MEBIBYTES = 64
@@ -143,10 +142,10 @@ def _integer(text: str) -> int | _NoValue:
 
 def _faults(document: Any) -> Iterator[Fault]:
     """What keeps a document from being shown: the place and what is wrong there."""
-    if isinstance(document, dict) and document.get("schema") != SCHEMA:
+    if isinstance(document, dict) and document.get("schema") != version():
         yield (
             "$.schema",
-            f"schema version {reprlib.repr(document.get('schema'))}; this program reads version {SCHEMA}: "
+            f"schema version {reprlib.repr(document.get('schema'))}; this program reads version {version()}: "
             "judge again with this version of the suite, or read the file with the release that wrote it",
         )
     yield from faults(document)

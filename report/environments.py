@@ -234,7 +234,7 @@ def _twice(parts: Sequence[Named]) -> str:
             key = Key.of(check)
             if key in seen:
                 twice = "the same check twice" if len(parts) == 1 else "a check that is in another shard or twice in it"
-                return f"{file} has {twice}: {QUOTE.repr(' '.join((*key.cell.record.values(), key.test, key.quantity)))}"
+                return f"{file} has {twice}: {QUOTE.repr(f'{key.cell} {key.test} {key.quantity}')}"
             seen.add(key)
     return ""
 

@@ -93,6 +93,12 @@ def standard() -> Schema:
     return schema
 
 
+def version() -> int:
+    """Return the version of results files that this program writes and reads."""
+    number: int = standard()["properties"]["schema"]["const"]
+    return number
+
+
 def completed(part: Any) -> Any:
     """Return ``part`` of a schema with the words in place of each marker: ``{"enum": "LEVELS"}`` lists the levels.
 

@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
-from report.document import SCHEMA, Record
+from report.document import Record
+from report.schema import version
 
 OPEN = b'\n ],\n "complete": false\n}\n'
 COMPLETE = OPEN.replace(b"false", b"true")
@@ -41,7 +42,7 @@ class ResultsFile:
 
     def begin(self, run: Record) -> None:
         """Replace what the file held. Raises OSError where there is no room; the file is then as it was."""
-        head = json.dumps({"schema": SCHEMA, "run": run}, indent=1)
+        head = json.dumps({"schema": version(), "run": run}, indent=1)
         self._write(head[:-2].encode() + b',\n "records": [', OPEN)
         self._brackets = OPEN
 

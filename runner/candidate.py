@@ -276,9 +276,7 @@ class Candidate:
         by_verdict: dict[str, list[str]] = {}
         for quantity, judgement in judgements.items():
             word = DECLARED if judgement.declared and judgement.verdict == DEVIATES else judgement.verdict
-            level = "" if self.level == AUTODIFF else f" {self.level}"
-            what = f"{self.backend}{level} {self.dtype} {self.cell.case}"
-            message = f"{what}, {quantity}: {word}: {judgement.message}"
+            message = f"{self.cell}, {quantity}: {word}: {judgement.message}"
             by_verdict.setdefault(word, []).append(message)
         declared, mild = by_verdict.pop(DECLARED, []), by_verdict.pop(UNINFORMATIVE, [])
         unsupported = by_verdict.pop(UNSUPPORTED, [])

@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+from vocabulary.words import AUTODIFF, EAGER
+
 # The case of a check that belongs to none: it judges the contract itself.
 CONTRACT = "contract"
 
@@ -24,6 +26,12 @@ class Cell:
     def of(cls, record: Mapping[str, Any]) -> Cell:
         """Return the cell that ``record`` names, among other facts. Raises KeyError where it leaves a name out."""
         return cls(*(record[field.name] for field in dataclasses.fields(cls)))
+
+    def __str__(self) -> str:
+        """Name the cell in a message; the level of autodiff and the eager mode, which are the usual ones, go unsaid."""
+        level = "" if self.level == AUTODIFF else self.level
+        mode = "" if self.mode == EAGER else self.mode
+        return " ".join(filter(None, (self.backend, level, mode, self.dtype, self.case)))
 
     @property
     def record(self) -> dict[str, str]:

@@ -41,11 +41,12 @@ LEVELS = (AUTODIFF, "modules", "optimizer", "class")
 # What a backend is asked to compute at the level of autodiff, and how it does.
 STAGES = ("gradient", "training")
 MODES = EAGER, COMPILED = "eager", "compiled"
-# How a check ends, the best first. From DEVIATES on a check fails its run; from MISSING on there was no answer to judge.
+# How a check ends, the best first; docs/glossary.md says what each means. From DEVIATES on a check fails its run; from
+# MISSING on there was no answer to judge.
 VERDICTS = CONFORMS, UNSUPPORTED, UNINFORMATIVE, DEVIATES, MISSING, FAILED, TIMED_OUT, CRASHED = (
     "conforms", "unsupported", "uninformative", "deviates", "missing", "failed", "timed out", "crashed",
 )  # fmt: skip
-# What a check is called that deviates as its backend declares.
+# What a check is called, in messages and tables, whose verdict is DEVIATES and whose backend declares that it does.
 DECLARED = "declared"
 # Whether the framework's optimiser makes the step at this level. Where not, the step is written by hand.
 NATIVE = Words("level", {"modules": False, "optimizer": True, "class": True})

@@ -89,9 +89,9 @@ class Process:
     """An Engine at the other end of a pipe: ``process.call("gradients", loss, starts, data)``.
 
     ``limit`` is the time in seconds that one call may take, the import of the framework included, ``memory`` what the
-    process may allocate, in GiB, where the platform has such a limit. The process starts with the first call, and again
-    after it has ended. After PATIENCE calls that ran out of time or memory, or deaths before a first answer, it is not
-    started again.
+    process may allocate, in GiB, where the platform has such a limit; the defaults of both stand in runner/options.py. The
+    process starts with the first call, and again after it has ended. After PATIENCE calls that ran out of time or memory,
+    or deaths before a first answer, it is not started again.
     """
 
     def __init__(self, name: str, limit: float, memory: float = math.inf) -> None:
