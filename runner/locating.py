@@ -131,22 +131,22 @@ def locate(candidate: Candidate, point: Arrays, data: Arrays, leaving: Iterable[
 
 
 def other_reduction(candidate: Candidate, path: TrainingPath, step: int) -> str:
-    """Say whether loss and gradient of a kept step are those of another reduction than the case asks for."""
+    """Say of which other reduction than the case asks for loss and gradient of a kept step are, or nothing."""
     network = candidate.case.network
     if network is None or candidate.level == AUTODIFF:
         return ""
     point = {name: array[step] for name, array in path.before.items()}
     results = {"value": [path.losses[step]]} | {f"gradient {k}": [array[step]] for k, array in path.gradients.items()}
     data = candidate.training.seen(int(path.steps[step]))
-    [other] = set(REDUCTIONS) - {network.reduction}
-    formula = dataclasses.replace(network, reduction=other).loss
-    if {j.verdict for j in candidate.oracle(formula, data).judge([point], results).values()} != {CONFORMS}:
-        return ""
-    n = len(network.examples(data)[0])
-    return (
-        f"got is the {other} over the {n} examples, where the case asks for the {network.reduction}: look at the reduction "
-        "that the adapter gives to the loss"
-    )
+    for other in (word for word in REDUCTIONS if word != network.reduction):
+        formula = dataclasses.replace(network, reduction=other).loss
+        if {j.verdict for j in candidate.oracle(formula, data).judge([point], results).values()} == {CONFORMS}:
+            n = len(network.examples(data)[0])
+            return (
+                f"got is the {other} over the {n} examples, where the case asks for the {network.reduction}: look at the "
+                "reduction that the adapter gives to the loss"
+            )
+    return ""
 
 
 def located(
