@@ -9,6 +9,7 @@ import contextlib
 import importlib
 import importlib.metadata
 import importlib.util
+import inspect
 import sys
 import types
 from collections.abc import Iterable, Mapping
@@ -137,16 +138,29 @@ def _distributions() -> dict[str, list[str]]:
     return dict(importlib.metadata.packages_distributions())
 
 
+class NoAdapter(TypeError):
+    """The module of an adapter has no such class, or one that is no adapter."""
+
+
 def load(name: str) -> Backend:
     """Import the adapter ``name`` and its framework, and construct it.
 
-    ``name`` is one of FRAMEWORKS or ``package.module:Class``. Raises whatever the import raises, and TypeError where the
-    class lacks a method of the contract or is none of its subclasses.
+    ``name`` is one of FRAMEWORKS or ``package.module:Class``. Raises whatever the import raises, and NoAdapter where the
+    class is not there, lacks a method of the contract or is no subclass of it.
     """
     module_name, _, class_name = name.partition(":") if is_external(name) else (f"backends.{name}", "", name.capitalize())
-    found = getattr(importlib.import_module(module_name), class_name, None)
+    module = importlib.import_module(module_name)
+    found = getattr(module, class_name, None)
     if found is None:
-        raise TypeError(f"{module_name} has no class {class_name}")
-    if not (isinstance(found, type) and issubclass(found, Backend)):
-        raise TypeError(f"{module_name}:{class_name} is not a subclass of backends.base.Backend")
-    return found()
+        known = [each for each, value in vars(module).items() if _is_adapter(value) and value is not Backend]
+        raise NoAdapter(f"{module_name} has no class {class_name}; its adapters are {', '.join(known) or 'none'}")
+    if not _is_adapter(found):
+        raise NoAdapter(f"{module_name}:{class_name} is not a subclass of backends.base.Backend")
+    if inspect.isabstract(found):
+        raise NoAdapter(f"{module_name}:{class_name} lacks the methods {', '.join(sorted(found.__abstractmethods__))}")
+    adapter: Backend = found()
+    return adapter
+
+
+def _is_adapter(value: object) -> bool:
+    return isinstance(value, type) and issubclass(value, Backend)

@@ -171,12 +171,12 @@ class Case:
             raise CaseError(f"case {self.name!r} has the optimizer {self.optimizer!r}; known: {', '.join(builtin())}")
         if not self.rule.by_hand and not self.network:
             raise CaseError(f"case {self.name!r}: the optimizer {self.optimizer!r} trains layers: give the case a network")
+        if not isinstance(self.rate, int | float):
+            raise CaseError(f"case {self.name!r}: a rate is a number, got {self.rate!r}")
         try:
             Optimizer(self.optimizer, self.rate, **self.hyperparameters).hyperparameters  # noqa: B018
         except (TypeError, ValueError) as error:
             raise CaseError(f"case {self.name!r}: {error}") from error
-        if not isinstance(self.rate, int | float):
-            raise CaseError(f"case {self.name!r}: a rate is a number, got {self.rate!r}")
         if not isinstance(self.steps, int) or self.steps < 0:
             raise CaseError(f"case {self.name!r}: steps are a whole number, 0 or more, got {self.steps!r}")
         if self.steps and (self.goal is None or not np.isfinite(self.rate) or self.rate <= 0):
@@ -261,7 +261,10 @@ class Case:
 
     def _frozen(self, where: str, value: Any) -> np.ndarray:
         try:
-            array = np.array(value, dtype=np.float64)
+            given = np.array(value)
+            if given.dtype.kind not in "biuf":  # numpy would read numbers from text
+                raise TypeError(f"got {value!r}")
+            array = given.astype(np.float64)
         except (TypeError, ValueError) as error:
             raise CaseError(f"case {self.name!r}: {where} is not an array of numbers: {error}") from error
         if not np.isfinite(array).all():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import os
 import shlex
 import sys
 import time
@@ -297,7 +298,8 @@ class Candidate:
         python = Path(sys.executable)
         if python.is_relative_to(Path.cwd()):
             python = python.relative_to(Path.cwd())
-        words = [str(python), "-m", "pytest", self._test, "--backend", self.backend, "--dtype", self.dtype, *plan.again]
+        path = [f"PYTHONPATH={os.environ['PYTHONPATH']}"] if os.environ.get("PYTHONPATH") else []
+        words = [*path, str(python), "-m", "pytest", self._test, "--backend", self.backend, "--dtype", self.dtype, *plan.again]
         return f"to judge this again, in full: {shlex.join(words)} --results=look.json"
 
     @property

@@ -5,25 +5,17 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import importlib.util
-import itertools
-import math
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
-from types import MappingProxyType
-from typing import Any
 
-import numpy as np
 import pytest
 
 import backends
 import cases
-from arithmetic.balls import Balls, written
-from arithmetic.floats import Floats
-from cases import Case, CaseError, Figure
-from oracle.graph import evaluated
-from runner.figures import shape
+from cases import Case, CaseError
 from runner.options import DEFAULT_DTYPES
+from runner.validation import validate
 from vocabulary.words import DTYPES, LEVELS
 
 MOST_SHARDS = 10_000
@@ -194,114 +186,3 @@ def _asked_backends(asked: list[str]) -> tuple[str, ...]:
 
 def _order(name: str) -> int:
     return backends.FRAMEWORKS.index(name) if name in backends.FRAMEWORKS else len(backends.FRAMEWORKS)
-
-
-def validate(case: Case, dtypes: Iterable[str]) -> None:
-    """Evaluate ``case`` once over numpy, or on its first and last batch. Raises CaseError where it cannot be judged."""
-    for dtype in dtypes:
-        params, data = case.at(dtype)
-        for seen in _examples_of(case, data):
-            _evaluate(case, params, seen)
-        if case.held_out:
-            _evaluate(case, params, case.rounded(case.held_out, dtype))
-    for figure in case.figures:
-        _count(case, figure)
-    if case.network:
-        _compare_layers(case, next(_examples_of(case, dict(case.data))))
-
-
-def _examples_of(case: Case, data: dict[str, np.ndarray]) -> Iterator[dict[str, np.ndarray]]:
-    """The data that the first step and the last step of an epoch see."""
-    if case.batches is None:
-        yield dict(data)
-        return
-    epoch = list(itertools.islice(case.batches, case.batches.an_epoch))
-    for rows in (epoch[0], epoch[-1]):
-        yield {name: array[rows] if name in case.batches.rows else array for name, array in data.items()}
-
-
-def _count(case: Case, figure: Figure) -> None:
-    """A figure prints one number for each entry of its quantity, in dtypes that are known."""
-    runs = figure.runs if isinstance(figure.runs, tuple) else ()
-    if not runs or not all(dtype in DTYPES for dtype in (figure.printed_by, *runs)):
-        raise CaseError(
-            f"case {case.name!r}: the figure of its {figure.quantity} has printed_by={figure.printed_by!r} and "
-            f"runs={figure.runs!r}; expected a dtype and a tuple of them, of {', '.join(DTYPES)}"
-        )
-    try:
-        expected = shape(case, figure.quantity, case.params, case.data)
-    except ValueError as error:
-        raise CaseError(f"case {case.name!r}: {error}") from error
-    if (printed := len(figure.text.split())) != math.prod(expected):
-        raise CaseError(
-            f"case {case.name!r}: the figure of its {figure.quantity} prints {printed} numbers, and the {figure.quantity} has "
-            f"{math.prod(expected)} (shape {expected}); print one number for each entry"
-        )
-
-
-class _Ops(Floats):
-    """numpy that refuses, in a formula, what is no number that the oracle can take."""
-
-    def lift(self, value: Any, like: np.ndarray) -> np.ndarray:
-        if isinstance(value, np.generic | np.ndarray):
-            # Frameworks take its dtype, which is not that of the run.
-            raise TypeError(f"a number in a formula is an int or a float, got {value!r}; give an array as data")
-        written(value)
-        lifted: np.ndarray = super().lift(value, like)
-        return lifted
-
-
-def _evaluate(case: Case, params: dict[str, np.ndarray], data: dict[str, np.ndarray]) -> None:
-    ops = _Ops()
-    arrays, inside = (MappingProxyType({name: ops.tensor(array) for name, array in given.items()}) for given in (params, data))
-    leaves = MappingProxyType(ops.leaves(dict(arrays)))
-    try:
-        with np.errstate(all="ignore"):
-            value = case.loss(ops, leaves, inside)
-            shape = getattr(value, "shape", None)
-            used = ops.adjoints(value) if shape == () else {}
-            if case.predict is not None:
-                case.predict(ops, leaves, inside)
-    except (Exception, SystemExit) as error:  # a formula is a user's code: whatever it raises, the case has to be named
-        raise CaseError(f"case {case.name!r}: its formula raises {type(error).__name__}: {error}") from error
-    if shape != ():
-        raise CaseError(
-            f"case {case.name!r}: a loss is a scalar tensor of shape (), this one is {shape or type(value).__name__}"
-        )
-    unused = [name for name, leaf in leaves.items() if id(leaf) not in used]
-    if unused:
-        raise CaseError(f"case {case.name!r}: its loss does not use the parameters {unused}; give what is constant as data")
-
-
-def _compare_layers(case: Case, data: dict[str, np.ndarray]) -> None:
-    """The formula and the layers of a case have the same exact loss and gradient, or there are two truths."""
-    assert case.network is not None
-    exact = Balls()
-    params, seen = ({name: exact.tensor(array) for name, array in arrays.items()} for arrays in (case.params, data))
-    try:
-        (one, by_formula), (other, by_layers) = (
-            exact.value_and_grad(loss, params, seen) for loss in (case.loss, case.network.loss)
-        )
-    except (TypeError, ValueError, AttributeError) as error:
-        raise CaseError(f"case {case.name!r}: its network raises {type(error).__name__}: {error}") from error
-    pairs = {"loss": (one, other)} | {f"gradient {name}": (by_formula[name], by_layers[name]) for name in by_formula}
-    for quantity, (a, b) in pairs.items():
-        for x, y in zip(a.value.ravel(), b.value.ravel(), strict=True):
-            if not x.overlaps(y):
-                raise CaseError(
-                    f"case {case.name!r}: its formula has the {quantity} {float(x)}, its network has {float(y)}; "
-                    "both have to say the same: look at reduction, objective and activations"
-                )
-
-
-def reference_goal(case: Case, params: dict, dtype: str) -> bool:
-    """Whether ``params`` reach the goal of ``case``, computed by numpy in float64 whoever trained them."""
-    weights, data = (
-        {name: array.astype("float64") for name, array in arrays.items()} for arrays in (params, case.at(dtype)[1])
-    )
-    assert case.goal is not None
-    with np.errstate(all="ignore"):  # a diverging run is judged too
-        prediction, loss = (
-            evaluated(Floats(), formula, weights, data).value for formula in (case.predict or case.loss, case.loss)
-        )
-        return case.goal(float(loss), prediction, data)

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from backends import NoAdapter
 from backends.training import Training
 from backends.transport.engine import TrainingPath
-from backends.transport.process import BackendError, Process
+from backends.transport.process import BackendError, Failed, Process
 from cases import Case
 from oracle.run import exact_run
 from report.document import Record
@@ -67,12 +68,15 @@ class Processes:
     def describe_all(self, backends: Sequence[str]) -> None:
         """Ask ``backends``, as many at once as there are processors, what they say of themselves.
 
-        One that gives no answer is left to its tests, which record that.
+        One that is no adapter has that for its fault. One that gives no answer is left to its tests, which record that.
         """
 
         def ask(backend: str) -> None:
-            with contextlib.suppress(BackendError):
+            try:
                 self.call(backend, "describe")
+            except BackendError as error:
+                if isinstance(error, Failed) and error.kind == NoAdapter.__name__:
+                    self.faults[backend] = [str(error).splitlines()[0].partition(f"{error.kind}: ")[2]]
 
         at_once = os.cpu_count() or 1
         for first in range(0, len(backends), at_once):

@@ -10,7 +10,7 @@ from oracle.layout import wrong_layout
 from oracle.trace import PROBE, Probed, ValueOf
 from runner.figures import printed, shape
 from runner.locating import with_probes
-from runner.plan import reference_goal
+from runner.validation import reference_goal
 from vocabulary.words import AUTODIFF, CONFORMS, DEVIATES
 
 # Printed quantities that a training run shows, at whatever level.
@@ -41,6 +41,8 @@ def test_goal(candidate, case, level):
     expected = reference_goal(case, {name: array[-1] for name, array in exact.items()}, candidate.dtype)
     agrees = reached == expected == case.reaches_goal
     message = f"reaches the goal: {reached}; the exact run does: {expected}; the case says: {case.reaches_goal}"
+    if expected != case.reaches_goal:
+        message += "; so the case is wrong, whatever the backend does: change its goal, its steps or its reaches_goal"
     judgement = Judgement(CONFORMS) if agrees else Judgement(DEVIATES, message)
     candidate.conclude({"goal": judgement}, drift=drift(path.after, exact, path.steps))
 

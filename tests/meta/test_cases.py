@@ -8,7 +8,7 @@ from cases import Batches, Case, CaseError, Dense, Network, shuffled
 from cases.nand import NAND
 from cases.xor import XOR
 from oracle.graph import graph
-from runner.plan import validate
+from runner.validation import validate
 
 
 def layers(*parts, objective="binary cross-entropy", reduction="sum"):
@@ -191,3 +191,29 @@ def test_blobs_are_those_of_the_source():
     printed = [["2.4885", "-7.4323"], ["1.4338", "-8.7279"], ["2.1874", "-8.8029"], ["1.1995", "-4.6490"]]
     assert [[f"{np.float32(x):.4f}" for x in row[:2]] for row in data["X"][:4]] == printed
     assert data["y"][:4, 0].tolist() == [1, 1, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("goal", "words"),
+    [
+        (
+            lambda loss: loss < 0.1,
+            r"its goal raises TypeError: .*takes 1 positional argument but 3 were given; goal\(loss, pred",
+        ),
+        (lambda loss, prediction, data: 1 / 0, r"its goal raises ZeroDivisionError: .*test_cases.py, line \d+\); goal\(loss, "),
+        (lambda loss, prediction, data: prediction > 0.5, r"returns True or False, got array"),
+    ],
+    ids=["arguments", "raises", "array"],
+)
+def test_a_goal_is_tried_before_the_run(goal, words):
+    """One that raises, or gives no truth value, is refused with the case, and the line of it."""
+    with pytest.raises(CaseError, match=f"case 'mine': .*{words}"):
+        validate(NAND.but("mine", goal=goal), ["float64"])
+
+
+def test_axes_that_leave_out_what_changes_with_them_are_refused():
+    """An array whose axis has no name keeps its size, and does not fit variants of the others."""
+    axes = {"X": "n 3", "w": "3 1"}
+    with pytest.raises(CaseError, match=r"arrays that it leaves out, \['y'\], keep their shapes: name all axes that change"):
+        validate(NAND.but("mine", axes=axes, network=None), ["float64"])
+    validate(NAND.but("mine", axes=axes | {"y": "n 1"}, network=None), ["float64"])

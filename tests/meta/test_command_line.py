@@ -84,7 +84,10 @@ MINE = Case(name="mine", title="a case of my own", source="here", loss=loss, par
         ("return 1.5", "{'w': 1.5}", "{}", "this one is float"),
         ("params['w'] = 2", "{'w': 1.5}", "{}", "case 'mine': its formula raises TypeError"),
         ("x = data['x']; x -= 1; return ops.sum(x)", "{'w': 1.5}", "{'x': 2}", "must not write into a tensor"),
-        ("return ops.gamma(params['w'])", "{'w': 1.5}", "{}", "no attribute 'gamma'"),
+        ("return ops.gamma(params['w'])", "{'w': 1.5}", "{}", "ops has no operator 'gamma'; known: exp, "),
+        ("return params['b']", "{'w': 1.5}", "{}", "params has no 'b'; it has w"),
+        ("return params['w'] ** 2", "{'w': 1.5}", "{}", "mine.py, line 5); a formula is made of + - * / @ and the operators"),
+        ("return params['w'] + 0", "{'w': '1.5'}", "{}", "case 'mine': params['w'] is not an array of numbers: got '1.5'"),
         ("return ops.sum(data['x'])", "{'w': 1.5}", "{'x': 2}", "case 'mine': its loss does not use the parameters ['w']"),
         ("return data['x'] @ params['w']", "{'w': [1.5]}", "{'x': [2]}", "@ takes two matrices, got shapes (1,) and (1,)"),
         ("raise SystemExit('bye')", "{'w': 1.5}", "{}", "case 'mine': its formula raises SystemExit: bye"),
@@ -176,10 +179,25 @@ def test_a_missing_backend_is_an_error(suite, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("adapter", "words"),
     [
+        ("tests.meta.adapters:Absent", "tests.meta.adapters has no class Absent; its adapters are "),
+        ("tests.meta.adapters:NotABackend", "tests.meta.adapters:NotABackend is not a subclass of backends.base.Backend"),
+        ("tests.meta.adapters:Incomplete", "tests.meta.adapters:Incomplete lacks the methods "),
+    ],
+)
+def test_what_is_no_adapter_is_refused(suite, adapter, words):
+    """In one sentence, before any test runs."""
+    outcome = suite("--backend", adapter, "--backend", "numpy", "--case", "line", "--dtype", "float32")
+    assert outcome.status == pytest.ExitCode.USAGE_ERROR
+    assert outcome.text.count(words) == 1
+    assert f"ERROR: backend {adapter!r}: {words}" in outcome.text
+    assert "Traceback" not in outcome.text
+
+
+@pytest.mark.parametrize(
+    ("adapter", "words"),
+    [
         ("tests.meta.broken_import:Any", "ImportError: libframework.so.1: cannot open shared object file"),
-        ("tests.meta.adapters:Absent", "tests.meta.adapters has no class Absent"),
-        ("tests.meta.adapters:NotABackend", "is not a subclass of backends.base.Backend"),
-        ("tests.meta.adapters:Incomplete", "abstract methods"),
+        ("tests.meta.dies_at_construction:Any", "ValueError: no licence"),
     ],
 )
 def test_a_backend_that_cannot_be_loaded_fails(suite, adapter, words):

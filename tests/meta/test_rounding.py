@@ -14,7 +14,7 @@ from arithmetic.precision import rounding, ulp
 from cases import CaseError
 from oracle.comparison import Comparison
 from oracle.judge import Oracle
-from runner.plan import validate
+from runner.validation import validate
 from tests.meta.test_oracle import every_dtype, judge
 from vocabulary.functions import FUNCTIONS
 from vocabulary.operators import functions

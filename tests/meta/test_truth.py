@@ -16,8 +16,8 @@ from oracle.judge import BOUND_BITS
 from oracle.run import exact_run
 from oracle.trace import PROBE, Probed, trace
 from runner.figures import printed
-from runner.plan import reference_goal, validate
 from runner.processes import training
+from runner.validation import reference_goal, validate
 from tests.test_training import drift
 from vocabulary.words import DTYPES
 

@@ -8,7 +8,7 @@ import pytest
 
 import cases
 from cases import CaseError
-from runner.plan import validate
+from runner.validation import validate
 from runner.variants import STEPS, variants
 from tests.meta.fleet import adapter
 
