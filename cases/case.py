@@ -267,6 +267,8 @@ class Case:
             array = given.astype(np.float64)
         except (TypeError, ValueError) as error:
             raise CaseError(f"case {self.name!r}: {where} is not an array of numbers: {error}") from error
+        if not array.size:
+            raise CaseError(f"case {self.name!r}: {where} is empty, of shape {array.shape}")
         if not np.isfinite(array).all():
             raise CaseError(f"case {self.name!r}: {where} is not finite: {array.tolist()}")
         array.setflags(write=False)

@@ -25,6 +25,8 @@ from vocabulary.words import CONFORMS, DEVIATES, HYPERPARAMETERS, OPTIMIZER_DTYP
 
 # Bounds need no more than this: their midpoints only have to be close to the truth.
 BOUND_BITS = 128
+# So many tell 0 from the smallest number of float64, 2^-1074, where terms up to 2^400 cancel.
+FINEST_BITS = 1500
 # Points computed at once: enough to pay for numpy's overhead, few enough to stay in the cache.
 BATCH = 64
 # Numbers of data that are computed with at once.
@@ -80,6 +82,7 @@ class Oracle:
         self.steps = steps
         self.deviations = [deviation for deviation in deviations if dtype in deviation.dtypes]
         self.truth = Balls()
+        self.finest = Balls(FINEST_BITS)
         self.direct = direct
         self.bounds = self._bounds()
 
@@ -186,6 +189,8 @@ class Oracle:
             seen = {name: np.stack([point[name] for point in data]) for name in data[0]}
             finite = np.all([np.isfinite(array.reshape(len(batch), -1)).all(axis=1) for array in stacked.values()], axis=0)
             truth, balls = (self._expect(numbers, rule, stacked, seen, results) for numbers, rule in pair)
+            if any(_may_be_zero(x) for rows in truth.values() for row in rows for x in row):
+                truth |= self._expect(self.finest, None, stacked, seen, results)
             for quantity, comparison in comparisons.items():
                 name = quantity.removeprefix("updated ")
                 for k, (index, point) in enumerate(batch):
@@ -243,6 +248,11 @@ class Oracle:
             used |= {subject for subject, loss in losses if loss.without_slope and loss.objective in used}
         rule = self.steps.optimizer.name if self.steps else ""
         return [d for d in self.deviations if d.subject in used and (not d.rules or rule in d.rules)]
+
+
+def _may_be_zero(x: arb) -> bool:
+    """Whether a truth is 0 or too small to be told from 0 in the bits that it has."""
+    return x.is_finite() and x.contains(0) and not x.is_zero()
 
 
 def _flat(values: np.ndarray, points: int) -> list[list[arb]]:

@@ -30,8 +30,20 @@ from runner.locating import located
 from runner.processes import Processes, training
 from runner.recording import describe_backend, record
 from vocabulary.cell import CONTRACT, Cell
+from vocabulary.layers import ACTIVATIONS, LAYERS
+from vocabulary.losses import OBJECTIVES, REDUCTIONS
 from vocabulary.tensors import Arrays, Formula
-from vocabulary.words import AUTODIFF, CONFORMS, DECLARED, DEVIATES, EAGER, NATIVE, UNINFORMATIVE, UNSUPPORTED
+from vocabulary.words import (
+    AUTODIFF,
+    CONFORMS,
+    DECLARED,
+    DEVIATES,
+    EAGER,
+    NATIVE,
+    UNINFORMATIVE,
+    UNSUPPORTED,
+    UnknownWord,
+)
 
 # What a backend is asked for; not every stage runs in the same mode.
 STAGES = {"gradients": "gradient", "gradients_twice": "gradient", "path": "training"}
@@ -89,7 +101,11 @@ class Candidate:
         except BackendError as error:
             judgement = Judgement(error.verdict, str(error), cause=error.cause)
             # Whoever cannot describe itself states nothing to be absent.
-            if isinstance(error, Failed) and method != "describe" and (reason := self._unsupported(method, arguments)):
+            if (
+                isinstance(error, Failed)
+                and method != "describe"
+                and (reason := self._unsupported(method, arguments) or absent_word(error))
+            ):
                 judgement = Judgement(UNSUPPORTED, f"{reason}; it raises {error.kind}")
         self.conclude({self.quantity: judgement})
         raise AssertionError("a verdict that conclude lets pass")
@@ -106,7 +122,7 @@ class Candidate:
     def _unsupported(self, method: str, arguments: tuple[Any, ...]) -> str | None:
         """Return why the backend has not got the level, or something that the formula uses in this dtype."""
         if self.level != AUTODIFF:
-            return self.unsupported_level or self.absent_rule(self.case.optimizer)
+            return self.unsupported_level or (self.absent_rule(self.case.optimizer) if NATIVE[self.level] else None)
         match method:
             case "path":
                 run = arguments[0] if arguments else self.training
@@ -148,10 +164,10 @@ class Candidate:
         return self.unsupported_levels.get(self.level)
 
     def absent_rule(self, name: str) -> str | None:
-        """Why the framework's optimisers do not make the steps of a rule, or None where they do, or it is written by hand."""
+        """Why the framework's optimisers do not make the steps of a rule, or None where they do."""
         __tracebackhide__ = True
         rules: list[str] = self.describe()["rules"]
-        if name in rules or not NATIVE[self.level]:
+        if name in rules:
             return None
         return f"{self.backend} has no optimiser for {name!r}; it has some for {', '.join(map(repr, rules)) or 'no rule'}"
 
@@ -324,6 +340,15 @@ class Candidate:
         duration = time.perf_counter() - self._started
         for quantity, judgement in judgements.items():
             self._publish(record(cell, self.quantity, quantity, judgement, duration / len(judgements)) | dict(facts))
+
+
+def absent_word(error: Failed) -> str | None:
+    """Return why an adapter has not got a layer, an activation, a loss or a reduction that the vocabulary has, or None."""
+    first, *_ = str(error).splitlines()
+    words = {*LAYERS, *ACTIVATIONS, *OBJECTIVES, *REDUCTIONS}
+    if error.kind != UnknownWord.__name__ or not any(f" {word!r}; known: " in first for word in words):
+        return None
+    return first.partition(f"{error.kind}: ")[2]
 
 
 def _in_a_line(reason: str) -> str:

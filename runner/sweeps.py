@@ -43,7 +43,9 @@ def sweep(
     random = np.random.default_rng([seed, *name.encode()])
     x = record.drawn(random, dtype, size, USUAL + MORE * variants)
     formula: Formula = (
-        Broadcast(name, float(np.array(1 / 3, dtype))) if is_arithmetic(name) else Applied(name, tuple(x), record.arguments)
+        Broadcast(name, float(np.array(1 / 3, dtype)))
+        if is_arithmetic(name)
+        else Applied(name, tuple(x), record.arguments_of(size))
     )
     shape = size if is_arithmetic(name) else evaluated(Floats(), formula, x, {}).shape
     weight = random.normal(size=shape) if name == "@" else random.uniform(0.5, 1.5, shape)

@@ -3,11 +3,14 @@
 import numpy as np
 import pytest
 
+from arithmetic.floats import Floats
 from backends import is_installed
 from backends.training import Training
+from backends.transport.process import Failed
 from cases import Dense, Network
 from oracle.comparison import Judgement
-from runner.formulas import Applied
+from oracle.graph import evaluated
+from runner.formulas import NOWHERE, UNKNOWN_WORDS, Applied, Asking, Weighted
 from runner.judging import (
     clause,
     judge_absent_rule,
@@ -139,16 +142,25 @@ def not_kept(candidate, number):
 
     lost = []
     x = {"x": np.array([number, 0.5], candidate.dtype)}
-    for operation, record in named().items():
-        if operation in candidate.unsupported:
+    for operation, record in public().items():
+        names = ("a", "b") if record.infix else operands_of(record)
+        if operation in candidate.unsupported or (len(names) > 1 and not record.infix and not np.isnan(number)):
             continue
-        got = candidate.call("apply", Applied(operation, arguments=record.arguments), x, {})
-        # Where a limit is finite, how well it is met is a matter of accuracy, judged elsewhere.
-        limits = record.limits.get(number, (number,))
-        expected = [[limit, FINITE] if record.elementwise else limit for limit in limits]
-        if not is_one_of(got, expected):
-            kept = " or ".join("a finite number" if limit == FINITE else str(limit) for limit in limits)
-            lost.append(f"{operation} of {x['x'].tolist()}: got {got.tolist()}, expected {kept}")
+        formula = Applied(operation, names, record.arguments[0])
+        for name in names:
+            given = {other: np.array([0.5, 2], candidate.dtype) for other in names} | {name: x["x"]}
+            if operation == "@":
+                given = {other: np.stack([array, array[::-1]]) for other, array in given.items()}
+            got = candidate.call("apply", formula, given, {})
+            if record.infix:
+                expected = by_numpy(formula, given)
+            else:  # where a limit is finite, how well it is met is a matter of accuracy, judged elsewhere
+                limits = record.limits.get(number, (number,))
+                expected = [[limit, FINITE] if record.elementwise else limit for limit in limits]
+            if not is_one_of(got, expected):
+                kept = " or ".join(str(limit).replace(str(FINITE), "a finite number") for limit in expected)
+                operands = ", ".join(str(array.tolist()) for array in given.values())
+                lost.append(f"{operation} of {operands}: got {got.tolist()}, expected {kept}")
     point = {"w": x["x"], "v": np.array([1, 2], candidate.dtype)}
     if candidate.absent(loss, point, {}):
         return lost
@@ -161,6 +173,18 @@ def not_kept(candidate, number):
             f"expected {number} in its place"
         )
     return lost
+
+
+def operands_of(record):
+    """Return the names of the operands of an operator."""
+    return tuple(record.drawn(np.random.default_rng(0), "float64", record.sizes[0], 1))
+
+
+def by_numpy(formula, given):
+    """Return what may become of an operation of arithmetic, as IEEE 754 has it: a sum of an infinity may also be NaN."""
+    got = np.asarray(evaluated(Floats(), formula, given, {}).value)
+    expected = np.where(np.isfinite(got), FINITE, got)
+    return [expected, np.where(np.isinf(got), np.nan, expected)] if got.ndim > 1 else [expected]
 
 
 def not_reached(candidate):
@@ -194,16 +218,21 @@ def is_one_of(got, expected):
 
 @pytest.mark.quantity("kink")
 def test_kink(candidate):
-    """At 0 and at -0 the derivative of relu is the subgradient that the backend states."""
-    params = {"x": np.array([0.0, -0.0], candidate.dtype)}
-
-    def loss(ops, params, data):
-        return ops.sum(ops.relu(params["x"]))
-
-    [(_, gradient)] = candidate.call("gradients", loss, [params], {})
-    stated = candidate.describe()["slope_at_kink"]
-    message = f"relu has the slopes {gradient['x'].tolist()} at 0 and -0; the adapter states {stated} as its `slope_at_kink`"
-    candidate.conclude({"kink": clause(gradient["x"].tolist() == [stated] * 2, message, [gradient["x"]])})
+    """At a kink, as at 0 and at -0 of relu, the derivative is the subgradient that the backend states."""
+    judgements, stated = {}, candidate.describe()["slope_at_kink"]
+    for operation, record in named().items():
+        for kink, (least, most) in record.kinks.items():
+            params = {"x": np.array([kink, -kink] if kink == 0 else [kink], candidate.dtype)}
+            formula = Weighted(Applied(operation, arguments=record.arguments[0]))
+            [(_, gradient)] = candidate.call("gradients", formula, [params], {"weight": np.ones_like(params["x"])})
+            slopes = gradient["x"].tolist()
+            message = (
+                f"{operation} has the slopes {slopes} at {params['x'].tolist()}; the adapter states {stated} as its "
+                f"`slope_at_kink`, and the subgradients there lie between {least} and {most}"
+            )
+            holds = slopes == [stated] * len(slopes) and least <= stated <= most
+            judgements["kink" if not judgements else f"kink of {operation} at {kink}"] = clause(holds, message, [gradient["x"]])
+    candidate.conclude(judgements)
 
 
 @pytest.mark.quantity("numeric modes")
@@ -264,6 +293,23 @@ def judge_convention(candidate, name, known, path, formula, program):
         "state the convention that the framework follows in `conventions`"
     )
     return clause(not possible, message)
+
+
+@pytest.mark.quantity("unknown words")
+def test_unknown_words(candidate):
+    """A level, activation, loss or reduction that nobody knows raises, and is not taken for another one."""
+    taken = []
+    for kind in UNKNOWN_WORDS if "modules" not in candidate.unsupported_levels else ():
+        try:
+            candidate.ask("apply", Asking(kind), {}, {})
+        except Failed:
+            continue
+        taken.append(kind)
+    message = (
+        f"the adapter takes {NOWHERE!r} for a known word, as {', '.join(taken)}; look the words of a case up in a table "
+        "(vocabulary.words.Words), where another one raises"
+    )
+    candidate.conclude({"unknown words": clause(not taken, message)} if "modules" not in candidate.unsupported_levels else {})
 
 
 @pytest.mark.quantity("version")

@@ -8,15 +8,19 @@ from typing import TypeVar
 Meaning = TypeVar("Meaning")
 
 
-def unknown(kind: str, word: str, known: Iterable[str]) -> ValueError:
+class UnknownWord(ValueError):
+    """A word that is not among those of its kind. Of an adapter it says: it has no such thing."""
+
+
+def unknown(kind: str, word: str, known: Iterable[str]) -> UnknownWord:
     """Return the error of a ``word`` that is not among those ``known`` of its ``kind``."""
-    return ValueError(f"unknown {kind} {word!r}; known: {', '.join(filter(None, known))}")
+    return UnknownWord(f"unknown {kind} {word!r}; known: {', '.join(filter(None, known))}")
 
 
 class Words(dict[str, Meaning]):
     """What the words of one kind mean to an adapter: ``Words("activation", {"tanh": torch.nn.Tanh})``.
 
-    To look up another word raises ValueError, which names it and those that are known.
+    To look up another word raises UnknownWord, which names it and those that are known.
     """
 
     def __init__(self, kind: str, meanings: Mapping[str, Meaning]) -> None:
@@ -24,7 +28,7 @@ class Words(dict[str, Meaning]):
         self.kind = kind
 
     def check(self, word: str) -> None:
-        """Raises ValueError for a word that is not known."""
+        """Raises UnknownWord for a word that is not known."""
         if word not in self:
             raise unknown(self.kind, word, self)
 

@@ -1,7 +1,9 @@
 """An exact zero is judged by the size of what cancels, and not given up."""
 
+import flint
 import numpy as np
 import pytest
+from flint import arb
 
 from arithmetic.sizes import sizes
 from backends.numpy import Numpy
@@ -112,3 +114,16 @@ def test_a_size_that_is_not_finite_warns_nobody():
     """A pole in a formula is no trouble of the judge's own."""
     found = sizes(lambda ops, p, d: ops.log(p["x"]) + 1 / p["x"], {"x": np.array(0.0)}, {})
     assert not np.isfinite(found["value"])
+
+
+@pytest.mark.parametrize("size", [100, 250, 400, 700])
+def test_a_number_far_below_the_terms_is_no_zero(size):
+    """1 - sigmoid(w) is exp(-w) to rounding, which float64 holds: 0 in its place is no zero by cancellation."""
+
+    def formula(ops, params, data):
+        return 1 - ops.sigmoid(params["w"])
+
+    judgement = judged(formula, "float64", {"w": float(size)}, {})["value"]
+    assert judgement.verdict == UNINFORMATIVE
+    with flint.ctx.workprec(2000):
+        assert judgement.truth.tolist() == [float(1 - 1 / (1 + (-arb(size)).exp()))]

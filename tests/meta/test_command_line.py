@@ -73,6 +73,12 @@ MINE = Case(name="mine", title="a case of my own", source="here", loss=loss, par
     ("body", "params", "data", "words"),
     [
         ("return params['w']", "{'w': float('nan')}", "{}", "case 'mine': params['w'] is not finite: nan"),
+        (
+            "return params['w'] + ops.sum(data['x'])",
+            "{'w': 1.5}",
+            "{'x': []}",
+            "case 'mine': data['x'] is empty, of shape (0,)",
+        ),
         ("return params['w']", "{'w': 'one'}", "{}", "case 'mine': params['w'] is not an array of numbers"),
         ("return params['w']", "{}", "{}", "case 'mine' has no parameters"),
         (

@@ -14,7 +14,7 @@ from tests.meta.test_levels import BATCHES
 QUICK = (
     "line-generic", "logistic-graph-generic", "nand", "nand-adam", "nand-tenth",
     "nand-batches", "nand-saturated", "relu", "relu-generic",
-    "square-generic", "square-zero", "tanh-neuron-generic", "xor-short", "deep", "deep-adam", "classes",
+    "square-generic", "square-zero", "tanh-neuron-generic", "xor-short", "deep", "deep-adam", "deep-momentum", "classes",
 )  # fmt: skip
 FAULTS = fleet()
 

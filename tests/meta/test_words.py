@@ -155,7 +155,7 @@ def test_an_adapter_refuses_a_word_that_it_does_not_know(process, name, words):
     question, word, known = QUESTIONS[words]
     kind, message = refusal(process(name), question)
     named, _, listed = message.partition("; known: ")
-    assert (kind, repr(word) in named, set(listed.split(", "))) == ("ValueError", True, set(known))
+    assert (kind, repr(word) in named, set(listed.split(", "))) == ("UnknownWord", True, set(known))
 
 
 @pytest.mark.parametrize("words", ["model at no level", "fit at no level", "objective", "reduction", "activation at modules"])
@@ -324,7 +324,41 @@ def test_a_rule_that_nobody_knows_is_never_green(suite, tmp_path):
     assert found == {name: {"missing"} if backends.missing(name) else {"unsupported"} for name in found}
     named = run.checks(backend=LAYERED) + run.checks(backend="torch")
     words = "has no optimiser for 'heavy'; it has some for 'sgd', 'momentum', 'adam'"
-    assert all(check["message"].endswith("it raises ValueError") for check in named if check["verdict"] == "unsupported")
+    assert all(check["message"].endswith("it raises UnknownWord") for check in named if check["verdict"] == "unsupported")
     assert [
         check["message"] for check in run.checks(backend="torch", verdict="unsupported") if words not in check["message"]
     ] == []
+
+
+@pytest.mark.parametrize(
+    ("adapter", "case", "words"),
+    [
+        (
+            "Lacking",
+            "thermometer-raw",
+            "unknown objective 'squared error'; known: binary cross-entropy, softmax cross-entropy; it",
+        ),
+        ("Lacking", "deep", "unknown activation 'tanh'; known: sigmoid, relu; it raises UnknownWord"),
+        ("WithoutMomentum", "nand-momentum", "has no optimiser for 'momentum'; it has some for 'sgd', 'adam'; it raises Unkn"),
+    ],
+)
+def test_what_an_adapter_lacks_is_unsupported(suite, adapter, case, words):
+    """A loss, an activation and a rule that an adapter has not got are unsupported, by name, and nothing is red."""
+    options = ("--case", case, "--dtype", "float64", "-k", "every_step or goal or test_optimizer")
+    run = suite("--backend", f"tests.meta.lacking:{adapter}", *options)
+    assert run.status == 0, run.text
+    checks = run.checks(case=case, level="optimizer")
+    assert {check["verdict"] for check in checks} == {"unsupported"}
+    assert all(words in check["message"] for check in checks), checks
+    if adapter == "WithoutMomentum":  # of which the contract asks it too
+        [rule] = run.checks(case="contract", quantity="optimizer momentum")
+        assert (rule["verdict"], "has no optimiser for 'momentum'" in rule["message"]) == ("unsupported", True)
+
+
+def test_an_adapter_that_takes_any_word_deviates(suite):
+    """The contract asks every adapter with layers for words that nobody knows, and names the kinds that it takes."""
+    options = ("--case", "nand", "--dtype", "float64", "-k", "unknown_words")
+    run = suite("--backend", "tests.meta.lacking:TakesAnyWord", "--backend", LAYERED, *options)
+    [found] = run.checks(backend="tests.meta.lacking:TakesAnyWord")
+    assert (found["verdict"], "for a known word, as objective, reduction; look" in found["message"]) == ("deviates", True)
+    assert run.verdicts(backend=LAYERED) == {"conforms"}

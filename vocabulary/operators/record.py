@@ -55,8 +55,8 @@ class Operator:
     of losses. ``rests_on`` names operators and losses whose declared deviations are its own, too.
 
     What a sweep asks for: ``sizes`` of the operands, the usual ones first, drawn by ``operands(random, dtype, size, half)``,
-    with ``half`` of the numbers of each kind where the operator takes each number by itself, and ``arguments``, which are no
-    tensors, after them.
+    with ``half`` of the numbers of each kind where the operator takes each number by itself. After them stand arguments that
+    are no tensors, ``arguments[k]`` for a sweep of ``sizes[k]``, and the last of these for further sizes.
     ``limits[x]`` is what an entry x that is not finite may become, where that is not x; FINITE stands for a finite number.
     ``kinks`` maps points without a derivative to the smallest and largest subgradient there.
     """
@@ -72,9 +72,13 @@ class Operator:
     elementwise: bool = False
     sizes: tuple[tuple[int, ...], ...] = ((),)
     operands: Callable[..., dict[str, np.ndarray]] | None = None
-    arguments: tuple[Any, ...] = ()
+    arguments: tuple[tuple[Any, ...], ...] = ((),)
     limits: Mapping[float, tuple[float, ...]] = dataclasses.field(default_factory=dict)
     kinks: Mapping[float, tuple[float, float]] = dataclasses.field(default_factory=dict)
+
+    def arguments_of(self, size: tuple[int, ...]) -> tuple[Any, ...]:
+        """Return the arguments of the sweep of ``size``."""
+        return self.arguments[min(self.sizes.index(size), len(self.arguments) - 1)]
 
     def drawn(self, random: np.random.Generator, dtype: str, size: tuple[int, ...], half: int) -> dict[str, np.ndarray]:
         """Return operands for a sweep, by name and in their order."""

@@ -24,7 +24,8 @@ class Rule:
     steps: a framework follows exactly one. A rule that is read in one way calls it ``""``. Steps are written in tensors of the
     numbers that judge: every operation rounds. ``by_hand`` says that the step is also written by hand, where a level has no
     optimiser. ``values`` are what may pass through a narrower dtype in a framework, beside the hyperparameters. ``sharp`` are
-    hyperparameters of many digits, to test frameworks with: who passes them on as text loses some.
+    hyperparameters of many digits, to test frameworks with: who passes them on as text loses some. Conventions are told apart
+    by them.
     """
 
     name: str
@@ -34,6 +35,10 @@ class Rule:
     by_hand: bool = False
     values: tuple[str, ...] = ("weights",)
     sharp: Mapping[str, float] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if len(self.conventions) > 1 and not self.sharp:
+            raise ValueError(f"the rule {self.name!r} has conventions, and no `sharp` hyperparameters to tell them apart by")
 
     def step(self, conventions: Mapping[str, str]) -> Step:
         """Return the step as ``conventions`` read this rule, by its name, or as it was published first.

@@ -10,7 +10,7 @@ import numpy as np
 from arithmetic.tape import Taped
 from backends.training import Training
 from tests.meta.fleet.arithmetic import through, with_slope
-from tests.meta.layered import Layered
+from tests.meta.layered import Layered, Step
 
 SOUND = "tests.meta.layered:Layered"
 BINARY = "binary cross-entropy"
@@ -283,3 +283,34 @@ class Float32Moments(Layered):
 
     def moments(self, rule: Any, m: Any, v: Any, g: Any) -> Any:
         return tuple(through(np.asarray(moment), "float32") for moment in super().moments(rule, m, v, g))
+
+
+# Momentum.
+
+
+class VelocityShared(Layered):
+    """Parameters of one shape share a velocity."""
+
+    family = "momentum"
+
+    def by_momentum(self, *, rate: float, momentum: float) -> Step:
+        held: dict[tuple[int, ...], Any] = {}
+
+        def changes(gradient: list[np.ndarray], step: int) -> list[np.ndarray]:
+            made = []
+            for g in gradient:
+                held[g.shape] = np.asarray(momentum, g.dtype) * held.get(g.shape, np.zeros_like(g)) + g
+                made.append(np.asarray(rate, g.dtype) * held[g.shape])
+            return made
+
+        return changes
+
+
+class VelocityOfFirstLayerLost(Layered):
+    """The first layer trains by plain gradient descent."""
+
+    family = "momentum"
+
+    def by_momentum(self, *, rate: float, momentum: float) -> Step:
+        changes, plain = super().by_momentum(rate=rate, momentum=momentum), self.by_sgd(rate=rate)
+        return lambda gradient, step: [*plain(gradient, step)[:2], *changes(gradient, step)[2:]]

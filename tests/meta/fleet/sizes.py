@@ -233,3 +233,32 @@ class EverySecondRunIsNudged(Numpy):
                 gradient = {name: Taped(np.nextafter(g.value, g.value + abs(g.value)), self) for name, g in gradient.items()}
             params = {name: Taped(self.updated(w.value, gradient[name].value, rate), self) for name, w in params.items()}
             yield value, gradient, params
+
+
+class LogsumexpWithoutShift(Numpy):
+    """log sum exp as it is defined: large exponentials overflow."""
+
+    family = "saturation"
+
+    def logsumexp(self, x: Taped, axis: int) -> Taped:
+        return self.log(self.sum(self.exp(x), axis))
+
+
+class LogsumexpAlongTheOther(Numpy):
+    """The other axis of a square matrix."""
+
+    family = "transposed"
+
+    def logsumexp(self, x: Taped, axis: int) -> Taped:
+        square = len(x.shape) == 2 and x.shape[0] == x.shape[1] > 1
+        return super().logsumexp(x, -3 - axis if square else axis)
+
+
+class NanLostInSums(Numpy):
+    """What is not a number counts as 0 where two numbers are added."""
+
+    family = "lying"
+
+    def add(self, a: Taped, b: Taped) -> Taped:
+        x, y = (Taped(np.where(np.isnan(t.value), t.value.dtype.type(0), t.value), self, ((t, lambda g: g),)) for t in (a, b))
+        return super().add(x, y)
