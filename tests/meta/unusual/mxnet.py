@@ -9,7 +9,7 @@ from backends.base import Model
 from backends.legacy import removed_names
 from backends.mxnet import Mxnet
 from backends.mxnet.framework import autograd, gluon, mxnet, np
-from backends.mxnet.layers import LAYERS
+from backends.mxnet.layers import LAYERS, MODELS
 from backends.mxnet.optimizers import OPTIMIZERS
 from backends.training import Training
 from vocabulary.layers import Layer
@@ -23,6 +23,7 @@ class Hybridized(Mxnet):
     """Models are hybridized, a graph that is compiled once with memory of its own: the same operators."""
 
     def model(self, level: str, layers: Sequence[Layer]) -> Model:
+        MODELS.check(level)
         model = gluon.nn.HybridSequential()
         model.add(*(LAYERS[layer.word](layer) for layer in layers))
         model.hybridize(static_alloc=True, static_shape=True)

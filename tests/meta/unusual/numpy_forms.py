@@ -318,7 +318,8 @@ class DualNumbers(Numpy):
         return _Dual(x.value.sum(axis), np.broadcast_to(x.slope, x.shape).sum(axis))
 
     def logsumexp(self, x: Any, axis: int) -> Any:
-        return self.log(self.sum(self.exp(x), axis))
+        largest = x.value.max(axis, keepdims=True)
+        return self.log(self.sum(self.exp(x - _Dual(largest)), axis)) + _Dual(largest.squeeze(axis))
 
     def mean(self, x: Any) -> Any:
         return self.sum(x) / math.prod(x.shape)

@@ -13,6 +13,7 @@ from tensorflow import keras
 
 from backends.base import Model
 from backends.tensorflow import Tensorflow
+from backends.tensorflow.layers import MODELS
 from vocabulary.layers import Layer
 from vocabulary.tensors import Formula, Tensor, Tensors
 
@@ -209,6 +210,7 @@ class Functional(Tensorflow):
     """Models are functional, of layers without an activation and layers that are nothing else, or of raw operations."""
 
     def model(self, level: str, layers: Sequence[Layer]) -> Model:
+        MODELS.check(level)
         made = super().model("modules", layers)
         denses = made.layers
         x = inputs = keras.Input((layers[0].kernel.shape[0],), dtype=layers[0].kernel.dtype.name)
