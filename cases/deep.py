@@ -74,11 +74,10 @@ ADAM = DEEP.but(
     rate=0.0298721986,
     batches=Batches(2, shuffled(5, epochs=12, seed=12)),
 )
-MOMENTUM = DEEP.but(
+MOMENTUM = ADAM.but(
     "deep-momentum",
     title="four layers by gradient descent with momentum, in batches of two and of one",
     source="momentum over batches of different shapes: a program of this suite",
     optimizer="momentum",
     rate=0.0498721986,
-    batches=Batches(2, shuffled(5, epochs=12, seed=12)),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import operator
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -76,24 +77,25 @@ class Weighted:
         return ops.sum(self.formula(ops, params, data) * data["weight"])
 
 
-# What asks an adapter for a level, an activation, a loss and a reduction that nobody knows.
 NOWHERE = "no such word"
-UNKNOWN_WORDS = {
-    "level": lambda ops, layer: ops.model(NOWHERE, [layer("")]),
-    "activation": lambda ops, layer: ops.model("modules", [layer(NOWHERE)]),
-    "objective": lambda ops, layer: ops.objective(NOWHERE, "mean"),
-    "reduction": lambda ops, layer: ops.objective("squared error", NOWHERE),
+# What asks an adapter for a level, an activation, a loss and a reduction, and a word of each that it has if it has layers.
+WORDS: dict[str, tuple[Callable[[Any, Any, str], Any], str]] = {
+    "level": (lambda ops, layer, word: ops.model(word, [layer("")]), "modules"),
+    "activation": (lambda ops, layer, word: ops.model("modules", [layer(word)]), ""),
+    "objective": (lambda ops, layer, word: ops.objective(word, "mean"), "binary cross-entropy"),
+    "reduction": (lambda ops, layer, word: ops.objective("binary cross-entropy", word), "mean"),
 }
 
 
 @dataclasses.dataclass(frozen=True)
 class Asking:
-    """A formula that asks the adapter for a word of this kind that nobody knows, and uses what it gets."""
+    """A formula that asks the adapter for a ``word`` of this kind, and uses what it gets."""
 
     kind: str
+    word: str
 
     def __call__(self, ops: Ops, params: TensorsOf, data: TensorsOf) -> Tensor:
-        made = UNKNOWN_WORDS[self.kind](ops, partial(Dense, np.ones((2, 2)), np.ones(2)))
-        given = [ops.tensor(np.ones((2, 2)))] * (2 if self.kind in ("objective", "reduction") else 1)
-        made(*given)
+        ask, _ = WORDS[self.kind]
+        made = ask(ops, partial(Dense, np.ones((2, 2)), np.ones(2)), self.word)
+        made(*[ops.tensor(np.ones((2, 2)))] * (2 if self.kind in ("objective", "reduction") else 1))
         return ops.tensor(np.zeros(()))

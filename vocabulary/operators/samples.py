@@ -37,15 +37,6 @@ def _small(random: Random, reach: float, half: int) -> np.ndarray:
     return np.exp(random.uniform(-0.9 * reach, 0.0, half)) * random.choice([-1, 1], half)
 
 
-def within(least: float, most: float) -> Callable[..., Operands]:
-    """Return what draws numbers from ``least`` to ``most``."""
-
-    def draw(random: Random, dtype: str, size: tuple[int, ...], half: int) -> Operands:
-        return {"x": random.uniform(least, most, size)}
-
-    return draw
-
-
 def terms(random: Random, dtype: str, size: tuple[int, ...], half: int) -> Operands:
     """Terms of sums."""
     x = random.normal(size=size)
