@@ -142,9 +142,12 @@ USUAL_RATE = 0.1
 
 def optimizer_runs(candidate: Candidate) -> list[Run]:
     """Return runs that the framework's optimisers make."""
-    plain, layered = (training(case, candidate.dtype, "optimizer") for case in (thermometer.SLOW, nand.NAND))
-    programs = [("sgd", thermometer.SLOW, plain)]
+    slow, layered = (training(case, candidate.dtype, "optimizer") for case in (thermometer.SLOW, nand.NAND))
+    programs = []
     for name, rule in builtin().items():
+        # Weights far larger than their steps show whether they are rounded after each.
+        slowly = dataclasses.replace(slow, optimizer=Optimizer(name, slow.optimizer.hyperparameters["rate"]))
+        programs.append((f"{name}, slowly" if rule.sharp else name, thermometer.SLOW, slowly))
         if rule.sharp:
             usual, other = Optimizer(name, USUAL_RATE), Optimizer(name, **rule.sharp)
             programs.append((name, nand.NAND, dataclasses.replace(layered, optimizer=usual)))

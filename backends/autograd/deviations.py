@@ -29,12 +29,12 @@ _NO_HALF = Deviation(
 _KEEPS_FLOAT64 = Deviation(
     OPTIMIZER_DTYPE,
     ("float32",),
-    reason="the moments start as float64 zeros, so that the weights go on in float64, rounded for each gradient and callback",
+    reason="the state starts as float64 zeros, so that the weights go on in float64, rounded for each gradient and callback",
     size="1.9 times the rounding of one float32 update",
     link="https://github.com/HIPS/autograd/blob/v1.9.1/autograd/misc/optimizers.py",
     passes_through="float32",
     values=("weights",),
-    rules=("sgd",),
+    rules=("sgd", "momentum", "adam"),
 )
 
 DEVIATIONS = (
