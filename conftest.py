@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import importlib.metadata
 import sys
+import tempfile
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import backends
 from backends.memory import memory_is_limited
+from oracle.kept import Kept
 from report.document import Record
 from runner.candidate import Candidate
 from runner.options import add_options
@@ -22,6 +25,7 @@ from vocabulary.words import AUTODIFF, DTYPES, LEVELS
 
 PLAN = pytest.StashKey[Plan]()
 PROCESSES = pytest.StashKey[Processes]()
+KEPT = pytest.StashKey[tempfile.TemporaryDirectory[str]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -31,11 +35,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "quantity(name): what the test judges, for the record of a backend that gives no answer")
     config.addinivalue_line("markers", "only(cases=condition): run for the cases of which this holds")
+    config.addinivalue_line("markers", "whole: judges the end of a training run, which has to be made in full")
     config.addinivalue_line("markers", "family: runs for one case of each family")
     config.addinivalue_line("markers", "random: runs only where --random asks for it")
     config.addinivalue_line("markers", "nodes: runs only where --nodes asks for it")
     config.stash[PLAN] = make_plan(config)
-    config.stash[PROCESSES] = Processes(config.stash[PLAN])
+    workerinput = getattr(config, "workerinput", {})
+    kept = Kept(Path(workerinput["kept"]) if "kept" in workerinput else None)
+    cache = config.cache.mkdir("compiled") if hasattr(config, "cache") else None  # none under -p no:cacheprovider
+    config.stash[PROCESSES] = Processes(config.stash[PLAN], kept, cache)
     if not hasattr(config, "workerinput"):  # in the process in charge, under pytest-xdist too
         # A run that only lists its tests writes nothing, and keeps no other from writing.
         recorder = Recorder(config.stash[PLAN], None if config.option.collectonly else config.getoption("--results"))
@@ -43,9 +51,19 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(DeclarationsFirst(config.stash[PROCESSES], recorder))
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Give every worker of pytest-xdist the folder in which they keep their judgements for each other."""
+    if KEPT not in node.config.stash:
+        node.config.stash[KEPT] = tempfile.TemporaryDirectory(prefix="conformance-")
+    node.workerinput["kept"] = node.config.stash[KEPT].name
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     if PROCESSES in config.stash:
         config.stash[PROCESSES].close()
+    if KEPT in config.stash:
+        config.stash[KEPT].cleanup()
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -87,6 +105,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     rows: list[tuple[Any, ...]] = [()]
     for name in names:
         rows = [(*row, value) for row in rows for value in values[name] if name != "level" or not row[-1].levels[value]]
+    if metafunc.definition.get_closest_marker("whole"):
+        where = [names.index(name) for name in ("case", "level", "dtype")]
+        rows = [row for row in rows if plan.is_whole(*(row[at] for at in where))]
     metafunc.parametrize(names, rows, ids=["-".join(getattr(value, "name", value) for value in row) for row in rows])
 
 

@@ -6,10 +6,12 @@ Importing this package imports no framework but numpy. ``load`` is the only plac
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
 import inspect
+import platform
 import sys
 import types
 from collections.abc import Iterable, Mapping
@@ -48,6 +50,20 @@ COMMON = {"CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
 # Those that the frameworks read when they are imported. They keep them quiet, on the CPU and on one thread. A value already in
 # the environment wins; the results file records what holds.
 SETTINGS = dict(sorted([*COMMON.items(), *(pair for each in ABOUT.values() for pair in each.settings.items())]))
+
+
+def caches(folder: Path) -> dict[str, str]:
+    """Map the variables that name a folder for what a framework compiles to folders in ``folder``, one for each processor."""
+    return {each.cache: str(folder / name / _processor()) for name, each in ABOUT.items() if each.cache}
+
+
+def _processor() -> str:
+    """Return a digest of what the processor is and can do: what is compiled for one may stop another."""
+    known = platform.machine() + platform.processor()
+    with contextlib.suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        known += "".join(sorted({line for line in lines if line.startswith(("flags", "Features", "model name"))}))
+    return hashlib.sha256(known.encode()).hexdigest()[:16]
 
 
 def _of(name: str) -> About:

@@ -16,13 +16,15 @@ class About:
 
     ``layers`` are packages that its users take for layers, losses and optimisers, where it brings none; ``parts`` hold a part
     of it and have versions of their own; ``brings`` are other frameworks that it imports by itself where they are installed,
-    without computing with them. ``settings`` are variables of the environment and their values.
+    without computing with them. ``settings`` are variables of the environment and their values. ``cache`` is the variable that
+    names a folder in which it keeps what it has compiled, for later processes.
     """
 
     layers: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
     brings: tuple[str, ...] = ()
     settings: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    cache: str = ""
 
 
 def read(folder: Path) -> dict[str, About]:
@@ -47,4 +49,4 @@ def _read(path: Path) -> About:
         if key not in known:
             raise unknown(f"key in {path}:", key, known)
     layers, parts, brings = (tuple(stated.get(key, ())) for key in ("layers", "parts", "brings"))
-    return About(layers, parts, brings, stated.get("settings", {}))
+    return About(layers, parts, brings, stated.get("settings", {}), stated.get("cache", ""))

@@ -10,11 +10,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
 
-from cases.case import Batches, Case, CaseError, Figure, shuffled
+from cases.case import JUDGED, LONG_RUN, Batches, Case, CaseError, Figure, shuffled
 from vocabulary.layers import Dense
 from vocabulary.network import Network
 
 __all__ = [
+    "JUDGED",
+    "LONG_RUN",
     "Batches",
     "Case",
     "CaseError",

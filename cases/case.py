@@ -39,6 +39,8 @@ class Figure:
 
 # So many steps of a run in mini-batches are judged at least, evenly on a logarithmic scale; the run is made in full.
 JUDGED = 200
+# A run of so many steps is judged in part, unless asked for in full.
+LONG_RUN = 1000
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -248,10 +250,23 @@ class Case:
         """
         if self.batches is None or self.rule.state or self.steps <= JUDGED:
             return np.arange(self.steps)
+        return np.union1d(self._sample, self.epoch_ends) if self.held_out else self._sample
+
+    @property
+    def judged_in_part(self) -> np.ndarray:
+        """The steps to be judged where a run of LONG_RUN steps or more is judged in part: JUDGED, evenly on a log scale.
+
+        All steps are of a rule that remembers.
+        """
+        return self.judged if self.rule.state or self.steps < LONG_RUN or self.batches else self._sample
+
+    @property
+    def _sample(self) -> np.ndarray:
         count = JUDGED
         while len(steps := np.unique(np.geomspace(1, self.steps, count).round().astype(int))) < JUDGED:
             count += 1
-        return np.union1d(steps - 1, self.epoch_ends) if self.held_out else steps - 1
+        sample: np.ndarray = steps - 1
+        return sample
 
     @property
     def epoch_ends(self) -> np.ndarray:

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import math
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from flint import arb
 
+from arithmetic.doubles import UP, Doubles, two_sum
 from arithmetic.precision import ulp
 from vocabulary.words import CONFORMS, DEVIATES, UNINFORMATIVE
 
@@ -86,36 +85,51 @@ class Comparison:
         self.row = row
         self.row_numbers = row_numbers
         self._indices: list[int] = []
-        self._rows: list[tuple[list[float], list[float], list[float], list[float], list[float]]] = []
+        self._blocks: list[tuple[np.ndarray, ...]] = []
         self._scales: dict[int, list[float]] = {}
 
     def empty(self) -> Comparison:
         """Return a comparison of the same quantity without rows."""
         return Comparison(self.quantity, self.dtype, self.shape, self.row, self.row_numbers)
 
-    def add(self, index: int, got: list[float], truth: list[arb], balls: list[arb], origin: list[float] | None = None) -> None:
-        """Append a row: results, exact values, and the balls that hold all that rounding may make of them.
+    def add(self, indices: Sequence[int], got: np.ndarray, expected: Doubles, origin: np.ndarray | None = None) -> None:
+        """Append rows: results, and the exact values with all that rounding may make of them. Shapes: (n, k) for k entries.
 
         ``origin`` is where a change starts: a wrong update of a weight is a wrong change of it, not a wrong weight.
         """
-        middle = [value.mid() for value in truth]
-        error = [float(abs(arb(g) - t)) if math.isfinite(g) else math.inf for g, t in zip(got, middle, strict=True)]
-        bound = [_upper(b - t) for b, t in zip(balls, truth, strict=True)]
-        exact = [0.0 if value.is_finite() and value.contains(0) else float(t) for value, t in zip(truth, middle, strict=True)]
-        change = [float(t - o) for t, o in zip(middle, origin, strict=True)] if origin else exact
-        self._indices.append(index)
-        self._rows.append((got, exact, change, error, bound))
+        shapes = [got.shape, expected.shape, *([] if origin is None else [origin.shape])]
+        if len(set(shapes)) > 1:
+            raise ValueError(f"rows of {self.quantity} have the shapes {shapes}")
+        got, hi, lo = got.astype(np.float64), expected.hi, expected.lo
+        with np.errstate(all="ignore"):
+            away, rest = two_sum(got, -hi)
+            error = np.where(np.isfinite(got), np.abs(away + (rest - lo)), np.inf)
+            exact = np.where(np.abs(hi) <= expected.e * UP, 0.0, hi)
+            change = exact
+            if origin is not None:
+                moved, rest = two_sum(hi, -origin.astype(np.float64))
+                change = moved + (rest + lo)
+        self._indices += indices
+        self._blocks.append((got, exact, change, error, expected.r))
 
-    def add_unknown(self, index: int, got: list[float]) -> None:
-        """Append a row about which nothing can be said, since the point itself is not finite."""
-        nan, inf = [math.nan] * len(got), [math.inf] * len(got)
-        self._indices.append(index)
-        self._rows.append((got, nan, nan, inf, inf))
+    def add_unknown(self, indices: Sequence[int], got: np.ndarray) -> None:
+        """Append rows about which nothing can be said, since the point itself is not finite."""
+        nan, inf = np.full(got.shape, np.nan), np.full(got.shape, np.inf)
+        self._indices += indices
+        self._blocks.append((got.astype(np.float64), nan, nan, inf, inf))
+
+    def _columns(self) -> tuple[np.ndarray, ...]:
+        """Results, truth, change, error and bound, a row each."""
+        if len(self._blocks) > 1:
+            self._blocks = [tuple(np.concatenate(column) for column in zip(*self._blocks, strict=True))]
+        return self._blocks[0]
 
     @property
     def zeros(self) -> list[int]:
         """The indices of rows whose exact result is 0 in every entry, while rounding may make something else of it."""
-        return [i for i, (_, _, change, _, b) in zip(self._indices, self._rows, strict=True) if not any(change) and any(b)]
+        _, _, change, _, bound = self._columns()
+        rows = ~change.any(axis=1) & bound.any(axis=1)
+        return [self._indices[row] for row in np.flatnonzero(rows).tolist()]
 
     def scale(self, index: int, sizes: list[float]) -> None:
         """Say how large a wrong result of a row may be whose exact result is 0: the size of the terms that cancel."""
@@ -124,12 +138,15 @@ class Comparison:
     @property
     def outside(self) -> list[int]:
         """The indices of rows that hold an entry outside its bound."""
-        return [i for i, (*_, e, b) in zip(self._indices, self._rows, strict=True) if not all(map(float.__le__, e, b))]
+        *_, error, bound = self._columns()
+        return [self._indices[row] for row in np.flatnonzero(~(error <= bound).all(axis=1)).tolist()]
 
     def judge(self) -> Judgement:
         """Return the verdict over all rows."""
-        got, truth, change, error, bound = (np.array(column) for column in zip(*self._rows, strict=True))
-        scale = np.array([self._scales.get(index, row) for index, row in zip(self._indices, np.abs(change), strict=True)])
+        got, truth, change, error, bound = self._columns()
+        scale = np.abs(change)
+        for row, index in enumerate(self._indices if self._scales else ()):
+            scale[row] = self._scales.get(index, scale[row])
         known = np.isfinite(bound)
         outside = known & ~(error <= bound)
         cancelled = np.array([index in self._scales for index in self._indices])
@@ -199,11 +216,6 @@ class Comparison:
 def _largest(values: np.ndarray) -> tuple[int, int]:
     row, entry = np.unravel_index(np.argmax(values), values.shape)
     return int(row), int(entry)
-
-
-def _upper(ball: arb) -> float:
-    size = float(ball.abs_upper()) if ball.is_finite() else math.inf
-    return math.nextafter(size, math.inf) if size else size  # float() rounds to nearest, a bound is rounded up
 
 
 def _discriminates_zero(scale: np.ndarray, bound: np.ndarray) -> np.ndarray:

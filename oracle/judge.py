@@ -5,32 +5,27 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
-from flint import arb
 
-from arithmetic.balls import Balls
 from arithmetic.floats import Floats
 from arithmetic.precision import rounding
 from arithmetic.sizes import sizes
 from backends.base import Deviation
 from backends.training import Training
 from oracle.comparison import Comparison, Judgement, digest
+from oracle.expected import Expected
 from oracle.graph import evaluated, used_by
+from oracle.kept import Kept, key_of
 from oracle.layout import wrong_layout
-from oracle.rules import Stepping
 from vocabulary.rules import Optimizer
 from vocabulary.tensors import Formula
 from vocabulary.words import CONFORMS, DEVIATES, HYPERPARAMETERS, OPTIMIZER_DTYPE, TRAINING_DTYPE, UNINFORMATIVE
 
-# Bounds need no more than this: their midpoints only have to be close to the truth.
-BOUND_BITS = 128
-# So many tell 0 from the smallest number of float64, 2^-1074, where terms up to 2^400 cancel.
-FINEST_BITS = 1500
-# Points computed at once: enough to pay for numpy's overhead, few enough to stay in the cache.
-BATCH = 64
-# Numbers of data that are computed with at once.
-DATA_AT_ONCE = 20_000
+# Points computed at once, and numbers of data: enough to pay for numpy's overhead, few enough for the memory.
+BATCH = 1024
+DATA_AT_ONCE = 200_000
 
 Point = Mapping[str, np.ndarray]
 Results = Mapping[str, Sequence[np.ndarray]]
@@ -75,25 +70,56 @@ class Oracle:
         steps: Steps | None = None,
         *,
         direct: bool = False,
+        kept: Kept | None = None,
     ) -> None:
         self.formula = formula
         self.data = data
         self.dtype = dtype
         self.steps = steps
         self.deviations = [deviation for deviation in deviations if dtype in deviation.dtypes]
-        self.truth = Balls()
-        self.finest = Balls(FINEST_BITS)
         self.direct = direct
-        self.bounds = self._bounds()
+        self.kept = kept or Kept()
 
-    def _bounds(self, absolute: Mapping[str, float] | None = None) -> Balls:
-        return Balls(BOUND_BITS, rounding(self.dtype, absolute, argument=not self.direct))
+    def expected(self, excuses: Sequence[Deviation] = ()) -> Expected:
+        """Return what is right of this formula where the backend deviates as ``excuses`` say."""
+        absolute = {deviation.subject: deviation.absolute for deviation in excuses if deviation.absolute}
+        narrow = [d for d in excuses if d.passes_through]
+        return Expected(
+            self.formula,
+            rounding(self.dtype, absolute, argument=not self.direct),
+            {value: float(np.finfo(d.passes_through).eps) / 2 for d in narrow for value in d.values},
+            self.steps.optimizer if self.steps else None,
+            self.steps.conventions if self.steps else {},
+            no_slope=any(deviation.computes and deviation.computes.without_slope for deviation in excuses),
+        )
 
     def judge(self, points: Sequence[Point], results: Results, row: str = "start") -> dict[str, Judgement]:
         """Return a judgement for every quantity in ``results``, which holds one array a point.
 
         ``row`` is what messages call a point where there are several.
         """
+        declared = self._relevant(points[0])
+        return self.kept.get(self._key(points, results, row, declared), lambda: self._judged(points, results, row, declared))
+
+    def _key(self, points: Sequence[Point], results: Results, row: str, declared: Sequence[Deviation]) -> str:
+        """Return the digest of all that the judgements depend on."""
+        facts: dict[str, Any] = {
+            "dtype": self.dtype,
+            "direct": self.direct,
+            "row": row,
+            "declared": [deviation.record for deviation in declared],
+        }
+        data: list[Mapping[str, Sequence[np.ndarray]]] = [_listed([self.data])]
+        if self.steps:
+            optimizer = self.steps.optimizer
+            facts["rule"] = [optimizer.name, optimizer.hyperparameters, self.steps.conventions.get(optimizer.name)]
+            facts["judged"] = list(self.steps.judged or [])
+            data += [_listed([seen]) for seen in self.steps.data or []]
+        return key_of(facts, [self.formula], [*data, _listed(points), results])
+
+    def _judged(
+        self, points: Sequence[Point], results: Results, row: str, declared: Sequence[Deviation]
+    ) -> dict[str, Judgement]:
         shapes = self._shapes(points[0], results)
         layouts = {quantity: wrong_layout(arrays, shapes[quantity], self.dtype) for quantity, arrays in results.items()}
         bits = {quantity: digest(arrays) for quantity, arrays in results.items()}
@@ -108,9 +134,8 @@ class Oracle:
             for quantity in results
         }
         if results:
-            self._compare(comparisons, self.bounds, list(enumerate(points)), results)
+            self._compare(comparisons, self.expected(), list(enumerate(points)), results)
             self._measure_what_cancels(comparisons, points)
-        declared = self._relevant(points[0])
         for quantity, comparison in comparisons.items():
             judgement = comparison.judge()
             widened = layouts[quantity][1]
@@ -153,7 +178,7 @@ class Oracle:
         # The fewer are let off, the sharper the bound; and none is named that is not needed.
         for excuses in filter(None, ([errors, [*errors, *at_zero]] if at_zero else [errors])):
             again = comparison.empty()
-            self._compare({comparison.quantity: again}, self._beside(excuses), rows, results)
+            self._compare({comparison.quantity: again}, self.expected(excuses), rows, results)
             wider = again.judge()
             names = ", ".join(deviation.subject for deviation in excuses)
             if wider.verdict == CONFORMS:
@@ -166,69 +191,39 @@ class Oracle:
                 return dataclasses.replace(judgement, verdict=UNINFORMATIVE, message=message)
         return judgement
 
-    def _beside(self, excuses: Sequence[Deviation]) -> Balls:
-        """Return the bounds of this formula where the backend deviates as ``excuses`` say."""
-        bounds = self._bounds({deviation.subject: deviation.absolute for deviation in excuses if deviation.absolute})
-        bounds.no_slope = any(deviation.computes and deviation.computes.without_slope for deviation in excuses)
-        narrow = [d for d in excuses if d.passes_through]
-        bounds.lost = {value: float(np.finfo(d.passes_through).eps) / 2 for d in narrow for value in d.values}
-        return bounds
-
     @property
     def _judged_steps(self) -> Sequence[int] | None:
         return self.steps.judged if self.steps else None
 
     def _compare(
-        self, comparisons: Mapping[str, Comparison], bounds: Balls, points: Sequence[tuple[int, Point]], results: Results
+        self, comparisons: Mapping[str, Comparison], expected: Expected, points: Sequence[tuple[int, Point]], results: Results
     ) -> None:
-        """Put the results at ``points``, given with their indices, beside the truth and its balls."""
-        pair = [(numbers, self._rule(numbers)) for numbers in (self.truth, bounds)]
+        """Put the results at ``points``, given with their indices, beside the truth and its bound."""
+        forward = list(results) == ["value"]
         for batch in _batches(points, self._seen):
+            indices = [index for index, _ in batch]
             stacked = {name: np.stack([point[name] for _, point in batch]) for name in batch[0][1]}
-            data = [self._seen(index) for index, _ in batch] if self.steps and self.steps.data else [self.data]
+            data = [self._seen(index) for index in indices] if self.steps and self.steps.data else [self.data]
             seen = {name: np.stack([point[name] for point in data]) for name in data[0]}
             finite = np.all([np.isfinite(array.reshape(len(batch), -1)).all(axis=1) for array in stacked.values()], axis=0)
-            truth, balls = (self._expect(numbers, rule, stacked, seen, results) for numbers, rule in pair)
-            if any(_may_be_zero(x) for rows in truth.values() for row in rows for x in row):
-                truth |= self._expect(self.finest, None, stacked, seen, results)
+            right = expected.at(stacked, seen, forward=forward)
             for quantity, comparison in comparisons.items():
                 name = quantity.removeprefix("updated ")
-                for k, (index, point) in enumerate(batch):
-                    got = results[quantity][index].ravel().tolist()
-                    if not finite[k]:
-                        comparison.add_unknown(index, got)
+                got = np.stack([results[quantity][index].ravel() for index in indices])
+                origin = stacked[name].reshape(len(batch), -1) if quantity != name else None
+                for known in (True, False):
+                    rows = np.flatnonzero(finite == known)
+                    if not len(rows):
                         continue
-                    origin = point[name].ravel().tolist() if quantity != name else None
-                    comparison.add(index, got, truth[quantity][k], balls[quantity][k], origin)
-
-    def _rule(self, numbers: Balls) -> Stepping | None:
-        if self.steps is None:
-            return None
-        with numbers.precision():
-            return Stepping(numbers, self.steps.optimizer, self.steps.conventions)
+                    those = [indices[row] for row in rows.tolist()]
+                    if known:
+                        comparison.add(those, got[rows], right[quantity][rows], None if origin is None else origin[rows])
+                    else:
+                        comparison.add_unknown(those, got[rows])
 
     def _seen(self, index: int) -> Point:
         """The data that belong to a point."""
         return self.steps.data[index] if self.steps and self.steps.data else self.data
-
-    def _expect(
-        self, backend: Balls, rule: Stepping | None, points: Point, seen: Point, quantities: Iterable[str]
-    ) -> dict[str, list[list[arb]]]:
-        """Return every quantity as balls, a flat list for each point along the first axis of ``points``."""
-        weights = {name: backend.points(arrays) for name, arrays in points.items()}
-        n = len(next(iter(points.values())))
-        data = {name: backend.points(arrays) for name, arrays in seen.items()}
-        with backend.precision():
-            if list(quantities) == ["value"]:
-                return {"value": _flat(self.formula(backend, weights, data).value, n)}
-            value, gradient = backend.value_and_grad(self.formula, weights, data)
-            expected = {"value": _flat(value.value, n)}
-            expected |= {f"gradient {name}": _flat(g.value, n) for name, g in gradient.items()}
-            if rule:
-                before = {name: backend.passed(w.value, "weights") for name, w in weights.items()}
-                after = rule.updated(before, {name: g.value for name, g in gradient.items()})
-                expected |= {f"updated {name}": _flat(w, n) for name, w in after.items()}
-            return expected
 
     def _shapes(self, point: Point, results: Results) -> dict[str, tuple[int, ...]]:
         shapes: dict[str, tuple[int, ...]] = {"value": ()}
@@ -250,15 +245,8 @@ class Oracle:
         return [d for d in self.deviations if d.subject in used and (not d.rules or rule in d.rules)]
 
 
-def _may_be_zero(x: arb) -> bool:
-    """Whether a truth is 0 or too small to be told from 0 in the bits that it has."""
-    return x.is_finite() and x.contains(0) and not x.is_zero()
-
-
-def _flat(values: np.ndarray, points: int) -> list[list[arb]]:
-    values = values.reshape(len(values), -1)
-    rows: list[list[arb]] = np.broadcast_to(values, (points, values.shape[1])).tolist()
-    return rows
+def _listed(points: Sequence[Point]) -> dict[str, list[np.ndarray]]:
+    return {name: [point[name] for point in points] for name in points[0]} if points else {}
 
 
 def _batches(points: Sequence[tuple[int, Point]], seen: Callable[[int], Point]) -> Iterator[Sequence[tuple[int, Point]]]:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from arithmetic.balls import Balls, balls
+from arithmetic.fast import FastBalls
 from arithmetic.tape import Array, Taped
 from vocabulary.rules import Optimizer
 from vocabulary.rules.record import State
@@ -23,7 +24,7 @@ class Stepping:
     Raises ValueError for a rule, a hyperparameter or a convention that is not known.
     """
 
-    def __init__(self, numbers: Balls, optimizer: Optimizer, conventions: Mapping[str, str]) -> None:
+    def __init__(self, numbers: Balls | FastBalls, optimizer: Optimizer, conventions: Mapping[str, str]) -> None:
         self.numbers = numbers
         self._rule = optimizer.rule
         self._step = self._rule.step(conventions)
@@ -31,7 +32,7 @@ class Stepping:
             name: Taped(numbers.parameter(value, name), numbers) for name, value in optimizer.hyperparameters.items()
         }
         self._taken = 0
-        self._state: State = dict.fromkeys(self._rule.state, Taped(balls(0), numbers))
+        self._state: State = dict.fromkeys(self._rule.state, Taped(balls(0), numbers)) if self._rule.state else {}
 
     def updated(self, weights: Mapping[str, Array], gradients: Mapping[str, Array]) -> dict[str, Array]:
         """Return the parameters after each step, given the parameters ``weights`` and their gradients before it.
@@ -44,9 +45,13 @@ class Stepping:
         slopes = np.concatenate(
             [np.broadcast_to(gradients[name], w.shape).reshape(len(w), -1) for name, w in weights.items()], axis=1
         )
-        ends = np.cumsum([math.prod(w.shape[1:]) for w in weights.values()])
-        parts = np.split(self._after(rows, slopes), ends[:-1], axis=1)
-        return {name: part.reshape(w.shape) for (name, w), part in zip(weights.items(), parts, strict=True)}
+        after = self._after(rows, slopes)
+        ends = np.cumsum([math.prod(w.shape[1:]) for w in weights.values()]).tolist()
+        starts = [0, *ends[:-1]]
+        return {
+            name: after[:, start:end].reshape(w.shape)
+            for (name, w), start, end in zip(weights.items(), starts, ends, strict=True)
+        }
 
     def _after(self, w: Array, g: Array) -> Array:
         if not self._rule.state:

@@ -27,7 +27,7 @@ from oracle.judge import Oracle, Steps
 from report.document import Record
 from runner.answers import checked
 from runner.locating import located
-from runner.processes import Processes, training
+from runner.processes import Processes
 from runner.recording import describe_backend, record
 from vocabulary.cell import CONTRACT, Cell
 from vocabulary.layers import ACTIVATIONS, LAYERS
@@ -191,7 +191,12 @@ class Candidate:
 
     @property
     def training(self) -> Training:
-        return training(self.case, self.dtype, self.level)
+        return self.processes.training(self.case, self.dtype, self.level)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the training run is made to its end."""
+        return self.processes.plan.is_whole(self.case, self.level, self.dtype)
 
     @property
     def formula(self) -> Formula:
@@ -238,7 +243,7 @@ class Candidate:
     ) -> Oracle:
         """Return the oracle for a formula of this candidate; ``deviations`` are judged by in place of the backend's own."""
         declared = self.deviations if deviations is None else deviations
-        return Oracle(formula, data, self.dtype, declared, direct=direct)
+        return Oracle(formula, data, self.dtype, declared, direct=direct, kept=self.processes.kept)
 
     def at(self, dtype: str) -> Candidate:
         """Return the same candidate in another dtype."""
@@ -265,7 +270,8 @@ class Candidate:
         results |= {f"updated {name}": list(array) for name, array in path.after.items()}
         steps = Steps.of(program, self.conventions if conventions is None else conventions)
         declared = self.deviations if deviations is None else deviations
-        return Oracle(formula, program.data, self.dtype, declared, steps).judge(points, results, row="step")
+        oracle = Oracle(formula, program.data, self.dtype, declared, steps, kept=self.processes.kept)
+        return oracle.judge(points, results, row="step")
 
     def judge_gradients(self, starts: list[Arrays], results: list[tuple[np.ndarray, Arrays]]) -> dict[str, Judgement]:
         """Judge ``value`` and ``gradient NAME`` at every start."""

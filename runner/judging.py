@@ -138,6 +138,8 @@ def judge_native_loss(
 
 # The learning rate of runs that try an optimiser.
 USUAL_RATE = 0.1
+# Steps of a rule that remembers, each of which is judged from all before it.
+FEW = 300
 
 
 def optimizer_runs(candidate: Candidate) -> list[Run]:
@@ -146,7 +148,10 @@ def optimizer_runs(candidate: Candidate) -> list[Run]:
     programs = []
     for name, rule in builtin().items():
         # Weights far larger than their steps show whether they are rounded after each.
-        slowly = dataclasses.replace(slow, optimizer=Optimizer(name, slow.optimizer.hyperparameters["rate"]))
+        steps = FEW if rule.state else slow.steps
+        slowly = dataclasses.replace(
+            slow, optimizer=Optimizer(name, slow.optimizer.hyperparameters["rate"]), steps=steps, keep=np.arange(steps)
+        )
         programs.append((f"{name}, slowly" if rule.sharp else name, thermometer.SLOW, slowly))
         if rule.sharp:
             usual, other = Optimizer(name, USUAL_RATE), Optimizer(name, **rule.sharp)

@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 
 import backends
+from cases import JUDGED
 from vocabulary.words import DTYPES, LEVELS
 
 DEFAULT_DTYPES = ("float32", "float64")
+# Under --quick.
+QUICK_DTYPES = ("float64",)
 DEFAULT_LIMIT = 300.0  # seconds
 # A training run of more steps gets more time, in proportion.
 USUAL_STEPS = 5000
@@ -56,7 +59,15 @@ def add_options(parser: pytest.Parser) -> None:
         help="also judge N random variants (other shapes, starts and data) of one case for each formula and optimiser; one "
         "that deviates is shrunk and printed; slow: 1000 take a night",
     )  # fmt: skip
-    group.addoption("--long", action="store_true", help="also judge the long cases: 1000 epochs of mini-batches, digits")
+    group.addoption(
+        "--long",
+        action="store_true",
+        help="also judge the long cases (1000 epochs of mini-batches, digits), and every run in full",
+    )
+    group.addoption(
+        "--quick", action="store_true",
+        help=f"judge in {QUICK_DTYPES[0]} alone and leave out runs of more than {JUDGED} steps: for while you edit an adapter",
+    )  # fmt: skip
     group.addoption("--nodes", action="store_true", help="also judge every node of the computation graph of every case; slow")
     group.addoption(
         "--shard", default="1/1", metavar="K/N",

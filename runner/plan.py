@@ -9,12 +9,13 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import backends
 import cases
-from cases import Case, CaseError
-from runner.options import DEFAULT_DTYPES
+from cases import JUDGED, LONG_RUN, Case, CaseError
+from runner.options import DEFAULT_DTYPES, QUICK_DTYPES
 from runner.validation import validate
 from vocabulary.words import DTYPES, LEVELS
 
@@ -49,7 +50,7 @@ class Plan:
 
     backends: tuple[str, ...]
     cases: dict[str, Case]
-    left_out: tuple[str, ...]  # long cases that were not asked for
+    left_out: tuple[str, ...]  # long cases that were not asked for, or all that are not quick
     levels: tuple[str, ...]
     dtypes: tuple[str, ...]
     limit: float
@@ -59,10 +60,28 @@ class Plan:
     seed: int
     shard: Shard
     nodes: bool
+    long: bool
+    quick: bool
     files: dict[str, str]  # of the cases that are not built in
     only: tuple[str, ...]  # words that choose cases, dtypes and levels
     tests: tuple[str, ...]  # words that choose tests, of which only pytest knows the meaning
     again: tuple[str, ...]  # further options that a message needs in order to say how to repeat a check
+
+    @property
+    def in_part(self) -> list[str]:
+        """The cases whose runs are judged in part."""
+        return [name for name, case in self.cases.items() if case.steps >= LONG_RUN and not self.long]
+
+    def is_whole(self, case: Case, level: str, dtype: str) -> bool:
+        """Whether the run of ``case`` is made in full there: one judged in part is, at its first level, in the widest dtype."""
+        if case.name not in self.in_part:
+            return True
+        return level == next(each for each in self.levels if not case.levels[each]) and dtype == self.widest
+
+    @property
+    def widest(self) -> str:
+        """The widest dtype of the run."""
+        return max(self.dtypes, key=lambda dtype: np.dtype(dtype).itemsize)
 
     @property
     def families(self) -> list[Case]:
@@ -81,12 +100,14 @@ def make_plan(config: pytest.Config) -> Plan:
         outside = _from_files(option("--cases"))
         known = cases.unique([*cases.builtin().values(), *(case for case, _ in outside)])
         chosen = {name: known[name] for name in _known("case", option("--case"), known)}
-        usual = {name: case for name, case in known.items() if option("--long") or not case.long}
-        dtypes = tuple(_known("dtype", option("--dtype"), DTYPES, DEFAULT_DTYPES))
+        usual = {name: case for name, case in known.items() if _is_usual(case, long=option("--long"), quick=option("--quick"))}
+        dtypes = tuple(_known("dtype", option("--dtype"), DTYPES, QUICK_DTYPES if option("--quick") else DEFAULT_DTYPES))
         for case in (chosen or usual).values():
             validate(case, dtypes)
     except CaseError as error:
         raise pytest.UsageError(str(error)) from error
+    if option("--quick") and option("--long"):
+        raise pytest.UsageError("--quick and --long: ask for one of them")
     for name in ("--time-limit", "--memory-limit"):
         if not 0 < option(name) < float("inf"):
             raise pytest.UsageError(f"{name}={option(name)}: must be a number above 0")
@@ -110,11 +131,21 @@ def make_plan(config: pytest.Config) -> Plan:
         seed=option("--seed"),
         shard=Shard.parsed(option("--shard")),
         nodes=option("--nodes"),
+        long=option("--long"),
+        quick=option("--quick"),
         files={case.name: path for case, path in outside},
-        only=tuple(f"{flag} {name}" for flag in ("--case", "--dtype", "--level") for name in option(flag)),
+        only=(
+            *(["--quick"] if option("--quick") else []),
+            *(f"{flag} {name}" for flag in ("--case", "--dtype", "--level") for name in option(flag)),
+        ),
         tests=_chosen_tests(config),
         again=_again(config),
     )
+
+
+def _is_usual(case: Case, *, long: bool, quick: bool) -> bool:
+    """Whether a run judges ``case`` that is asked for no case by name."""
+    return case.steps <= JUDGED if quick else long or not case.long
 
 
 def _from_files(paths: Iterable[str]) -> list[tuple[Case, str]]:

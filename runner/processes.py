@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import os
 import threading
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,14 +16,15 @@ from backends import NoAdapter
 from backends.training import Training
 from backends.transport.engine import TrainingPath
 from backends.transport.process import BackendError, Failed, Process
-from cases import Case
+from cases import JUDGED, Case
+from oracle.kept import Kept
 from oracle.run import exact_run
 from report.document import Record
 from runner.options import USUAL_STEPS
 from runner.plan import Plan
 from vocabulary.cell import Cell
 from vocabulary.rules import Optimizer
-from vocabulary.words import AUTODIFF
+from vocabulary.words import AUTODIFF, LEVELS
 
 # So many processes stand at the same time; one that was stopped starts anew when it is asked again.
 ALIVE = 8
@@ -36,10 +39,15 @@ def training(case: Case, dtype: str, level: str = AUTODIFF) -> Training:
 
 
 class Processes:
-    """The backends of a worker, each in its own process, and the training runs that several tests look at."""
+    """The backends of a worker, each in its own process, and the training runs that several tests look at.
 
-    def __init__(self, plan: Plan) -> None:
+    ``kept`` are the judgements of this run; in the folder ``cache`` frameworks keep what they compile, for later runs.
+    """
+
+    def __init__(self, plan: Plan, kept: Kept, cache: Path | None) -> None:
         self.plan = plan
+        self.kept = kept
+        self._cache = cache
         self._processes: dict[str, Process] = {}
         self.descriptions: dict[str, Record] = {}
         self.faults: dict[str, list[str]] = {}
@@ -50,7 +58,7 @@ class Processes:
         if backend not in self._processes:
             if len(self._processes) >= ALIVE:  # tests come sorted by backend: those asked before are done
                 self._processes[list(self._processes)[-ALIVE]].stop()
-            self._processes[backend] = Process(backend, self.plan.limit, self.plan.memory)
+            self._processes[backend] = Process(backend, self.plan.limit, self.plan.memory, self._cache)
         return self._processes[backend]
 
     def call(self, backend: str, method: str, *arguments: Any) -> Any:
@@ -89,6 +97,16 @@ class Processes:
             for thread in threads:
                 thread.join()
 
+    def training(self, case: Case, dtype: str, level: str = AUTODIFF) -> Training:
+        """Return the training run of ``case`` as the plan has it: in full, or its first steps."""
+        run = training(case, dtype, level)
+        if case.name not in self.plan.in_part:
+            return run
+        if self.plan.is_whole(case, level, dtype):
+            return dataclasses.replace(run, keep=case.judged_in_part)
+        batches = None if run.batches is None else run.batches[:JUDGED]
+        return dataclasses.replace(run, steps=JUDGED, keep=np.arange(JUDGED), batches=batches)
+
     def path(self, cell: Cell, case: Case) -> TrainingPath:
         """Return the training run of ``case``, that of ``cell``, made once for all tests that look at it.
 
@@ -97,7 +115,7 @@ class Processes:
         if cell not in self._paths:
             self._paths.clear()  # tests come sorted by candidate
             try:
-                self._paths[cell] = self.call(cell.backend, "path", training(case, cell.dtype, cell.level))
+                self._paths[cell] = self.call(cell.backend, "path", self.training(case, cell.dtype, cell.level))
             except BackendError as error:
                 self._paths[cell] = error  # a run that hangs is not waited for by every test that looks at it
         found = self._paths[cell]
@@ -109,8 +127,9 @@ class Processes:
         """Return the parameters of the exact run after the judged steps, from the start as rounded to ``dtype``."""
         key = case.name, conventions.get(case.optimizer, "")
         if key not in self._exact_paths:
-            runs = exact_run([training(case, dtype) for dtype in self.plan.dtypes], conventions)
-            self._exact_paths[key] = dict(zip(self.plan.dtypes, runs, strict=True))
+            whole = [(each, at) for at in self.plan.dtypes for each in LEVELS if self.plan.is_whole(case, each, at)]
+            programs = {dtype: self.training(case, dtype, level) for level, dtype in whole}
+            self._exact_paths[key] = dict(zip(programs, exact_run([*programs.values()], conventions), strict=True))
         return self._exact_paths[key][dtype]
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import pytest
 
+from cases import JUDGED
 from oracle.comparison import Judgement
 from report.document import Record
 from report.table import agreement, is_red, verdict_lines
@@ -36,8 +37,15 @@ def tell_cell(item: pytest.Item, params: Mapping[str, Any]) -> None:
 
 
 def left_out(plan: Plan) -> list[str]:
-    """Return a line that names the long cases which were not asked for, or none."""
-    return [f"left out without --long: {', '.join(plan.left_out)}"] if plan.left_out else []
+    """Return a line that names the cases which were not asked for, and one for those judged in part, or none."""
+    why = "by --quick" if plan.quick else "without --long"
+    lines = [f"left out {why}: {', '.join(plan.left_out)}"] if plan.left_out else []
+    if plan.in_part:
+        lines.append(
+            f"judged in part without --long: {', '.join(plan.in_part)}; in full at their first level in {plan.widest}, "
+            f"{JUDGED} steps of it (all, of a rule that remembers), and elsewhere their first {JUDGED} steps"
+        )
+    return lines
 
 
 class DeclarationsFirst:

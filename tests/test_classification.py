@@ -13,6 +13,7 @@ SHOWN = 3
 
 
 @pytest.mark.quantity("classification")
+@pytest.mark.whole
 @pytest.mark.only(cases=lambda case: case.held_out)
 def test_classification(candidate, case, level):
     """Losses after every epoch and the last scores are exact to rounding; whatever is counted is as in the exact run.

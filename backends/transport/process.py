@@ -26,11 +26,12 @@ import threading
 import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 import cloudpickle
 
-from backends import SETTINGS, load, missing
+from backends import SETTINGS, caches, load, missing
 from backends.memory import GIB, NEAR, REFUSED, is_refused, limit_memory, memory_is_limited
 from backends.text import MOST, legible
 from backends.transport.engine import Engine
@@ -90,12 +91,14 @@ class Process:
 
     ``limit`` is the time in seconds that one call may take, the import of the framework included, ``memory`` what the
     process may allocate, in GiB, where the platform has such a limit; the defaults of both stand in runner/options.py. The
-    process starts with the first call, and again after it has ended. After PATIENCE calls that ran out of time or memory,
+    process may keep in the folder ``cache`` what its framework compiles. It starts with the first call, and again after it has
+    ended. After PATIENCE calls that ran out of time or memory,
     or deaths before a first answer, it is not started again.
     """
 
-    def __init__(self, name: str, limit: float, memory: float = math.inf) -> None:
+    def __init__(self, name: str, limit: float, memory: float = math.inf, cache: Path | None = None) -> None:
         self.name = name
+        self._caches = caches(cache) if cache else {}
         self.limit = limit
         self.memory = memory if memory_is_limited() else math.inf
         self._child: subprocess.Popen[bytes] | None = None
@@ -144,7 +147,7 @@ class Process:
         self._socket, theirs = socket.socketpair()
         self._pipe = Connection(os.dup(self._socket.fileno()))
         command = [sys.executable, "-m", "backends.transport.process", str(theirs.fileno()), self.name]
-        environment = SETTINGS | dict(os.environ) | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+        environment = SETTINGS | self._caches | dict(os.environ) | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         with theirs:
             # A session of its own, so that what it starts can be ended with it.
             self._child = subprocess.Popen(

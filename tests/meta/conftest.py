@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.meta import CACHE
+
 ROOT = Path(__file__).parents[2]
 SMALL = ("--backend", "numpy", "--backend", "autograd", "--case", "nand", "--case", "line-generic", "--case", "relu")
 
@@ -39,7 +41,8 @@ def suite(tmp_path_factory):
 
     def run(*options: str) -> Outcome:
         results = tmp_path_factory.mktemp("suite") / "results.json"
-        command = [sys.executable, "-m", "pytest", "tests", "--ignore=tests/meta", "-p", "no:cacheprovider"]
+        command = [sys.executable, "-m", "pytest", "tests", "--ignore=tests/meta"]
+        command += [] if "no:cacheprovider" in options else CACHE
         # Two runs that a test starts are no two results of the tox environment that the test runs in.
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "TOX_"))}
         done = subprocess.run(

@@ -23,6 +23,7 @@ from report.table import is_red
 from report.terminal import drawn
 from report.writing import ResultsFile
 from runner.recording import describe_run
+from tests.meta import CACHE
 from tests.meta.fleet import Fault, fleet
 from vocabulary.cell import CONTRACT
 from vocabulary.words import DEVIATES
@@ -107,8 +108,7 @@ def judged(names: list[str], further: list[str]) -> dict[str, dict[Key, Checks]]
             "tests",
             "--ignore=tests/meta",
             "-q",
-            "-p",
-            "no:cacheprovider",
+            *CACHE,
             "--nodes",
             "--tb=no",
         ]

@@ -68,9 +68,9 @@ def _truth(case: Case, dtype: str) -> dict[str, Any]:
     oracle = Oracle(case.loss, data, dtype)
     points = {name: array[np.newaxis] for name, array in params.items()}
     seen = {name: array[np.newaxis] for name, array in data.items()}
-    expected = oracle._expect(oracle.truth, None, points, seen, ["value", "gradient"])
-    start = {"loss": np.asarray(float(expected["value"][0][0]))}
-    start |= {name: np.reshape([float(g) for g in expected[f"gradient {name}"][0]], params[name].shape) for name in params}
+    expected = oracle.expected().at(points, seen, forward=False)
+    start = {"loss": np.asarray(expected["value"].hi[0, 0])}
+    start |= {name: expected[f"gradient {name}"].hi[0].reshape(params[name].shape) for name in params}
     return {"start": start, "run": exact_run([training(case, dtype)])[0] if case.steps else {}}
 
 

@@ -32,7 +32,10 @@ def python(code):
             "backends, backends.base, backends.transport.process, backends.training",
             {"vocabulary", "backends", "numpy", "cloudpickle"},
         ),
-        ("oracle.judge, oracle.comparison", {"vocabulary", "arithmetic", "backends", "oracle", "numpy", "flint"}),
+        (
+            "oracle.judge, oracle.comparison",
+            {"vocabulary", "arithmetic", "backends", "oracle", "numpy", "flint", "cloudpickle"},
+        ),
         ("report.__main__", {"vocabulary", "report", "jinja2", "jsonschema"}),
         (
             "runner.candidate, runner.plan, runner.recorder",

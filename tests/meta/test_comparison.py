@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from flint import arb, ctx
 
+from arithmetic.doubles import Doubles
 from oracle.comparison import Comparison, _discriminates
+from oracle.expected import beside
 from vocabulary.words import CONFORMS, DEVIATES, UNINFORMATIVE
 
 U = 2.0**-52  # the unit in the last place of float64 in [1, 2)
@@ -18,12 +20,17 @@ def is_bound(bound, *sizes):
     return all(size < got < size + size * 2.0**-27 for got, size in zip(bound.tolist(), sizes, strict=True))
 
 
+def add(comparison, index, got, truth, balls, origin=None):
+    """Append a row whose exact values and bounds are balls of Arb."""
+    origins = None if origin is None else np.array([origin])
+    comparison.add([index], np.array([got]), beside(np.array([truth], object), np.array([balls], object)), origins)
+
+
 def compared(rows, shape=(2,), row="step", row_numbers=None):
     """Return a comparison of ``rows``, which are (results, exact values, bounds)."""
     comparison = Comparison("gradient w", "float64", shape, row, row_numbers)
     for index, (got, truth, bound) in enumerate(rows):
-        balls = [arb(t, b) for t, b in zip(truth, bound, strict=True)]
-        comparison.add(index, got, [arb(t) for t in truth], balls)
+        add(comparison, index, got, [arb(t) for t in truth], [arb(t, b) for t, b in zip(truth, bound, strict=True)])
     return comparison
 
 
@@ -150,7 +157,7 @@ def test_an_infinite_bound_admits_all():
 def test_a_ball_that_is_no_number_is_an_infinite_bound():
     """Where not even a ball comes out, as of a logarithm of what may be negative, everything is admitted."""
     comparison = Comparison("x", "float64", (1,))
-    comparison.add(0, [1.0], [arb(1)], [arb(0, 1).log()])
+    add(comparison, 0, [1.0], [arb(1)], [arb(0, 1).log()])
     assert comparison.outside == []
     judgement = comparison.judge()
     assert (judgement.verdict, judgement.bound.tolist()) == (UNINFORMATIVE, [math.inf])
@@ -215,7 +222,7 @@ def test_numbers_at_the_end_of_the_range():
     judgement = compared([([largest, -largest], [largest, -largest], [1.0, 1.0])]).judge()
     assert (judgement.verdict, judgement.too_wide, judgement.error_ulp) == (CONFORMS, 0, 0)
     beyond = Comparison("x", "float64", (1,))
-    beyond.add(0, [math.inf], [arb(10) ** 400], [arb(0, math.inf)])
+    add(beyond, 0, [math.inf], [arb(10) ** 400], [arb(0, math.inf)])
     assert (beyond.judge().verdict, beyond.judge().message) == (UNINFORMATIVE, "the bound is infinite")
 
 
@@ -242,26 +249,26 @@ def test_the_guard_asks_for_the_nearest_wrong_result(truth, half):
 def test_a_change_is_judged_from_where_it_starts():
     """The blind entries and the guard are of the change, the error in ulp is of the weight."""
     comparison = Comparison("updated w", "float64", (1,))
-    comparison.add(0, [8.0 + 8 * U], [arb(8)], [arb(8, 2.0**-4)], [7.5])
+    add(comparison, 0, [8.0 + 8 * U], [arb(8)], [arb(8, 2.0**-4)], [7.5])
     judgement = comparison.judge()
     assert (judgement.verdict, judgement.too_wide, judgement.error_ulp) == (CONFORMS, 0, 1)
     comparison = Comparison("updated w", "float64", (1,))
-    comparison.add(0, [8.0], [arb(8)], [arb(8, 2.0**-4)], [8 - 2.0**-4])
+    add(comparison, 0, [8.0], [arb(8)], [arb(8, 2.0**-4)], [8 - 2.0**-4])
     assert comparison.judge().verdict == UNINFORMATIVE
 
 
 def test_an_unknown_row_is_counted_and_not_judged():
     """Where the point is not finite nothing is said of its results, and the rows around it are judged as ever."""
     comparison = Comparison("gradient w", "float64", (2,), "step", [3, 5, 9])
-    comparison.add(0, [1.0, 2.0], [arb(1), arb(2)], [arb(1, U), arb(2, U)])
-    comparison.add_unknown(1, [math.nan, 1.0])
-    comparison.add(2, [1.0, 2.5], [arb(1), arb(2)], [arb(1, U), arb(2, U)])
+    add(comparison, 0, [1.0, 2.0], [arb(1), arb(2)], [arb(1, U), arb(2, U)])
+    comparison.add_unknown([1], np.array([[math.nan, 1.0]]))
+    add(comparison, 2, [1.0, 2.5], [arb(1), arb(2)], [arb(1, U), arb(2, U)])
     judgement = comparison.judge()
     assert comparison.outside == [2]
     assert (judgement.verdict, judgement.where, judgement.first) == (DEVIATES, "gradient w[1] at step 9", 2)
     assert (judgement.points, judgement.entries, judgement.points_without_verdict) == (3, 4, 1)
     alone = comparison.empty()
-    alone.add_unknown(1, [0.0, 1.0])
+    alone.add_unknown([1], np.array([[0.0, 1.0]]))
     judgement = alone.judge()
     assert (judgement.verdict, judgement.message, judgement.where) == (
         UNINFORMATIVE,
@@ -293,7 +300,7 @@ def test_a_bound_is_rounded_up():
     comparison = Comparison("x", "float64", (1,))
     with ctx.workprec(200):
         end = arb(1) + arb(2) ** -60
-        comparison.add(0, [0.0], [arb(0)], [end])
+        add(comparison, 0, [0.0], [arb(0)], [end])
         assert arb(comparison.judge().bound[0]) > end
 
 
@@ -302,24 +309,24 @@ def test_a_bound_is_from_the_truth_to_the_far_end_of_the_ball(middle):
     """It is no less than the distance to either end, whichever side of the truth the ball is wider on."""
     for shift in (-0.5, 0.5):
         comparison = Comparison("x", "float64", (1,))
-        comparison.add(0, [middle], [arb(middle)], [arb(middle + shift, 0.25)])
+        add(comparison, 0, [middle], [arb(middle)], [arb(middle + shift, 0.25)])
         judgement = comparison.judge()
         assert is_bound(judgement.bound, 0.75)
         assert judgement.where == "x[0]"
 
 
-@pytest.mark.parametrize("short", ["got", "truth", "balls", "origin"])
+@pytest.mark.parametrize("short", ["got", "expected", "origin"])
 def test_a_row_has_one_length(short):
-    """Results, exact values, balls and origins belong together entry by entry: one too few is an error."""
-    row = {"got": [1.0, 2.0], "truth": [arb(1), arb(2)], "balls": [arb(1), arb(2)], "origin": [0.5, 0.5]}
-    with pytest.raises(ValueError, match=r"^zip\(\) argument \d is (shorter|longer) than argument"):
-        Comparison("updated w", "float64", (2,)).add(0, **row | {short: row[short][:1]})
+    """Results, what is right and origins belong together entry by entry: one too few is an error."""
+    row = {"got": np.ones((1, 2)), "expected": Doubles.of(np.ones((1, 2))), "origin": np.ones((1, 2)) / 2}
+    with pytest.raises(ValueError, match=r"rows of updated w have the shapes "):
+        Comparison("updated w", "float64", (2,)).add([0], **row | {short: row[short][:, :1]})
 
 
 def test_the_error_is_to_the_middle_of_the_truth():
     """The truth is a ball too: its middle is what results are held against, and its width is part of the bound."""
     comparison = Comparison("x", "float64", (1,))
-    comparison.add(0, [1.25], [arb(1, 0.125)], [arb(1, 0.25)])
+    add(comparison, 0, [1.25], [arb(1, 0.125)], [arb(1, 0.25)])
     judgement = comparison.judge()
     assert (judgement.truth.tolist(), judgement.share) == ([1.0], 0.25 / judgement.bound[0])
     assert is_bound(judgement.bound, 0.375)

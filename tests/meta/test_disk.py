@@ -102,7 +102,9 @@ def test_a_run_on_a_full_disk(suite, tmp_path, monkeypatch, workers):
     """It goes on, and ends with what was kept, of how much, and why; it is red, as results are lost."""
     (tmp_path / "small_disk.py").write_text(SMALL_DISK.format(size=30_000))
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    outcome = suite("-p", "small_disk", "--backend", "numpy", "--case", "line-generic", "-k", "not disk", *workers)
+    outcome = suite(
+        "-p", "no:cacheprovider", "-p", "small_disk", "--backend", "numpy", "--case", "line-generic", "-k", "not disk", *workers
+    )
     kept = len(outcome.checks())
     assert (outcome.status, outcome.document["complete"]) == (1, False), outcome.text
     assert kept > 0
@@ -120,7 +122,9 @@ def test_a_run_that_cannot_begin_its_file(suite, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     kept = tmp_path / "kept.json"
     kept.write_text("kept")
-    outcome = suite("-p", "small_disk", "--backend", "numpy", "--case", "line-generic", f"--results={kept}")
+    outcome = suite(
+        "-p", "no:cacheprovider", "-p", "small_disk", "--backend", "numpy", "--case", "line-generic", f"--results={kept}"
+    )
     assert outcome.status == 4, outcome.text
     assert f"--results={kept} cannot be written: File too large" in outcome.text
     assert " passed" not in outcome.text

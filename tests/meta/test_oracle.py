@@ -15,6 +15,7 @@ from backends.transport.engine import Engine
 from oracle.comparison import Comparison
 from oracle.judge import Oracle, Steps
 from oracle.layout import wrong_layout
+from tests.meta.test_comparison import add
 from vocabulary import losses
 from vocabulary.rules import Optimizer
 from vocabulary.words import CONFORMS, DEVIATES, DTYPES, OPTIMIZER_DTYPE, SCALARS_KEEP_DTYPE, UNINFORMATIVE
@@ -170,14 +171,14 @@ def test_an_exact_zero_has_a_bound_of_zero():
 def test_the_guard(truth, bound, verdict):
     """A bound that admits a wrong result gives no verdict, however right the result is."""
     comparison = Comparison("x", "float64", (2,))
-    comparison.add(0, truth, [arb(t) for t in truth], [arb(t, b) for t, b in zip(truth, bound, strict=True)])
+    add(comparison, 0, truth, [arb(t) for t in truth], [arb(t, b) for t, b in zip(truth, bound, strict=True)])
     assert comparison.judge().verdict == verdict
 
 
 def test_a_wrong_update_is_a_wrong_change():
     """Of an updated weight the guard looks at the change: a step lost in rounding is not approved."""
     comparison = Comparison("updated w", "float32", (1,))
-    comparison.add(0, [1.0], [arb(1) + arb(2) ** -30], [arb(1, 2.0**-24)], origin=[1.0])
+    add(comparison, 0, [1.0], [arb(1) + arb(2) ** -30], [arb(1, 2.0**-24)], origin=[1.0])
     assert comparison.judge().verdict == UNINFORMATIVE
 
 
@@ -186,7 +187,7 @@ def test_one_bad_step_among_many_is_found():
     comparison = Comparison("gradient w", "float64", (1,), row="step")
     for step in range(100):
         got = 3.0 if step == 57 else 1.0
-        comparison.add(step, [got], [arb(1)], [arb(1, 1e-15)])
+        add(comparison, step, [got], [arb(1)], [arb(1, 1e-15)])
     judgement = comparison.judge()
     assert judgement.verdict == DEVIATES
     assert "at step 57" in judgement.message

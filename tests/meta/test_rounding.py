@@ -15,6 +15,7 @@ from cases import CaseError
 from oracle.comparison import Comparison
 from oracle.judge import Oracle
 from runner.validation import validate
+from tests.meta.test_comparison import add
 from tests.meta.test_oracle import every_dtype, judge
 from vocabulary.functions import FUNCTIONS
 from vocabulary.operators import functions
@@ -103,7 +104,7 @@ def test_a_wrong_entry_that_a_wide_bound_admits_is_counted():
     """Where one sharp entry carries the verdict, the others are counted as blind."""
     comparison = Comparison("x", "float64", (4,))
     truth, bound = [1.0, 2.0, 3.0, 0.0], [0.1, 1.9, 1e20, 1e20]
-    comparison.add(0, truth, [arb(t) for t in truth], [arb(t, b) for t, b in zip(truth, bound, strict=True)])
+    add(comparison, 0, truth, [arb(t) for t in truth], [arb(t, b) for t, b in zip(truth, bound, strict=True)])
     judgement = comparison.judge()
     assert (judgement.verdict, judgement.too_wide) == (CONFORMS, 3)
 

@@ -11,8 +11,8 @@ import cases
 from arithmetic.balls import Balls
 from arithmetic.precision import rounding
 from cases import CaseError, Figure
+from oracle.expected import BOUND_BITS
 from oracle.graph import graph
-from oracle.judge import BOUND_BITS
 from oracle.run import exact_run
 from oracle.trace import PROBE, Probed, trace
 from runner.figures import printed

@@ -16,6 +16,7 @@ from pathlib import Path
 import backends
 from report.document import Record
 from report.table import is_red
+from tests.meta import CACHE
 from tests.meta.unusual import Unusual, unusual
 
 ROOT = Path(__file__).parents[3]
@@ -55,7 +56,7 @@ def judged(adapters: list[Unusual], further: list[str]) -> list[Record]:
     """Run the conformance tests over ``adapters`` and return their checks."""
     with tempfile.TemporaryDirectory() as folder:
         results = Path(folder) / "results.json"
-        command = [sys.executable, "-m", "pytest", "tests", "--ignore=tests/meta", "-q", "-p", "no:cacheprovider", "--tb=no"]
+        command = [sys.executable, "-m", "pytest", "tests", "--ignore=tests/meta", "-q", *CACHE, "--tb=no"]
         command += [f"--results={results}", *(word for each in adapters for word in ("--backend", each.adapter)), *further]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         if done.returncode not in (0, 1):
