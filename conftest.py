@@ -14,6 +14,7 @@ import backends
 from backends.memory import memory_is_limited
 from oracle.kept import Kept
 from report.document import Record
+from runner import progress
 from runner.candidate import Candidate
 from runner.options import add_options
 from runner.plan import Plan, make_plan
@@ -49,6 +50,11 @@ def pytest_configure(config: pytest.Config) -> None:
         recorder = Recorder(config.stash[PLAN], None if config.option.collectonly else config.getoption("--results"))
         config.pluginmanager.register(recorder)
         config.pluginmanager.register(DeclarationsFirst(config.stash[PROCESSES], recorder))
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    if not hasattr(session.config, "workerinput") and (shown := progress.of(session.config)):
+        session.config.pluginmanager.register(shown)
 
 
 @pytest.hookimpl(optionalhook=True)
