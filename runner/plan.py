@@ -96,6 +96,11 @@ class Plan:
 def make_plan(config: pytest.Config) -> Plan:
     """Return the run that the options ask for. Raises pytest.UsageError, having imported no framework."""
     option = config.getoption
+    if option("--quick") and option("--long"):
+        raise pytest.UsageError("--quick and --long: ask for one of them")
+    for name in ("--time-limit", "--memory-limit"):
+        if not 0 < option(name) < float("inf"):
+            raise pytest.UsageError(f"{name}={option(name)}: must be a number above 0")
     try:
         outside = _from_files(option("--cases"))
         known = cases.unique([*cases.builtin().values(), *(case for case, _ in outside)])
@@ -103,14 +108,9 @@ def make_plan(config: pytest.Config) -> Plan:
         usual = {name: case for name, case in known.items() if _is_usual(case, long=option("--long"), quick=option("--quick"))}
         dtypes = tuple(_known("dtype", option("--dtype"), DTYPES, QUICK_DTYPES if option("--quick") else DEFAULT_DTYPES))
         for case in (chosen or usual).values():
-            validate(case, dtypes)
+            validate(case, dtypes, option("--memory-limit"), long=option("--long"))
     except CaseError as error:
         raise pytest.UsageError(str(error)) from error
-    if option("--quick") and option("--long"):
-        raise pytest.UsageError("--quick and --long: ask for one of them")
-    for name in ("--time-limit", "--memory-limit"):
-        if not 0 < option(name) < float("inf"):
-            raise pytest.UsageError(f"{name}={option(name)}: must be a number above 0")
     for name in ("--random", "--seed"):
         if option(name) < 0:
             raise pytest.UsageError(f"{name}={option(name)}: must be a whole number, 0 or more")

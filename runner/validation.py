@@ -13,24 +13,33 @@ import numpy as np
 
 from arithmetic.balls import Balls, written
 from arithmetic.floats import Floats
+from arithmetic.tape import Pullback, Taped
+from backends.memory import GIB
 from cases import Case, CaseError, Figure
 from oracle.graph import evaluated
 from runner.figures import shape
 from vocabulary.operators import public
 from vocabulary.words import DTYPES
 
+# Bytes that judging takes for every number of a formula, in the worst case: with Arb, value and adjoint, in the precisions of
+# truth and bound. Measured: 350, and 100 where doubles are enough.
+OF_A_NUMBER = 400
+# Bytes for every parameter of a judged step: before it, after it and its gradient, in float64, as the backend has them, as they
+# are sent and as they are judged.
+OF_A_STEP = 3 * 8 * 3
 
-def validate(case: Case, dtypes: Iterable[str]) -> None:
+
+def validate(case: Case, dtypes: Iterable[str], memory: float = math.inf, *, long: bool = False) -> None:
     """Evaluate ``case`` once over numpy, or on its first and last batch, and once in other sizes where it has axes.
 
-    Raises CaseError where it cannot be judged.
+    Raises CaseError where it cannot be judged, or not within ``memory`` GiB. ``long`` says that all its steps are judged.
     """
     for dtype in dtypes:
         params, data = case.at(dtype)
-        for seen in _examples_of(case, data):
-            _evaluate(case, params, seen)
+        numbers = [_evaluate(case, params, seen) for seen in _examples_of(case, data)]
         if case.held_out:
-            _evaluate(case, params, case.rounded(case.held_out, dtype))
+            numbers.append(_evaluate(case, params, case.rounded(case.held_out, dtype)))
+        _compare_with_memory(case, max(numbers), len(case.judged if long else case.judged_in_part), memory)
     for figure in case.figures:
         _count(case, figure)
     if case.axes:
@@ -39,6 +48,19 @@ def validate(case: Case, dtypes: Iterable[str]) -> None:
         _try_goal(case)
     if case.network:
         _compare_layers(case, next(_examples_of(case, dict(case.data))))
+
+
+def _compare_with_memory(case: Case, numbers: int, steps: int, memory: float) -> None:
+    parameters = sum(array.size for array in case.params.values())
+    for needed, what in (
+        (numbers * OF_A_NUMBER, f"truth and bound of the {numbers:,} numbers in its formula"),
+        (steps * parameters * OF_A_STEP, f"{steps:,} judged steps of {parameters:,} parameters"),
+    ):
+        if needed / GIB > memory:
+            raise CaseError(
+                f"case {case.name!r} is too large to be judged: {what} may take {needed / GIB:.3g} GiB, and the limit is "
+                f"{memory:g} GiB; make the case smaller, or give --memory-limit=GIB where the machine has more"
+            )
 
 
 def _examples_of(case: Case, data: dict[str, np.ndarray]) -> Iterator[dict[str, np.ndarray]]:
@@ -109,7 +131,21 @@ def _line_of(function: Any, error: BaseException) -> str:
 
 
 class _Ops(Floats):
-    """numpy that refuses, in a formula, what is no number that the oracle can take, and names what there is."""
+    """numpy that refuses, in a formula, what is no number that the oracle can take, and names what there is.
+
+    ``numbers`` counts those of all tensors that it has made.
+    """
+
+    def __init__(self) -> None:
+        self.numbers = 0
+
+    def tensor(self, array: np.ndarray) -> Taped:
+        self.numbers += np.size(array)
+        return super().tensor(array)
+
+    def record(self, value: np.ndarray, *operands: tuple[Taped, Pullback]) -> Taped:
+        self.numbers += np.size(value)
+        return super().record(value, *operands)
 
     def __getattr__(self, name: str) -> Any:
         known = ", ".join(name for name in public() if name.isidentifier())
@@ -135,7 +171,8 @@ class _Named(dict[str, Any]):
         raise KeyError(f"{self.what} has no {name!r}; it has {', '.join(self)}")
 
 
-def _evaluate(case: Case, params: dict[str, np.ndarray], data: dict[str, np.ndarray]) -> None:
+def _evaluate(case: Case, params: dict[str, np.ndarray], data: dict[str, np.ndarray]) -> int:
+    """Return how many numbers a gradient of ``case`` is made of."""
     ops = _Ops()
     arrays, inside = (
         MappingProxyType(_Named(what, {name: ops.tensor(array) for name, array in given.items()}))
@@ -162,6 +199,7 @@ def _evaluate(case: Case, params: dict[str, np.ndarray], data: dict[str, np.ndar
     unused = [name for name, leaf in leaves.items() if id(leaf) not in used]
     if unused:
         raise CaseError(f"case {case.name!r}: its loss does not use the parameters {unused}; give what is constant as data")
+    return ops.numbers
 
 
 def _compare_layers(case: Case, data: dict[str, np.ndarray]) -> None:
