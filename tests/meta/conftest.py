@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import fcntl
+import hashlib
 import json
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +58,25 @@ def suite(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def whole(suite):
+def shared_suite(suite, tmp_path_factory):
+    """Return the same for fixtures: what one worker of pytest-xdist has run, the others read."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    folder.mkdir(exist_ok=True)
+
+    def run(*options: str) -> Outcome:
+        kept = folder / hashlib.sha256(repr(options).encode()).hexdigest()
+        with open(f"{kept}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # until it is closed, by a death too
+            if not kept.exists():
+                kept.write_bytes(pickle.dumps(suite(*options)))
+        outcome: Outcome = pickle.loads(kept.read_bytes())
+        return outcome
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def whole(shared_suite):
     """Return the results of a small run."""
-    return suite(*SMALL).document
+    return shared_suite(*SMALL).document

@@ -51,10 +51,10 @@ def place(name, words):
 
 
 @pytest.fixture(scope="module")
-def stale_run(suite):
+def stale_run(shared_suite):
     """Return a run over all adapters whose declarations do not hold."""
     options = [option for name, *_ in STALE for option in ("--backend", DECLARING + name)]
-    return suite(*options, "--dtype", "float64", "-k", "declarations_hold or test_operation or test_optimizer")
+    return shared_suite(*options, "--dtype", "float64", "-k", "declarations_hold or test_operation or test_optimizer")
 
 
 @pytest.mark.parametrize(("name", "quantity", "line", "words"), STALE)

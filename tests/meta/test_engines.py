@@ -139,11 +139,11 @@ CAUGHT = [lie for lie in LIES if needs(lie[0]) not in FRAMEWORKS or not backends
 
 
 @pytest.fixture(scope="module")
-def lies(suite):
+def lies(shared_suite):
     """Return a run over adapters that say what is not so, beside a sound one."""
     names = dict.fromkeys([LYING + "Renamed", *(name for name, *_ in CAUGHT), "numpy"])
     options = [option for name in names for option in ("--backend", name)]
-    return suite(*options, "--case", "line", "--dtype", "float64", "-k", "version or modes")
+    return shared_suite(*options, "--case", "line", "--dtype", "float64", "-k", "version or modes")
 
 
 @pytest.mark.parametrize(("adapter", "quantity", "words"), CAUGHT)

@@ -39,12 +39,12 @@ def adapter(name):
 
 
 @pytest.fixture(scope="module")
-def faulty_run(suite):
+def faulty_run(shared_suite):
     """Return a run over all faulty adapters."""
     options = [option for name in dict.fromkeys(name for name, _ in FAULTS) for option in ("--backend", adapter(name))]
     for name in (*map(adapter, ("ForgetsAName", "ExcusesItself", "Short")), MUTE):
         options += ["--backend", name]
-    return suite(*options, "--case", "xor", "--dtype", "float64")
+    return shared_suite(*options, "--case", "xor", "--dtype", "float64")
 
 
 def test_a_sound_adapter_from_outside_conforms(suite):
@@ -158,10 +158,10 @@ HIDDEN = {
 
 
 @pytest.fixture(scope="module")
-def hiding_run(suite):
+def hiding_run(shared_suite):
     """Return a run of all that hide what is not finite."""
     options = [option for name in HIDDEN for option in ("--backend", adapter(name))]
-    return suite(*options, "--case", "line", "-k", "non_finite")
+    return shared_suite(*options, "--case", "line", "-k", "non_finite")
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -15,10 +15,10 @@ HAS = {"exp", "sum", "mean", "+", "-", "*", "/"}
 
 
 @pytest.fixture(scope="module")
-def few(suite):
+def few(shared_suite):
     """Return a run of the adapter over programs some of which it has the operations for."""
     cases = ("nand", "deep", "thermometer-generic", "line", "square")
-    return suite("--backend", FEW, *(word for case in cases for word in ("--case", case)), "--nodes", "--random", "2")
+    return shared_suite("--backend", FEW, *(word for case in cases for word in ("--case", case)), "--nodes", "--random", "2")
 
 
 def test_nothing_is_red(few):

@@ -51,11 +51,11 @@ ENDS = {
 
 
 @pytest.fixture(scope="module", params=[(), ("-n", "2")], ids=["plain", "xdist"])
-def deadly_run(suite, request):
+def deadly_run(shared_suite, request):
     """Return a run of one sound backend among many that end badly."""
     options = [option for name in ENDS for option in ("--backend", f"tests.meta.adapters:{name}")]
     options += ["--backend", "tests.meta.dies_at_import:Any", "--backend", "tests.meta.adapters:DiesTraining"]
-    return suite("--backend", "numpy", *options, *CASES, *LIMITS, *request.param)
+    return shared_suite("--backend", "numpy", *options, *CASES, *LIMITS, *request.param)
 
 
 @pytest.mark.parametrize("name", ENDS)

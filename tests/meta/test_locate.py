@@ -59,11 +59,13 @@ def adapter(name):
 
 
 @pytest.fixture(scope="module")
-def run(suite):
+def run(shared_suite):
     """Return a run of all of them."""
     options = [word for name in dict.fromkeys(name for name, *_ in LOCATED) for word in ("--backend", adapter(name))]
     levels = ("--level", "autodiff", "--level", "modules")
-    return suite(*options, "--case", "nand", "--dtype", "float64", *levels, "-k", "test_loss or test_gradient or every_step")
+    return shared_suite(
+        *options, "--case", "nand", "--dtype", "float64", *levels, "-k", "test_loss or test_gradient or every_step"
+    )
 
 
 @pytest.mark.parametrize(("name", "level", "quantity", "words"), LOCATED)

@@ -20,9 +20,9 @@ SHARDS = 3
 
 
 @pytest.fixture(scope="module")
-def shards(suite):
+def shards(shared_suite):
     """Return the results of the same run in shards, of an environment."""
-    documents = [suite(*SMALL, "--shard", f"{number}/{SHARDS}").document for number in range(1, SHARDS + 1)]
+    documents = [shared_suite(*SMALL, "--shard", f"{number}/{SHARDS}").document for number in range(1, SHARDS + 1)]
     return [in_environment(document, "jax-latest") for document in documents]
 
 
