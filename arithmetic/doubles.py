@@ -1,7 +1,7 @@
 """Balls as arrays of doubles: a midpoint of two doubles, hi + lo with 106 bits, and two radii around it.
 
-The exact result is within the radius e of the midpoint, whatever an evaluation in a precision may return within r, which is
-no less. numpy computes with whole arrays of these, at some 50 ns an operation and element where Arb takes 1 µs. Every operation
+The exact result is within e of the midpoint. Whatever an evaluation in the dtype may return is within r of it, and r is no less
+than e. numpy computes with whole arrays of these, at some 50 ns an operation and element where Arb takes 1 µs. Every operation
 encloses: its balls hold all results of the numbers in the balls that it was given. The errors of the midpoints are those that
 are proven for double-word arithmetic; radii are computed in doubles, and then enlarged by more than that arithmetic can lose
 (UP).
@@ -10,7 +10,7 @@ That holds in a range of magnitudes in which nothing overflows and no error term
 it raises ``Beyond``, and Arb has to be asked.
 
 Sources: M. Joldes, J.-M. Muller, V. Popescu, Tight and rigorous error bounds for basic building blocks of double-word
-arithmetic, ACM Trans. Math. Softw. 44 (2017), algorithms 6, 7, 11 and 17; T. J. Dekker, A floating-point technique for
+arithmetic, ACM Trans. Math. Softw. 44 (2017), algorithms 6, 7, 10 and 17; T. J. Dekker, A floating-point technique for
 extending the available precision, Numer. Math. 18 (1971).
 """
 
@@ -154,7 +154,7 @@ class Doubles:
         return Doubles(-self.hi, -self.lo, self.e, self.r)
 
     def __abs__(self) -> Doubles:
-        """|x| of the midpoint, which is as far from that of every number in the ball."""
+        """Return balls around |midpoint| with the same radii, since ||x| - |y|| <= |x - y|."""
         sign = np.where(self.hi < 0, -1.0, 1.0)
         return Doubles(self.hi * sign, self.lo * sign, self.e, self.r)
 
@@ -201,7 +201,7 @@ class Doubles:
         hi, lo, e, r = (x.transpose(order).reshape(n, *shape) for x in (self.hi, self.lo, self.e, self.r))
         if n == 1:
             return Doubles(hi[0], lo[0], e[0], r[0])
-        # Each of the sums that a term takes part in errs by ADDING U2 of itself, which the sum of all sizes bounds.
+        # A term takes part in at most ceil(log2 n) sums. Each errs by ADDING U2 of itself, which the sum of all sizes bounds.
         own = math.ceil(math.log2(n)) * ADDING * U2 * np.abs(hi).sum(axis=0)
         radii = ((x.sum(axis=0) + own) * (1 + (n + 64) * 2 * U) for x in (e, r))
         while len(hi) > 1:
@@ -219,7 +219,7 @@ class Doubles:
         return _product_in_slices(self, other)
 
     def widened(self, radius: np.ndarray | float) -> Doubles:
-        """Return these balls where rounding does so much more."""
+        """Return these balls with ``radius`` added to r."""
         return Doubles(self.hi, self.lo, self.e, (self.r + radius) * UP)
 
     def around(self, unit: float) -> Doubles:
@@ -232,8 +232,8 @@ def _product_in_slices(a: Doubles, b: Doubles) -> Doubles:
 
     With n terms a slice has b bits, n 2^(2b) <= 2^53, and row and column have the scales s and t, powers of two: a slice i of a
     is at most s 2^(-b (i - 1)) in size. Left out are the products of slices i + j > count + 1 and what no slice holds, together
-    less than n s t (2 count + 2) 2^(-b count). Each of the products that are added up errs by 2 U2 of the sums so far, which
-    |a| |b| and n s t 2^(2 - b) bound.
+    less than n s t (2 count + 2) 2^(-b count). To add one product errs by at most 2 U2 of the sum so far, which is at
+    most |a| |b| + n s t 2^(2 - b).
 
     Source: K. Ozaki, T. Ogita, S. Oishi, S. M. Rump, Error-free transformations of matrix multiplication by using fast routines
     of matrix multiplication and its applications, Numer. Algorithms 59 (2012).
@@ -296,7 +296,7 @@ def _check_range(sizes: np.ndarray) -> bool:
 
 
 def _checked(made: Doubles, sizes: np.ndarray) -> Doubles:
-    if _check_range(sizes):  # where the midpoint is 0 a radius may be anything
+    if _check_range(sizes):  # a midpoint of 0 does not keep its radii in range
         for radius in (made.e, made.r):
             if not ((radius == 0) | ((radius >= LEAST_RADIUS) & (radius <= MOST))).all():
                 raise Beyond("a radius that is too large or too small")

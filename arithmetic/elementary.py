@@ -2,10 +2,10 @@
 
 exp reduces its argument by multiples of ln 2 / 1024, takes a polynomial of what is left (at most 2^-11.5) and multiplies by an
 entry of a table. The others are made of exp, or correct numpy's own value by it, so that nothing rests on numpy's accuracy.
-A radius is carried through by the largest slope on the ball, the slope at the midpoint times what it can grow.
+A radius is carried through by the largest slope on the ball: the slope at the midpoint times the factor by which it can grow.
 
-Errors are in units of U2 = 2^-106: of exp, 3 of the last sum, 1 of the table, and less than 1 in all of what is multiplied by
-the small argument; 8 are granted.
+Errors are in units of U2 = 2^-106. exp errs by at most 3 in the last sum, 1 in the table and less than 1 in the polynomial; it
+is granted 8.
 """
 
 from __future__ import annotations

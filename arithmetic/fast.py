@@ -37,7 +37,7 @@ class FastBalls(Tape):
         self._bits = 1 - math.frexp(rounding.unit)[1]
 
     def precision(self) -> AbstractContextManager[None]:
-        """Doubles have the one that they have."""
+        """Return a context that changes nothing: the precision of doubles is fixed."""
         return nullcontext()
 
     def tensor(self, array: np.ndarray) -> Taped:
@@ -97,7 +97,7 @@ class FastBalls(Tape):
         small = (np.abs(x.hi) <= self._small) & ((x.hi != 0) | (x.r != 0))
         return x.widened(np.where(small, self.rounding.tiny, 0.0)) if small.any() else x
 
-    # Forms: the midpoint is that of the definition, and what rounding makes of it what it makes of all that are computed.
+    # Forms: the midpoint is that of the definition, and r holds the results of every form that a framework may compute.
 
     def computed(self, forms: Forms, operands: Sequence[Taped], arguments: Sequence[Any]) -> Taped:
         if forms.bounding == (forms.definition,):
@@ -167,7 +167,7 @@ class FastBalls(Tape):
         at = np.expand_dims(np.argmax(value.hi, axis=axis), axis)
         top = value.each(lambda part: np.take_along_axis(part, at, axis))
         away = (value.midpoint - top.midpoint).hi * (1 - 4 * U)  # 0 or less
-        # The largest is no less than what the top one may be; another exceeds its midpoint by its radius less the distance.
+        # Another exceeds the midpoint of the top one by at most its own radius less its distance from it.
         radii = (np.maximum(radius + away, 0).max(axis=axis, keepdims=True) * UP for radius in (value.e, value.r))
         return Taped(Doubles(top.hi, top.lo, *(np.maximum(r, o) for r, o in zip(radii, (top.e, top.r), strict=True))), self)
 

@@ -53,12 +53,12 @@ SETTINGS = dict(sorted([*COMMON.items(), *(pair for each in ABOUT.values() for p
 
 
 def caches(folder: Path) -> dict[str, str]:
-    """Map the variables that name a folder for what a framework compiles to folders in ``folder``, one for each processor."""
+    """Map the variable of each framework that keeps what it compiles to a folder below ``folder``, one for each processor."""
     return {each.cache: str(folder / name / _processor()) for name, each in ABOUT.items() if each.cache}
 
 
 def _processor() -> str:
-    """Return a digest of what the processor is and can do: what is compiled for one may stop another."""
+    """Return a digest of what the processor is and can do: code compiled for one may crash on another."""
     known = platform.machine() + platform.processor()
     with contextlib.suppress(OSError):
         lines = Path("/proc/cpuinfo").read_text().splitlines()

@@ -1,4 +1,4 @@
-"""Print what the suite costs, as tables: ``python -m benchmarks``, or some of the words adapter, checking, growth, whole."""
+"""Print tables of what the suite costs: ``python -m benchmarks``, with some of adapter, checking, growth, whole; or all."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ def main() -> None:
         print(json.dumps(MEASURED[given.words[0]](given.of)))
         return
     print(
-        f"Medians of {REPETITIONS}, with the least and the largest ratio. Times are of this machine, ratios are taken in turn."
+        f"Times are of this machine, medians of {REPETITIONS}; of whole runs there is one. "
+        f"Ratios are medians of {REPETITIONS} pairs, timed in turn, with the least and the largest in brackets."
     )
     for word in given.words or WORDS:
         print(f"\n## {word}\n")
@@ -70,7 +71,7 @@ def _print_adapter() -> None:
         for net, *each in _asked("adapter", framework):
             found = Ratio(*each)
             rows.append([framework, str(net), f"{found.second * 1e6:.0f} µs", _of(found)])
-    _print(["framework", "net", "by hand", "through the adapter"], rows)
+    _print(["framework", "net", "by hand", "adapter / by hand"], rows)
 
 
 def _print_checking() -> None:

@@ -18,8 +18,6 @@ from benchmarks.pairs import Ratio, Work, ratio
 from vocabulary.tensors import Formula, Tensors
 
 Arrays = dict[str, np.ndarray]
-# Makes the formula of a net of the functions of a framework, taken from it directly.
-Loss = Callable[[Tensors, Tensors], Any]
 Steps = Iterator[Any]
 
 BATCH, RATE = 64, 0.1

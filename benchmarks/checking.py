@@ -1,8 +1,8 @@
 """One judged gradient of XOR in float64, beside the checker of gradients that each framework brings.
 
 Each checker is used as its documentation says, with its own tolerances, on the same loss; ours computes the gradient in the
-framework, the truth and the bound. To find the smallest fault that a checker sees, the gradient is multiplied by 1 + e in the
-framework: the loss is f (1 + e) - e f, where no derivative is taken of the second f.
+framework, the truth and the bound. To find the smallest fault that a checker sees, the gradient is multiplied by 1 + e:
+for the frameworks' checkers the loss is f (1 + e) - e f, where no derivative is taken of the second f.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from vocabulary.words import CONFORMS
 XOR = cases.builtin()["xor"]
 # Checks the gradient, multiplied by 1 + e, and tells whether it lets it pass.
 Checker = Callable[[float], bool]
-LARGEST, SMALLEST = 0, 60  # e = 2^-k
+LARGEST, SMALLEST = 0, 60  # e = 2^-k, from the first k up to the last, which is left out
 
 
 def faulty(f: Any, still: Callable[[Any], Any], e: float) -> Any:
@@ -154,7 +154,7 @@ CHECKERS = {"torch": torch, "jax": jax, "chainer": chainer, "autograd": autograd
 
 
 def compared(framework: str) -> tuple[Ratio, float, float]:
-    """Return the time of ours over that of the framework's, and the smallest faults that both find, ours first."""
+    """Return the time of ours over that of the framework's, and the smallest fault that each finds, ours first."""
     own, other = ours(framework), CHECKERS[framework]()
     return ratio(_work(own), _work(other)), smallest(own), smallest(other)
 
@@ -168,7 +168,8 @@ def _work(check: Checker) -> Work:
 
 
 def smallest(check: Checker) -> float:
-    """Return the smallest 2^-k that the checker still finds; NaN where it does not let the sound gradient pass."""
+    """Return the smallest 2^-k that the checker still finds; inf where it finds none, NaN where it does not
+    let the sound gradient pass."""
     if not check(0.0):
         return float("nan")
     found = [2.0**-k for k in range(LARGEST, SMALLEST) if not check(2.0**-k)]

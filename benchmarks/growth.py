@@ -27,7 +27,7 @@ from runner.processes import training
 from vocabulary.rules import Optimizer
 
 BATCH, OUT = 64, 10
-# Units in both layers, of n^2 + 11 n + 10 parameters.
+# n, the number of inputs and of hidden units; the net has n^2 + 11 n + 10 parameters.
 WIDTHS = (1, 6, 27, 95, 311, 995)
 STEPS = (10, 100, 1000, 10_000, 100_000)
 MIB = 1024.0  # KiB
@@ -35,7 +35,7 @@ MIB = 1024.0  # KiB
 
 @dataclasses.dataclass(frozen=True)
 class Size:
-    """What one size takes: ``count`` parameters or steps, seconds and MiB beyond what an idle process holds."""
+    """``count`` parameters or steps, the seconds of judging, and by how many MiB judging raises the most that is held."""
 
     count: int
     seconds: float

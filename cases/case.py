@@ -37,9 +37,9 @@ class Figure:
     runs: tuple[str, ...] = ("float32", "float64")
 
 
-# So many steps of a run in mini-batches are judged at least, evenly on a logarithmic scale; the run is made in full.
+# So many steps are judged of a long run: evenly on a logarithmic scale, or its first ones where it is not made in full.
 JUDGED = 200
-# A run of so many steps is judged in part, unless asked for in full.
+# A run of so many steps or more is sampled, unless --long asks for all of it.
 LONG_RUN = 1000
 
 
@@ -253,10 +253,11 @@ class Case:
         return np.union1d(self._sample, self.epoch_ends) if self.held_out else self._sample
 
     @property
-    def judged_in_part(self) -> np.ndarray:
-        """The steps to be judged where a run of LONG_RUN steps or more is judged in part: JUDGED, evenly on a log scale.
+    def sampled(self) -> np.ndarray:
+        """The steps to be judged where the run is sampled, counted from 0.
 
-        All steps are of a rule that remembers.
+        Of a rule that remembers and of a run of less than LONG_RUN steps all; of a run in mini-batches those of ``judged``; of
+        any other JUDGED, evenly on a log scale.
         """
         return self.judged if self.rule.state or self.steps < LONG_RUN or self.batches else self._sample
 

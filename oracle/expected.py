@@ -26,10 +26,10 @@ BOUND_BITS = 128
 # So many tell 0 from the smallest number of float64, 2^-1074, where terms up to 2^400 cancel.
 FINEST_BITS = 1500
 # Points that Arb computes at once: enough to pay for numpy's overhead, few enough to stay in the cache.
-BATCH = 64
-# Numbers of points and data that pay for the overhead of computing in doubles.
+ARB_BATCH = 64
+# From so many numbers on, points times parameters and data, doubles are faster than Arb.
 WORTH = 1500
-# The largest share of a bound that the error of the truth may have.
+# The error of a midpoint may be at most this part of the bound; else Arb computes it.
 SHARP = 2.0**-20
 
 Stacked = Mapping[str, np.ndarray]
@@ -68,7 +68,9 @@ class Expected:
                     self._by_arb.append(Stepping(balls, optimizer, conventions))
 
     def at(self, points: Stacked, seen: Stacked, *, forward: bool) -> dict[str, Doubles]:
-        """Return ``value``, and unless ``forward`` says that there is no more ``gradient NAME`` and ``updated NAME``.
+        """Return ``value`` and, unless ``forward``, ``gradient NAME`` and, with an optimizer, ``updated NAME``.
+
+        Their e bounds the error of the midpoint, their r is the bound: how far a conforming result may be from the midpoint.
 
         Shapes: ``points`` (n, ...), ``seen`` (n, ...) or (1, ...); results (n, k) for k entries.
         """
@@ -86,16 +88,16 @@ class Expected:
         try:
             found = self._in_doubles(points, seen, n, forward=forward)
         except Beyond:
-            if n <= BATCH:
+            if n <= ARB_BATCH:
                 return self._in_arb(points, seen, n, forward=forward)
             parts = []
-            for start in range(0, n, BATCH):
-                some_points, some_seen = _rows((points, seen), slice(start, start + BATCH))
-                parts.append(self._values(some_points, some_seen, min(BATCH, n - start), forward=forward))
+            for start in range(0, n, ARB_BATCH):
+                some_points, some_seen = _rows((points, seen), slice(start, start + ARB_BATCH))
+                parts.append(self._values(some_points, some_seen, min(ARB_BATCH, n - start), forward=forward))
             return {quantity: joined([part[quantity] for part in parts]) for quantity in parts[0]}
         rows = np.flatnonzero(np.any([_blunt(array).any(axis=1) for array in found.values()], axis=0))
-        for start in range(0, len(rows), BATCH):
-            some = rows[start : start + BATCH]
+        for start in range(0, len(rows), ARB_BATCH):
+            some = rows[start : start + ARB_BATCH]
             some_points, some_seen = _rows((points, seen), some)
             better = self._in_arb(some_points, some_seen, len(some), forward=forward)
             for quantity, array in found.items():
@@ -154,7 +156,7 @@ def _rows(groups: Sequence[Stacked], rows: slice | np.ndarray) -> list[Stacked]:
 
 
 def _blunt(x: Doubles) -> np.ndarray:
-    """Whether the error of the truth is no small part of its bound, or it may be exactly 0 and is not surely so."""
+    """Whether the error of the midpoint exceeds SHARP of the bound, or the truth may be 0 and is not known to be."""
     may_be_zero = (np.abs(x.hi) <= x.e * UP) & (x.e > 0)
     return np.asarray(may_be_zero | ~(x.e <= SHARP * x.r))
 

@@ -1,6 +1,7 @@
-"""Judgements that have been made: kept by the digest of all that they depend on, in a process and for all of a run.
+"""Judgements that have been made, kept by a digest of all that they depend on, in a process and for all workers of a run.
 
-What several levels of a framework, or several frameworks, compute to the last bit alike is judged once.
+What several levels of a framework, or several frameworks, compute to the last bit alike is judged once, or once by each worker
+if two begin at the same time.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import numpy as np
 from oracle.comparison import Judgement
 
 Judgements = dict[str, Judgement]
-# Bytes of a digest: no two of 10^12 things have the same by chance.
+# Bytes of a digest: among 10^12 keys two are the same with a probability below 2^-48.
 SIZE = 16
 
 
@@ -71,7 +72,7 @@ def _checksum(key: str, payload: bytes) -> bytes:
 
 
 def key_of(facts: Mapping[str, Any], code: Sequence[Any], arrays: Iterable[Mapping[str, Sequence[np.ndarray]]]) -> str:
-    """Return the digest of plain ``facts``, of functions or what holds some, and of lists of arrays by name.
+    """Return the digest of plain ``facts``, of functions or objects that hold functions, and of lists of arrays by name.
 
     It is empty where an array holds objects, which have no bits of their own.
     """

@@ -138,7 +138,7 @@ def judge_native_loss(
 
 # The learning rate of runs that try an optimiser.
 USUAL_RATE = 0.1
-# Steps of a rule that remembers, each of which is judged from all before it.
+# Steps of a run that tries a rule which remembers: the oracle judges each from all before it.
 FEW = 300
 
 
@@ -147,7 +147,7 @@ def optimizer_runs(candidate: Candidate) -> list[Run]:
     slow, layered = (training(case, candidate.dtype, "optimizer") for case in (thermometer.SLOW, nand.NAND))
     programs = []
     for name, rule in builtin().items():
-        # Weights far larger than their steps show whether they are rounded after each.
+        # Steps far smaller than the weights show whether the weights are rounded after each.
         steps = FEW if rule.state else slow.steps
         slowly = dataclasses.replace(
             slow, optimizer=Optimizer(name, slow.optimizer.hyperparameters["rate"]), steps=steps, keep=np.arange(steps)

@@ -52,7 +52,8 @@ def add_options(parser: pytest.Parser) -> None:
     )  # fmt: skip
     group.addoption(
         "--memory-limit", type=float, default=DEFAULT_MEMORY, metavar="GIB",
-        help="refuse a backend more memory than this, where the platform can; default: %(default)g",
+        help="most memory: a backend gets no more, where the platform can limit it, and a case whose judging may take more is "
+        "refused; default: %(default)g",
     )  # fmt: skip
     group.addoption(
         "--random", type=int, default=0, metavar="N",
@@ -66,7 +67,7 @@ def add_options(parser: pytest.Parser) -> None:
     )
     group.addoption(
         "--quick", action="store_true",
-        help=f"judge in {QUICK_DTYPES[0]} alone and leave out runs of more than {JUDGED} steps: for while you edit an adapter",
+        help=f"judge in {QUICK_DTYPES[0]} alone and no runs of more than {JUDGED} steps: for use while you edit an adapter",
     )  # fmt: skip
     group.addoption("--nodes", action="store_true", help="also judge every node of the computation graph of every case; slow")
     group.addoption(

@@ -50,7 +50,7 @@ class Plan:
 
     backends: tuple[str, ...]
     cases: dict[str, Case]
-    left_out: tuple[str, ...]  # long cases that were not asked for, or all that are not quick
+    left_out: tuple[str, ...]  # cases that are long or, under --quick, have more than JUDGED steps
     levels: tuple[str, ...]
     dtypes: tuple[str, ...]
     limit: float
@@ -68,13 +68,13 @@ class Plan:
     again: tuple[str, ...]  # further options that a message needs in order to say how to repeat a check
 
     @property
-    def in_part(self) -> list[str]:
-        """The cases whose runs are judged in part."""
+    def sampled(self) -> list[str]:
+        """The cases whose runs are sampled."""
         return [name for name, case in self.cases.items() if case.steps >= LONG_RUN and not self.long]
 
     def is_whole(self, case: Case, level: str, dtype: str) -> bool:
-        """Whether the run of ``case`` is made in full there: one judged in part is, at its first level, in the widest dtype."""
-        if case.name not in self.in_part:
+        """Whether the run of ``case`` is made in full there: if it is sampled, at its first level in the widest dtype."""
+        if case.name not in self.sampled:
             return True
         return level == next(each for each in self.levels if not case.levels[each]) and dtype == self.widest
 
@@ -144,7 +144,7 @@ def make_plan(config: pytest.Config) -> Plan:
 
 
 def _is_usual(case: Case, *, long: bool, quick: bool) -> bool:
-    """Whether a run judges ``case`` that is asked for no case by name."""
+    """Whether ``case`` is judged where no --case is given."""
     return case.steps <= JUDGED if quick else long or not case.long
 
 

@@ -100,10 +100,10 @@ class Processes:
     def training(self, case: Case, dtype: str, level: str = AUTODIFF) -> Training:
         """Return the training run of ``case`` as the plan has it: in full, or its first steps."""
         run = training(case, dtype, level)
-        if case.name not in self.plan.in_part:
+        if case.name not in self.plan.sampled:
             return run
         if self.plan.is_whole(case, level, dtype):
-            return dataclasses.replace(run, keep=case.judged_in_part)
+            return dataclasses.replace(run, keep=case.sampled)
         batches = None if run.batches is None else run.batches[:JUDGED]
         return dataclasses.replace(run, steps=JUDGED, keep=np.arange(JUDGED), batches=batches)
 

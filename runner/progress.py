@@ -1,6 +1,6 @@
-"""That a run lives: on a terminal one line with what is done, what is at work and the time left; in CI's log a line a minute.
+"""Shows progress: on a terminal one line that is written over; in a log of CI at most a line a minute, when a test ends.
 
-Where the output goes to a file or a pipe, pytest's dots stay, and so do the words of ``-v``.
+Elsewhere, and under -v, -q or -s, pytest's own output stays.
 """
 
 from __future__ import annotations

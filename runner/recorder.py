@@ -37,13 +37,13 @@ def tell_cell(item: pytest.Item, params: Mapping[str, Any]) -> None:
 
 
 def left_out(plan: Plan) -> list[str]:
-    """Return a line that names the cases which were not asked for, and one for those judged in part, or none."""
+    """Return a line that names the cases which were not asked for, and one for those that are sampled, or none."""
     why = "by --quick" if plan.quick else "without --long"
     lines = [f"left out {why}: {', '.join(plan.left_out)}"] if plan.left_out else []
-    if plan.in_part:
+    if plan.sampled:
         lines.append(
-            f"judged in part without --long: {', '.join(plan.in_part)}; in full at their first level in {plan.widest}, "
-            f"{JUDGED} steps of it (all, of a rule that remembers), and elsewhere their first {JUDGED} steps"
+            f"sampled without --long: {', '.join(plan.sampled)}; at the first level in {plan.widest} each run is made in full "
+            f"and {JUDGED} steps or more are judged (of a rule that remembers all), elsewhere its first {JUDGED} steps"
         )
     return lines
 

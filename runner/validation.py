@@ -21,25 +21,26 @@ from runner.figures import shape
 from vocabulary.operators import public
 from vocabulary.words import DTYPES
 
-# Bytes that judging takes for every number of a formula, in the worst case: with Arb, value and adjoint, in the precisions of
-# truth and bound. Measured: 350, and 100 where doubles are enough.
+# Bytes that judging takes for every value that a formula computes, in the worst case: with Arb, value and adjoint, in the
+# precisions of truth and bound. Measured: 350, and 100 where doubles are enough.
 OF_A_NUMBER = 400
-# Bytes for every parameter of a judged step: before it, after it and its gradient, in float64, as the backend has them, as they
-# are sent and as they are judged.
+# Bytes for every parameter of a judged step: its value before, its value after and its gradient (3), in float64 (8), held by
+# the backend, the transport and the oracle (3).
 OF_A_STEP = 3 * 8 * 3
 
 
 def validate(case: Case, dtypes: Iterable[str], memory: float = math.inf, *, long: bool = False) -> None:
     """Evaluate ``case`` once over numpy, or on its first and last batch, and once in other sizes where it has axes.
 
-    Raises CaseError where it cannot be judged, or not within ``memory`` GiB. ``long`` says that all its steps are judged.
+    Raises CaseError where it cannot be judged, or not within ``memory`` GiB. With ``long`` the steps
+    counted are ``case.judged``, else ``case.sampled``.
     """
     for dtype in dtypes:
         params, data = case.at(dtype)
         numbers = [_evaluate(case, params, seen) for seen in _examples_of(case, data)]
         if case.held_out:
             numbers.append(_evaluate(case, params, case.rounded(case.held_out, dtype)))
-        _compare_with_memory(case, max(numbers), len(case.judged if long else case.judged_in_part), memory)
+        _compare_with_memory(case, max(numbers), len(case.judged if long else case.sampled), memory)
     for figure in case.figures:
         _count(case, figure)
     if case.axes:
@@ -53,7 +54,7 @@ def validate(case: Case, dtypes: Iterable[str], memory: float = math.inf, *, lon
 def _compare_with_memory(case: Case, numbers: int, steps: int, memory: float) -> None:
     parameters = sum(array.size for array in case.params.values())
     for needed, what in (
-        (numbers * OF_A_NUMBER, f"truth and bound of the {numbers:,} numbers in its formula"),
+        (numbers * OF_A_NUMBER, f"truth and bound of the {numbers:,} values that its formula computes"),
         (steps * parameters * OF_A_STEP, f"{steps:,} judged steps of {parameters:,} parameters"),
     ):
         if needed / GIB > memory:
@@ -133,7 +134,7 @@ def _line_of(function: Any, error: BaseException) -> str:
 class _Ops(Floats):
     """numpy that refuses, in a formula, what is no number that the oracle can take, and names what there is.
 
-    ``numbers`` counts those of all tensors that it has made.
+    ``numbers`` counts the values in all tensors that it has made.
     """
 
     def __init__(self) -> None:
@@ -172,7 +173,7 @@ class _Named(dict[str, Any]):
 
 
 def _evaluate(case: Case, params: dict[str, np.ndarray], data: dict[str, np.ndarray]) -> int:
-    """Return how many numbers a gradient of ``case`` is made of."""
+    """Return how many values, inputs included, the formula of ``case`` is made of."""
     ops = _Ops()
     arrays, inside = (
         MappingProxyType(_Named(what, {name: ops.tensor(array) for name, array in given.items()}))

@@ -59,7 +59,7 @@ def suite(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def shared_suite(suite, tmp_path_factory):
-    """Return the same for fixtures: what one worker of pytest-xdist has run, the others read."""
+    """Return ``suite`` for fixtures, with a memory: one worker of pytest-xdist makes the run, the others read it."""
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
     folder.mkdir(exist_ok=True)

@@ -222,13 +222,17 @@ def test_axes_that_leave_out_what_changes_with_them_are_refused():
 @pytest.mark.parametrize(
     ("long", "memory", "words"),
     [
-        (False, 1e-6, r"truth and bound of the \d+ numbers in its formula may take 3\.39e-05 GiB, and the limit is 1e-06 GiB"),
+        (
+            False,
+            1e-6,
+            r"truth and bound of the \d+ values that its formula computes may take 3\.39e-05 GiB, and the limit is 1e-06",
+        ),
         (True, 5e-5, r"5,000 judged steps of 2 parameters may take 0\.000671 GiB, and the limit is 5e-05 GiB; make"),
     ],
     ids=["formula", "steps"],
 )
 def test_what_does_not_fit_into_memory_is_refused(long, memory, words):
-    """Before any work, with its size and the limit; a run judged in part may fit where all its steps do not."""
+    """Before any work, with its size and the limit; a run that is sampled may fit where all its steps do not."""
     thermometer = cases.builtin()["thermometer"]
     with pytest.raises(CaseError, match=f"case 'thermometer' is too large to be judged: {words}"):
         validate(thermometer, ["float64"], memory, long=long)

@@ -34,7 +34,7 @@ numbers = st.builds(
 
 
 def of(hi, share, radius=0.0):
-    """Return a ball around hi and a low word that is a share of half its last place."""
+    """Return a ball around hi + lo, where lo is ``share`` times half an ulp of hi."""
     hi = np.array([hi])
     lo = hi * U * share
     total = hi + lo

@@ -1,4 +1,4 @@
-"""A long run is made in full once and judged in part, unless --long asks for all of it; the summary says so."""
+"""A long run is made in full once and sampled, unless --long asks for all of it; the summary says so."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from cases import JUDGED, LONG_RUN
 LAYERED = "tests.meta.layered:Layered"
 OPTIONS = ("--backend", LAYERED, "--case", "thermometer", "-k", "every_step or goal or figures")
 STEPS = cases.builtin()["thermometer"].steps
-SUMMARY = "judged in part without --long: thermometer; in full at their first level in "
+SUMMARY = "sampled without --long: thermometer; at the first level in "
 
 
 def judged(outcome):
@@ -19,7 +19,7 @@ def judged(outcome):
 
 
 def test_in_full_once(suite):
-    """At the first level in the widest dtype as many steps of all, elsewhere the first; the goal where the run has an end."""
+    """The full run is sampled, every other one judged over its first steps, and the goal where the run has an end."""
     outcome = suite(*OPTIONS)
     assert outcome.status == 0, outcome.text
     assert SUMMARY + "float64" in " ".join(outcome.text.split())
@@ -44,7 +44,7 @@ def test_in_full_everywhere(suite):
     """Under --long, every step at every level in every dtype."""
     outcome = suite(*OPTIONS, "--long", "--level", "autodiff", "--level", "modules")
     assert outcome.status == 0, outcome.text
-    assert "judged in part" not in outcome.text
+    assert "sampled" not in outcome.text
     steps, goals = judged(outcome)
     assert set(steps.values()) == {STEPS}
     assert goals == sorted(steps)
@@ -65,9 +65,9 @@ def test_quick(suite):
 
 
 @pytest.mark.parametrize("case", cases.builtin().values(), ids=lambda case: case.name)
-def test_steps_judged_in_part(case):
-    """All of a short run and of a rule that remembers; of a long run both ends and at least as many as stated between."""
-    steps = case.judged_in_part
+def test_sampled_steps(case):
+    """All of a short run and of a rule that remembers; of a long run both ends among as many as stated or more."""
+    steps = case.sampled
     if not case.steps:
         assert not steps.size
     elif case.rule.state or (case.steps < LONG_RUN and case.batches is None):
