@@ -285,6 +285,9 @@ class Balls(Tape):
     def largest(self, x: Taped, axis: int = -1) -> Taped:
         return Taped(_largest.reduce(x.value, axis=axis, keepdims=True), self)
 
+    def are_powers_of_two(self, c: Taped) -> bool:
+        return all(x.is_exact() for x in c.value.ravel().tolist()) and super().are_powers_of_two(c)
+
     def declared(self, name: str, x: Taped) -> Taped:
         return x if self.rounding is None else Taped(x.value + self._declared(name), self)
 

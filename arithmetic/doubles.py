@@ -29,8 +29,8 @@ U2 = U * U
 ADDING, MULTIPLYING, DIVIDING = 3.01, 7.01, 15.01
 # A radius comes from at most 32 operations on numbers that are not negative, each with a relative error of U.
 UP = 1 + 64 * U
-# Nonzero midpoints of products, quotients and functions have magnitudes between these. Those of sums of such numbers are then
-# 0 or at least 2^-420, and no product of two of them, nor of their low words, nor of radii, is lost below 2^-1022.
+# Nonzero midpoints of products, quotients and functions have magnitudes between these, so that no product of two of them, nor
+# of their low words, nor of radii, is lost below 2^-1022. Sums that cancel may be smaller: a product of one raises Beyond.
 LEAST, MOST = 2.0**-300, 2.0**300
 LEAST_RADIUS = 2.0**-450
 _SPLIT = 2.0**27 + 1
@@ -144,6 +144,10 @@ class Doubles:
     @property
     def midpoint(self) -> Doubles:
         return Doubles.exact(self.hi, self.lo)
+
+    def checked(self) -> Doubles:
+        """Return these balls. Raises Beyond where one is out of the range, or is none."""
+        return _checked(self, np.abs(self.hi))
 
     @property
     def magnitudes(self) -> np.ndarray:

@@ -186,7 +186,8 @@ class FastBalls(Tape):
         return bool((((y.value.hi == 0) | (y.value.hi == 1)) & (y.value.lo == 0) & (y.value.r == 0)).all())
 
     def are_powers_of_two(self, c: Taped) -> bool:
-        return bool(((np.abs(np.frexp(c.value.hi)[0]) == 0.5) & (c.value.lo == 0)).all())
+        x = c.value
+        return bool(((np.abs(np.frexp(x.hi)[0]) == 0.5) & (x.lo == 0) & (x.r == 0)).all())
 
     def broadcast(self, adjoint: Any, x: Taped) -> Any:
         adjoint = self.padded(adjoint, x.value.ndim)
@@ -233,7 +234,10 @@ class FastBalls(Tape):
 
 
 def _exactly(numbers: Sequence[int | float], shape: tuple[int, ...]) -> Doubles:
-    floats = [float(number) for number in numbers]
+    try:
+        floats = [float(number) for number in numbers]
+    except OverflowError:
+        raise Beyond("a number that no double holds") from None
     if floats != list(numbers):
         raise Beyond("a number that no double holds")
     return Doubles.of(np.array(floats).reshape(shape))

@@ -138,7 +138,8 @@ class Expected:
             try:
                 numbers = self.doubles
                 before = {name: numbers.passed(numbers.points(array).value, "weights") for name, array in points.items()}
-                after = Stepping(numbers, self._optimizer, self._conventions).updated(before, gradient)
+                slopes = {name: g.checked() for name, g in gradient.items()}  # they may come from Arb
+                after = Stepping(numbers, self._optimizer, self._conventions).updated(before, slopes)
                 return {name: Doubles(w.hi, w.lo, w.e, (w.r + w.e) * UP) for name, w in after.items()}
             except Beyond:
                 pass

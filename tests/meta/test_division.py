@@ -3,6 +3,9 @@
 import numpy as np
 import pytest
 
+from arithmetic.balls import Balls
+from arithmetic.fast import FastBalls
+from arithmetic.precision import rounding
 from oracle.judge import Oracle
 from vocabulary.words import CONFORMS, DEVIATES
 
@@ -89,3 +92,12 @@ def test_the_slope_of_a_division_by_a_number_has_both_forms(dtype):
     for slope in (g / np.asarray(7, dtype), g * (1 / np.asarray(7, dtype))):
         judgement = Oracle(loss, {"g": g}, dtype).judge([x], {"gradient x": [np.asarray(slope, dtype)]})["gradient x"]
         assert judgement.verdict == CONFORMS
+
+
+@pytest.mark.parametrize("numbers", [Balls(128, rounding("float32")), FastBalls(rounding("float32"))], ids=["Arb", "doubles"])
+def test_a_divisor_that_rounding_may_move_is_no_power_of_two(numbers):
+    """What a framework computes for it may be another number, whose reciprocal is rounded; a given power of two is not."""
+    with numbers.precision():
+        a, b = numbers.tensor(np.ones(1)), numbers.tensor(np.full(1, 2.0**-12))
+        assert numbers.are_powers_of_two(a)
+        assert not numbers.are_powers_of_two((a + b) - b)

@@ -320,3 +320,28 @@ def test_a_point_is_named_where_there_are_several():
     assert both.where == "value at start 1"
     one = Oracle(square.loss, {}, "float64").judge(points[1:], {"value": values[1:]})["value"]
     assert (one.where, one.points) == ("value", 1)
+
+
+@pytest.mark.parametrize(
+    ("slope", "start"),
+    [
+        (lambda ops, a: 1 / a, 0.0),
+        (lambda ops, a: ops.exp(a), 709.0),
+        (lambda ops, a: ops.exp(a), 800.0),
+        (lambda ops, a: ops.log(a), -1.0),
+        (lambda ops, a: a * (10**400), 1.0),
+        (lambda ops, a: a * a * (a * a), 1e103),
+    ],
+    ids=["1/0", "exp(709)", "exp(800)", "log(-1)", "10^400", "overflow"],
+)
+@pytest.mark.parametrize("entries", [1, 2000])
+def test_a_step_along_a_gradient_that_no_double_holds(entries, slope, start):
+    """Is judged, by Arb: such gradients are no reason to warn or to raise."""
+
+    def loss(ops, params, data):
+        return ops.sum(slope(ops, params["a"]))
+
+    points = [{"a": np.full(entries, start)}]
+    oracle = Oracle(loss, {}, "float64", steps=Steps(Optimizer("sgd", 0.1)))
+    [judgement] = oracle.judge(points, {"updated a": [np.full(entries, np.nan)]}).values()
+    assert judgement.verdict in (DEVIATES, UNINFORMATIVE)
