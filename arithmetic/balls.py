@@ -24,7 +24,8 @@ import flint
 import numpy as np
 from flint import arb, arb_mat
 
-from arithmetic.tape import Tape, Taped
+from arithmetic.bounding import Bounding
+from arithmetic.tape import Taped
 from vocabulary.functions import FUNCTIONS
 from vocabulary.operators import Forms, Operator
 from vocabulary.tensors import Formula, Tensors
@@ -120,21 +121,15 @@ def _step(x: arb) -> arb:
 _UNBOUNDED = arb(0, float("inf"))
 
 
-class Balls(Tape):
+class Balls(Bounding):
     """Ball arithmetic with ``bits`` bits, plain (the truth) or with the roundings of a precision (its bound)."""
-
-    lead = 1
 
     _one = balls(np.ones(1))
 
     def __init__(self, bits: int = TRUTH_BITS, rounding: Rounding | None = None) -> None:
+        super().__init__()
         self.bits = bits
         self.rounding = rounding
-        # Relative errors of what passes through a narrower dtype, by name: a declared deviation.
-        self.lost: dict[str, float] = {}
-        # Whether a binary cross-entropy may lack a part of its slope at a logit of 0: another.
-        self.no_slope = False
-        self._rounds = True
         if rounding:
             unit = arb(rounding.unit)
             self._once = self._near_one(unit)
@@ -273,14 +268,6 @@ class Balls(Tape):
         """Return the smallest balls that hold those of all forms; None is a form that is none of its own."""
         united: np.ndarray = functools.reduce(_union, (ball.value for ball in balls if ball is not None))
         return united
-
-    @contextmanager
-    def without_rounding(self) -> Iterator[None]:
-        before, self._rounds = self._rounds, False
-        try:
-            yield
-        finally:
-            self._rounds = before
 
     def largest(self, x: Taped, axis: int = -1) -> Taped:
         return Taped(_largest.reduce(x.value, axis=axis, keepdims=True), self)

@@ -1,10 +1,11 @@
 """Balls as arrays of doubles: a midpoint of two doubles, hi + lo with 106 bits, and two radii around it.
 
-The exact result is within e of the midpoint. Whatever an evaluation in the dtype may return is within r of it, and r is no less
-than e. numpy computes with whole arrays of these, at some 50 ns an operation and element where Arb takes 1 µs. Every operation
-encloses: its balls hold all results of the numbers in the balls that it was given. The errors of the midpoints are those that
-are proven for double-word arithmetic; radii are computed in doubles, and then enlarged by more than that arithmetic can lose
-(UP).
+e bounds the distance of the exact result from the midpoint, and r, at least as large, that of whatever an evaluation in the
+dtype may return. numpy computes with whole arrays of these, at some 50 ns an operation and element where Arb takes 1 µs.
+
+Every operation encloses: its balls hold all results of the numbers in the balls that it was given. The errors of the midpoints
+are those that are proven for double-word arithmetic; radii are computed in doubles, and then enlarged by more than that
+arithmetic can lose (UP).
 
 That holds in a range of magnitudes in which nothing overflows and no error term is lost below the smallest double. What leaves
 it raises ``Beyond``, and Arb has to be asked.
@@ -34,7 +35,7 @@ UP = 1 + 64 * U
 LEAST, MOST = 2.0**-300, 2.0**300
 LEAST_RADIUS = 2.0**-450
 _SPLIT = 2.0**27 + 1
-# Products of matrices of so many terms are faster in slices.
+# From so many products of two entries on, slices are faster than the sums of them all.
 SLICED = 20_000
 
 
@@ -50,7 +51,7 @@ def two_sum(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def fast_two_sum(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The same, where |a| is no less than |b|, or a is 0."""
+    """Return the rounded sum and its error, exactly, where |a| >= |b| or a is 0."""
     s = a + b
     return s, b - (s - a)
 
@@ -267,7 +268,7 @@ def _slices(x: Doubles, axis: int, bits: int, count: int) -> tuple[list[np.ndarr
     """Cut midpoints into slices, down to the last that is not 0; return them and the scales of rows or columns."""
     sizes = np.abs(x.hi).max(axis=axis, keepdims=True)
     _check_range(sizes)
-    scales = np.ldexp(1.0, np.frexp(np.where(sizes > 0, sizes, 1.0))[1])
+    scales = np.where(sizes > 0, np.ldexp(1.0, np.frexp(sizes)[1]), 0.0)  # 0, so that what is 0 is exactly so
     hi, lo = x.hi, x.lo
     made: list[np.ndarray] = []
     for i in range(1, count + 1):

@@ -59,12 +59,12 @@ def _coefficients() -> tuple[list[Doubles], list[float]]:
 
 
 def _reduced(x: Doubles) -> tuple[np.ndarray, Doubles]:
-    """Return whole numbers k, and expm1 of the midpoint less k ln 2 / STEPS; its radii are of no account."""
+    """Return whole numbers k and expm1(midpoint - k ln 2 / STEPS), whose radii are to be ignored."""
     if not (np.abs(x.hi) < 200).all():
         raise Beyond("an argument of exp")
     (c1, c2, c3), _, _ = _constants()
     k = np.rint(x.hi * (STEPS / math.log(2)))
-    # Both are multiples of one unit and closer than a factor of two: their difference is exact.
+    # x.hi - k c1 is exact: by Sterbenz' lemma, or since k is 0.
     left = Doubles.exact(*two_sum(x.hi - k * c1, x.lo)) + Doubles.exact(*fast_two_sum(-k * c2, -k * c3))
     wide, narrow = _coefficients()
     tail = np.zeros_like(k)
@@ -101,10 +101,10 @@ def _chosen(where: np.ndarray, a: Doubles, b: Doubles) -> Doubles:
 
 
 def _carried(y: Doubles, x: Doubles, slope: np.ndarray, rate: float = 0.0) -> Doubles:
-    """Add to ``y`` what the radii of its argument do where the slope is at most ``slope``.
+    """Add to the radii of ``y`` what those of its argument cause: |f'| e and |f'| r.
 
-    Or, with a ``rate``, where that is the slope at the midpoint and its logarithm changes at most by the rate: on a ball it
-    grows by exp(rate r), which is at most 1 + rate r (1 + rate r).
+    Without ``rate``, ``slope`` bounds |f'| on the ball. With it, ``slope`` is |f'| at the midpoint and |(log |f'|)'| is at most
+    ``rate``: then |f'| grows by at most exp(rate r), which is at most 1 + rate r (1 + rate r). Raises Beyond for a wide ball.
     """
     if rate and not (x.r <= WIDEST).all():
         raise Beyond("the radius of an argument")
@@ -137,7 +137,7 @@ def log1p(x: Doubles) -> Doubles:
 
 
 def _corrected(y: np.ndarray, z: Doubles) -> Doubles:
-    """Return y + log(1 + z) for small z, of which numpy's y is wrong."""
+    """Return y + log(1 + z), where z is small and corrects the error of numpy's y."""
     size = z.magnitudes
     if not (size < 2.0**-40).all():
         raise Beyond("a logarithm that numpy has wrong")

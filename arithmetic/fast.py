@@ -7,29 +7,26 @@ kinks that a ball reaches, results that may overflow. Arb is then asked.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
 
 from arithmetic.balls import Rounding, written
+from arithmetic.bounding import Bounding
 from arithmetic.doubles import UP, Beyond, Doubles, U, united
 from arithmetic.elementary import ELEMENTARY
-from arithmetic.tape import Tape, Taped
+from arithmetic.tape import Taped
 from vocabulary.operators import Form, Forms, Operator
 
 
-class FastBalls(Tape):
+class FastBalls(Bounding):
     """Exact numbers beside what an evaluation with ``rounding`` may make of them."""
 
-    lead = 1
-
     def __init__(self, rounding: Rounding) -> None:
+        super().__init__()
         self.rounding = rounding
-        self.lost: dict[str, float] = {}
-        self.no_slope = False
-        self._rounds = True
         # Whether a definition is at work that no framework computes: what rounding makes of it is of no account.
         self._defines = False
         self._small = rounding.tiny / rounding.unit
@@ -154,14 +151,6 @@ class FastBalls(Tape):
 
         return self.record(value.value, *((x, pullback(index)) for index, x in enumerate(operands)))
 
-    @contextmanager
-    def without_rounding(self) -> Iterator[None]:
-        before, self._rounds = self._rounds, False
-        try:
-            yield
-        finally:
-            self._rounds = before
-
     def largest(self, x: Taped, axis: int = -1) -> Taped:
         value = x.value
         at = np.expand_dims(np.argmax(value.hi, axis=axis), axis)
@@ -210,7 +199,7 @@ class FastBalls(Tape):
         """Return gamma = n u / (1 - n u)."""
         n_u = roundings * self.rounding.unit
         if not n_u < 0.5:
-            raise Beyond("a sum of so many terms")
+            raise Beyond("a sum of too many terms: n u is no longer below 1/2")
         return n_u / (1 - n_u) * UP
 
     def _settled(self, total: Doubles, flushed: int, sizes: np.ndarray) -> Doubles:

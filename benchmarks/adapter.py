@@ -1,6 +1,6 @@
 """A training step through an adapter, beside the same step as users of the framework write it by hand.
 
-numpy is left out: its gradients are those of the suite's own tape, for which there is no other way to write a step.
+numpy is left out: the suite's own tape computes its gradients, so there is no step by hand to compare with.
 """
 
 from __future__ import annotations
@@ -185,7 +185,7 @@ def overheads(framework: str) -> dict[str, Ratio]:
 
 
 def _work(steps: Steps, read: Callable[[Any], np.ndarray]) -> Work:
-    """Make so many steps, and wait for the last: reading its loss does."""
+    """Return what makes ``count`` steps. Reading the last loss waits until they are done."""
 
     def work(count: int) -> None:
         [last] = collections.deque(itertools.islice(steps, count), maxlen=1)

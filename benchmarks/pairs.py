@@ -11,7 +11,8 @@ REPETITIONS = 5
 # Seconds that one timing takes at least: far above the resolution of the clock.
 ENOUGH = 0.2
 
-Work = Callable[[int], None]  # does so many of the same
+# Work(n) does the same n times.
+Work = Callable[[int], None]
 
 
 @dataclasses.dataclass(frozen=True)

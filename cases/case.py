@@ -39,7 +39,7 @@ class Figure:
 
 # So many steps are judged of a long run: evenly on a logarithmic scale, or its first ones where it is not made in full.
 JUDGED = 200
-# A run of so many steps or more is sampled, unless --long asks for all of it.
+# Runs of at least this many steps are sampled, unless --long asks for all of them.
 LONG_RUN = 1000
 
 
@@ -259,7 +259,7 @@ class Case:
         Of a rule that remembers and of a run of less than LONG_RUN steps all; of a run in mini-batches those of ``judged``; of
         any other JUDGED, evenly on a log scale.
         """
-        return self.judged if self.rule.state or self.steps < LONG_RUN or self.batches else self._sample
+        return self.judged if self.rule.state or self.steps < LONG_RUN or self.batches is not None else self._sample
 
     @property
     def _sample(self) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import os
 import threading
 from collections.abc import Mapping, Sequence
@@ -127,8 +128,11 @@ class Processes:
         """Return the parameters of the exact run after the judged steps, from the start as rounded to ``dtype``."""
         key = case.name, conventions.get(case.optimizer, "")
         if key not in self._exact_paths:
-            whole = [(each, at) for at in self.plan.dtypes for each in LEVELS if self.plan.is_whole(case, each, at)]
-            programs = {dtype: self.training(case, dtype, level) for level, dtype in whole}
+            programs = {
+                at: self.training(case, at, level)
+                for level, at in itertools.product(LEVELS, self.plan.dtypes)
+                if self.plan.is_whole(case, level, at)
+            }
             self._exact_paths[key] = dict(zip(programs, exact_run([*programs.values()], conventions), strict=True))
         return self._exact_paths[key][dtype]
 

@@ -22,8 +22,11 @@ def of(config: pytest.Config) -> Progress | None:
     """Return what shows the progress of a run, or None where pytest does."""
     if config.get_verbosity() or config.option.collectonly or config.option.capture == "no":
         return None
+    reporter = config.pluginmanager.getplugin("terminalreporter")
+    if reporter is None:  # under -p no:terminal
+        return None
     terminal = config.get_terminal_writer()
-    if terminal._file.isatty():
+    if reporter.isatty:
         return Progress(terminal.write, A_BLINK, width=terminal.fullwidth)
     return Progress(terminal.write, A_MINUTE) if os.environ.get("CI") else None
 

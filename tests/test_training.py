@@ -71,8 +71,9 @@ def test_printed_figures(candidate, case, level):
     """Every printed digit that the dtype holds comes out."""
     judgements = {}
     for figure in case.figures:
-        shown = figure.quantity.startswith(STEPPED) if level != AUTODIFF else True
-        if candidate.dtype in figure.runs and shown and (candidate.is_whole or not figure.quantity.startswith("final")):
+        is_shown = level == AUTODIFF or figure.quantity.startswith(STEPPED)
+        is_made = candidate.is_whole or not figure.quantity.startswith("final")
+        if candidate.dtype in figure.runs and is_shown and is_made:
             got = printed_quantity(candidate, case, figure.quantity)
             judgements[f"printed {figure.quantity}"] = judge_figure(candidate, case, figure, got)
     candidate.conclude(judgements)

@@ -92,8 +92,7 @@ class Process:
     ``limit`` is the time in seconds that one call may take, the import of the framework included, ``memory`` what the
     process may allocate, in GiB, where the platform has such a limit; the defaults of both stand in runner/options.py. The
     process may keep in the folder ``cache`` what its framework compiles. It starts with the first call, and again after it has
-    ended. After PATIENCE calls that ran out of time or memory,
-    or deaths before a first answer, it is not started again.
+    ended. After PATIENCE calls that ran out of time or memory, or deaths before a first answer, it is not started again.
     """
 
     def __init__(self, name: str, limit: float, memory: float = math.inf, cache: Path | None = None) -> None:
@@ -366,7 +365,7 @@ def _made(what: str, make: Callable[[], str]) -> str:
     """Return what ``make`` makes of an exception, whose methods may do anything."""
     try:
         return str.__str__(make())
-    except BaseException as error:
+    except BaseException as error:  # the methods of an exception are anybody's code, which may exit
         return f"{what} cannot be made: {_kind(error)}"
 
 

@@ -13,6 +13,7 @@ from backends.transport.engine import Engine
 from oracle.judge import Oracle, Steps
 from oracle.kept import Kept
 from runner.processes import training
+from tests.meta.declaring import NONE
 from vocabulary.rules import Optimizer
 from vocabulary.words import OPTIMIZER_DTYPE
 
@@ -75,16 +76,7 @@ OTHER = {
     "deviation": lambda path: {
         "program": dataclasses.replace(PROGRAM, level="optimizer"),
         "deviations": [
-            Deviation(
-                OPTIMIZER_DTYPE,
-                ("float64",),
-                reason="a reason",
-                size="a size",
-                link="a link",
-                passes_through="float32",
-                values=("weights",),
-                rules=("sgd",),
-            )
+            Deviation(OPTIMIZER_DTYPE, ("float64",), **NONE, passes_through="float32", values=("weights",), rules=("sgd",))
         ],
     },
 }
