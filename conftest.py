@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.metadata
 import sys
 import tempfile
+from collections.abc import Generator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +15,12 @@ import pytest
 import backends
 from backends.memory import memory_is_limited
 from oracle.kept import Kept
-from report.document import Record
 from runner import progress
 from runner.candidate import Candidate
 from runner.options import add_options
 from runner.plan import Plan, make_plan
 from runner.processes import Processes
-from runner.recorder import RECORD, DeclarationsFirst, Recorder, left_out, tell_cell
+from runner.recorder import DeclarationsFirst, DeclarationsForAll, Recorder, attach, bring_once, left_out, tell_cell
 from vocabulary.cell import CONTRACT
 from vocabulary.operators import public
 from vocabulary.words import AUTODIFF, DTYPES, LEVELS
@@ -45,7 +46,9 @@ def pytest_configure(config: pytest.Config) -> None:
     kept = Kept(Path(workerinput["kept"]) if "kept" in workerinput else None)
     cache = config.cache.mkdir("compiled") if hasattr(config, "cache") else None  # none under -p no:cacheprovider
     config.stash[PROCESSES] = Processes(config.stash[PLAN], kept, cache)
-    if not hasattr(config, "workerinput"):  # in the process in charge, under pytest-xdist too
+    if workerinput:
+        config.pluginmanager.register(DeclarationsForAll(config.stash[PROCESSES], workerinput))
+    else:  # in the process in charge, under pytest-xdist too
         # A run that only lists its tests writes nothing, and keeps no other from writing.
         recorder = Recorder(config.stash[PLAN], None if config.option.collectonly else config.getoption("--results"))
         config.pluginmanager.register(recorder)
@@ -164,6 +167,13 @@ def _params(item: pytest.Item) -> dict[str, Any]:
     return getattr(getattr(item, "callspec", None), "params", {})
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    bring_once(report)
+    return report
+
+
 @pytest.fixture(scope="session")
 def processes(request: pytest.FixtureRequest) -> Processes:
     return request.config.stash[PROCESSES]
@@ -174,7 +184,4 @@ def candidate(request: pytest.FixtureRequest, processes: Processes, backend: str
     case = request.getfixturevalue("case") if "case" in request.fixturenames else None
     level = request.getfixturevalue("level") if "level" in request.fixturenames else AUTODIFF
 
-    def publish(record: Record) -> None:
-        request.node.user_properties.append((RECORD, record))
-
-    return Candidate(processes, backend, dtype, case, level, request.node, publish)
+    return Candidate(processes, backend, dtype, case, level, request.node, partial(attach, request.node))

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import pytest
@@ -44,6 +44,8 @@ from vocabulary.words import (
     UNSUPPORTED,
     UnknownWord,
 )
+
+T = TypeVar("T")
 
 # What a backend is asked for; not every stage runs in the same mode.
 STAGES = {"gradients": "gradient", "gradients_twice": "gradient", "path": "training"}
@@ -118,6 +120,16 @@ class Candidate:
             self.processes.call(self.backend, "describe")  # which says in what mode it trains
             return checked(self.processes.path(self._cell("training"), self.case), self.dtype)
         return checked(self.processes.call(self.backend, method, *arguments), self.dtype)
+
+    def once(self, what: str, ask: Callable[[], T]) -> T:
+        """Return what ``ask`` returns, which the backend is asked in this dtype, once for all tests that look at it."""
+        __tracebackhide__ = True
+        known, key = self.processes.known, (self.backend, self.dtype, what)
+        if key not in known:
+            answer = ask()
+            known[key] = self._stage, answer
+        self._stage, found = known[key]
+        return cast(T, found)
 
     def _unsupported(self, method: str, arguments: tuple[Any, ...]) -> str | None:
         """Return why the backend has not got the level, or something that the formula uses in this dtype."""
@@ -339,8 +351,7 @@ class Candidate:
         self._publish({"kind": kind, **self.cell.record, **facts})
 
     def _record_all(self, judgements: Mapping[str, Judgement], facts: Mapping[str, Any]) -> None:
-        description = self.processes.descriptions.get(self.backend)
-        if description:
+        if description := self.processes.untold(self.backend):
             self._publish(describe_backend(description))
         cell = self.cell
         duration = time.perf_counter() - self._started

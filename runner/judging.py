@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Collection, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -68,20 +68,7 @@ def judge_unsupported(candidate: Candidate, operation: str, reason: str) -> Judg
 
 def judge_native_losses(candidate: Candidate) -> Judge:
     """Return what judges every native loss, at outputs of all sizes, at 0, far out and one by one, by given deviations."""
-    found, rows = [], []
-    instead = {d.subject for d in candidate.deviations if d.computes and candidate.dtype in d.dtypes}
-    for name, objective, reduction in candidate.describe()["native_losses"]:
-        params, data = losses.sweep(objective, candidate.dtype, candidate.processes.plan.seed)
-        at_zero = {"z": np.zeros_like(params["z"])}
-        for words, point in ((name, params), (AT_ZERO.format(name), at_zero)):
-            got = candidate.call("native_loss", name, point["z"], data["y"])
-            found.append((name, words, objective, reduction, point, data, got))
-        if name not in instead:  # what is declared to be something else is judged where that can be told
-            far, (each, target) = [{"z": losses.far_out(params["z"])}], losses.alone(params, data)
-            for where, points, seen in ((FAR_OUT, far, data), (ONE_BY_ONE, each, target)):
-                results = [candidate.call("native_loss", name, point["z"], seen["y"]) for point in points]
-                columns = {"value": [value for value, _ in results], "gradient z": [gradient for _, gradient in results]}
-                rows.append((name, where, REDUCTIONS[reduction].formula(OBJECTIVES[objective]), points, seen, columns))
+    found, rows = candidate.once("native losses", lambda: _native_losses(candidate))
 
     def judge(deviations: Sequence[Deviation]) -> dict[str, Judgement]:
         judgements: dict[str, Judgement] = {}
@@ -93,6 +80,25 @@ def judge_native_losses(candidate: Candidate) -> Judge:
         return judgements
 
     return judge
+
+
+def _native_losses(candidate: Candidate) -> tuple[list[Any], list[Any]]:
+    """Return what is judged of every native loss: what of it may be another loss, and what is judged where that can be told."""
+    found, rows = [], []
+    instead = {d.subject for d in candidate.deviations if d.computes and candidate.dtype in d.dtypes}
+    for name, objective, reduction in candidate.describe()["native_losses"]:
+        params, data = losses.sweep(objective, candidate.dtype, candidate.processes.plan.seed)
+        at_zero = {"z": np.zeros_like(params["z"])}
+        both = candidate.call("native_loss", name, [params["z"], at_zero["z"]], data["y"])
+        for words, point, got in zip((name, AT_ZERO.format(name)), (params, at_zero), both, strict=True):
+            found.append((name, words, objective, reduction, point, data, got))
+        if name not in instead:  # what is declared to be something else is judged where that can be told
+            far, (each, target) = [{"z": losses.far_out(params["z"])}], losses.alone(params, data)
+            for where, points, seen in ((FAR_OUT, far, data), (ONE_BY_ONE, each, target)):
+                results = candidate.call("native_loss", name, [point["z"] for point in points], seen["y"])
+                columns = {"value": [value for value, _ in results], "gradient z": [gradient for _, gradient in results]}
+                rows.append((name, where, REDUCTIONS[reduction].formula(OBJECTIVES[objective]), points, seen, columns))
+    return found, rows
 
 
 def named(loss: str, quantity: str) -> str:
@@ -144,6 +150,10 @@ FEW = 300
 
 def optimizer_runs(candidate: Candidate) -> list[Run]:
     """Return runs that the framework's optimisers make."""
+    return candidate.once("optimiser runs", lambda: _optimizer_runs(candidate))
+
+
+def _optimizer_runs(candidate: Candidate) -> list[Run]:
     slow, layered = (training(case, candidate.dtype, "optimizer") for case in (thermometer.SLOW, nand.NAND))
     programs = []
     for name, rule in builtin().items():
@@ -183,6 +193,10 @@ def judge_absent_rule(candidate: Candidate, name: str) -> Judgement:
 
 def runs_by_hand(candidate: Candidate) -> list[Run]:
     """Return runs whose steps are made by hand, one for each level that has them."""
+    return candidate.once("runs by hand", lambda: _runs_by_hand(candidate))
+
+
+def _runs_by_hand(candidate: Candidate) -> list[Run]:
     case = thermometer.SLOW
     runs: list[Run] = []
     for level, formula in ((AUTODIFF, case.loss), ("modules", case.layered_loss)):

@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import importlib.util
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +82,10 @@ class Plan:
     def widest(self) -> str:
         """The widest dtype of the run."""
         return max(self.dtypes, key=lambda dtype: np.dtype(dtype).itemsize)
+
+    def asked(self, tests: Sequence[str]) -> list[str]:
+        """Return the backends of the tests with these names."""
+        return [name for name in self.backends if any(f"[{name}-" in test for test in tests)]
 
     @property
     def families(self) -> list[Case]:

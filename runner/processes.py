@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import itertools
 import os
+import pickle
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -29,6 +30,8 @@ from vocabulary.words import AUTODIFF, LEVELS
 
 # So many processes stand at the same time; one that was stopped starts anew when it is asked again.
 ALIVE = 8
+# How the names of the files end in which workers leave what backends have said of themselves.
+SAID = ".said"
 
 
 def training(case: Case, dtype: str, level: str = AUTODIFF) -> Training:
@@ -52,6 +55,10 @@ class Processes:
         self._processes: dict[str, Process] = {}
         self.descriptions: dict[str, Record] = {}
         self.faults: dict[str, list[str]] = {}
+        self._asked: set[str] = set()  # what they say of themselves, whether they have answered or not
+        self._told: set[str] = set()
+        # By backend, dtype and a word: what several tests look at, and in what stage it was computed.
+        self.known: dict[tuple[str, str, str], tuple[str, object]] = {}
         self._paths: dict[Cell, TrainingPath | BackendError] = {}
         self._exact_paths: dict[tuple[str, str], dict[str, dict[str, np.ndarray]]] = {}
 
@@ -75,10 +82,13 @@ class Processes:
         return process.call(method, *arguments, times=times)
 
     def describe_all(self, backends: Sequence[str]) -> None:
-        """Ask ``backends``, as many at once as there are processors, what they say of themselves.
+        """Ask those of ``backends`` that have not been asked, as many at once as there are processors, what they say of
+        themselves.
 
         One that is no adapter has that for its fault. One that gives no answer is left to its tests, which record that.
         """
+        backends = [name for name in backends if name not in self._asked]
+        self._asked.update(backends)
 
         def ask(backend: str) -> None:
             try:
@@ -97,6 +107,26 @@ class Processes:
                 thread.start()
             for thread in threads:
                 thread.join()
+
+    def teach(self, folder: Path) -> None:
+        """Leave in ``folder`` what the backends that were asked have said."""
+        facts = self._asked, self.descriptions, self.faults
+        (folder / f"{os.getpid()}{SAID}").write_bytes(pickle.dumps(facts))
+
+    def learn(self, folder: Path) -> None:
+        """Take for said what workers have left in ``folder``."""
+        for file in folder.glob(f"*{SAID}"):
+            asked, descriptions, faults = pickle.loads(file.read_bytes())
+            self._asked |= asked
+            self.descriptions |= descriptions
+            self.faults |= faults
+
+    def untold(self, backend: str) -> Record | None:
+        """Return what the backend says of itself the first time that somebody asks, and None from then on."""
+        if backend in self._told or backend not in self.descriptions:
+            return None
+        self._told.add(backend)
+        return self.descriptions[backend]
 
     def training(self, case: Case, dtype: str, level: str = AUTODIFF) -> Training:
         """Return the training run of ``case`` as the plan has it: in full, or its first steps."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -36,6 +37,17 @@ def tell_cell(item: pytest.Item, params: Mapping[str, Any]) -> None:
     item.user_properties.append((TEST, {**cell.record, "test": name, "operation": params.get("operation", "")}))
 
 
+def attach(item: pytest.Item, record: Record) -> None:
+    """Let the report of the call of ``item`` bring ``record``: as text, which pytest-xdist sends as fast as numbers."""
+    item.user_properties.append((RECORD, json.dumps(record)))
+
+
+def bring_once(report: pytest.TestReport) -> None:
+    """Leave to the report of the call what the test has recorded: that of its teardown would bring it again."""
+    if report.when == "teardown":
+        report.user_properties = [each for each in report.user_properties if each[0] != RECORD]
+
+
 def left_out(plan: Plan) -> list[str]:
     """Return a line that names the cases which were not asked for, and one for those that are sampled, or none."""
     why = "by --quick" if plan.quick else "without --long"
@@ -54,29 +66,57 @@ class DeclarationsFirst:
     def __init__(self, processes: Processes, recorder: Recorder) -> None:
         self.processes = processes
         self.recorder = recorder
+        self._ready = 0
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> None:
-        option = session.config.option
-        broken = session.testsfailed and not option.continue_on_collection_errors  # no test will run
         # A shard may have no work; its results file says that it was there. With pytest-xdist the workers have the tests.
         empty = self.processes.plan.shard.of > 1 and not session.config.pluginmanager.hasplugin("dsession")
-        if (session.items or empty) and not option.collectonly and not broken:
+        if (session.items or empty) and is_to_run(session):
             self.check([item.nodeid for item in session.items])
 
     @pytest.hookimpl(optionalhook=True)
-    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
-        if not self.recorder.started:  # every worker collects the same tests
+    def pytest_xdist_node_collection_finished(self, node: Any, ids: list[str]) -> None:
+        self._ready += 1
+        if not self.recorder.started and self._ready == node.workerinput["workercount"]:  # all collect the same tests
+            self.processes.learn(Path(node.workerinput["kept"]))
             self.check(ids)
             self.processes.close()  # workers have processes of their own
 
     def check(self, tests: list[str]) -> None:
         """Ask the backends of ``tests`` what they declare. Raises pytest.UsageError for what means nothing."""
-        asked = [name for name in self.processes.plan.backends if any(f"[{name}-" in test for test in tests)]
+        asked = self.processes.plan.asked(tests)
         self.processes.describe_all(asked)
         if faults := [f"backend {name!r}: {fault}" for name in asked for fault in self.processes.faults.get(name, [])]:
             raise pytest.UsageError("\n".join(faults))
         self.recorder.start()
+
+
+class DeclarationsForAll:
+    """Asks, in a worker of pytest-xdist, the backends of its share of the tests, which it has to start anyway.
+
+    What they declare is left to the process in charge.
+    """
+
+    def __init__(self, processes: Processes, workerinput: Mapping[str, Any]) -> None:
+        self.processes = processes
+        self.number = int(workerinput["workerid"].removeprefix("gw"))
+        self.of = workerinput["workercount"]
+        self.folder = Path(workerinput["kept"])
+
+    @pytest.hookimpl(tryfirst=True)  # before the process in charge is told that this worker is ready
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        if session.items and is_to_run(session) and self.number < self.of:  # and takes the place of none that has died
+            asked = self.processes.plan.asked([item.nodeid for item in session.items])
+            first, last = (round(len(asked) * k / self.of) for k in (self.number, self.number + 1))
+            self.processes.describe_all(asked[first:last])
+            self.processes.teach(self.folder)
+
+
+def is_to_run(session: pytest.Session) -> bool:
+    """Whether the tests that were collected, if any, will run."""
+    option = session.config.option
+    return not option.collectonly and not (session.testsfailed and not option.continue_on_collection_errors)
 
 
 @contextlib.contextmanager
@@ -93,6 +133,7 @@ class Recorder:
     def __init__(self, plan: Plan, path: str | None) -> None:
         self.plan = plan
         self.records: list[Record] = []
+        self._others: list[Record] = []  # those that are no checks
         self.tests: dict[str, Record] = {}
         self.file: ResultsFile | None = None
         self.started = False
@@ -110,7 +151,7 @@ class Recorder:
         self.started = True
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        records = [cast(Record, value) for name, value in report.user_properties if name == RECORD]
+        records: list[Record] = [json.loads(cast(str, value)) for name, value in report.user_properties if name == RECORD]
         # The report of a worker that died in a test has no properties; that of the test's setup came before.
         for name, value in report.user_properties:
             if name == TEST:
@@ -122,9 +163,11 @@ class Recorder:
             self.add_failure(report)
 
     def add(self, record: Record) -> None:
-        # Every worker describes the backends that it has used.
-        if record["kind"] == "check" or record not in self.records:
+        # Every worker describes the backends that it has used, and every test the nodes that it has traced.
+        if record["kind"] == "check" or record not in self._others:
             self.records.append(record)
+            if record["kind"] != "check":
+                self._others.append(record)
             if self.file:
                 self.file.add(record)
 

@@ -211,10 +211,10 @@ class Engine:
                 scores.append(self._out(z))
         return np.stack(losses), np.stack(scores)
 
-    def native_loss(self, name: str, outputs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the native loss ``name`` and its gradient for the outputs, by the framework's own means."""
+    def native_loss(self, name: str, outputs: Sequence[np.ndarray], targets: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Return the native loss ``name`` and its gradient for each of the outputs, by the framework's own means."""
         [native] = (each for each in self.backend.native_losses if each.name == name)
-        return self._slope((name,), native.compute, outputs, targets)
+        return [self._slope((name,), native.compute, each, targets) for each in outputs]
 
     def objective(self, name: str, reduction: str, outputs: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the loss that the framework's training runs use and its gradient for the outputs."""

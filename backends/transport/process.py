@@ -23,6 +23,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -101,6 +102,7 @@ class Process:
         self.limit = limit
         self.memory = memory if memory_is_limited() else math.inf
         self._child: subprocess.Popen[bytes] | None = None
+        self._deadline = Deadline(self._kill)  # which ends sending and receiving alike
         self._answered = False
         self._strikes: list[BackendError] = []
         self._traced: set[str] = set()
@@ -167,40 +169,32 @@ class Process:
         self._hang_up()
 
     def _exchange(self, method: str, request: bytes, limit: float) -> tuple[str, Any]:
-        expired = threading.Event()
-
-        def expire() -> None:
-            expired.set()
-            self._kill()  # which ends sending and receiving alike
-
-        timer = threading.Timer(min(limit, threading.TIMEOUT_MAX), expire)
-        timer.daemon = True  # nor may it hold up the end of a run that is interrupted right here
         token = secrets.token_bytes(TOKEN)  # comes back before the answer, so that nothing else is taken for it
         try:
-            timer.start()
+            self._deadline.set(limit)
             self._pipe.send_bytes(token + request)
             if self._pipe.recv_bytes(TOKEN) != token:
                 raise pickle.UnpicklingError("it does not begin as an answer does")
             reply: tuple[str, Any] = pickle.loads(self._pipe.recv_bytes())
             return reply
         except BaseException as error:  # Ctrl-C too: the answer to this call must not be taken for that to the next
-            timer.cancel()  # it must not fire at what comes after this process
+            expired = self._deadline.clear()  # it must not fire at what comes after this process
             if not isinstance(error, Exception):
                 self.stop()
                 raise
             # A number of bytes that no token has makes the pipe unreadable.
             garbled = not isinstance(error, (EOFError, OSError)) or not self._pipe.readable
-            if garbled and not expired.is_set():
+            if garbled and not expired:
                 self._hang_up()
             how, cause, words = self._ended()
-            if expired.is_set():
+            if expired:
                 message = f"{self.name} gave no answer to {method!r} within {limit:g} s{words}"
                 raise self._struck(TimedOut(message, f"{limit:g} s")) from None
             if garbled:
                 how, cause = f"wrote what is no answer into its pipe ({type(error).__name__}: {error})", "garbled answer"
             raise self._struck(Crashed(f"{self.name} {how} while computing {method!r}{words}", cause)) from None
         finally:
-            timer.cancel()
+            self._deadline.clear()
 
     def _failed(self, kind: str, words: str, trace: str, lines: str) -> Failed:
         """Return the failure. Its traceback is left out if one through the same lines was shown before.
@@ -238,6 +232,7 @@ class Process:
     def _ended(self) -> tuple[str, str, str]:
         """Wait for the end of the process; return how it ended, the same in a word or two, and its last words."""
         assert self._child is not None
+        self._deadline.end()
         self._watcher.join(FAREWELL)
         left = self._watcher.is_alive()
         self._kill()
@@ -267,6 +262,51 @@ def _signal_name(number: int) -> str:
         return signal.Signals(number).name
     except ValueError:  # real-time signals have no names
         return f"signal {number}"
+
+
+class Deadline:
+    """Calls ``expire`` when the time that was set is up. One thread waits for all deadlines: one a call would cost more."""
+
+    def __init__(self, expire: Callable[[], None]) -> None:
+        self._expire = expire
+        self._changed = threading.Condition()
+        self._at = self._wakes = math.inf
+        self._expired = False
+        self._thread: threading.Thread | None = None
+
+    def set(self, seconds: float) -> None:
+        """Call ``expire`` in so many seconds, unless it is cleared before."""
+        with self._changed:
+            self._at = time.monotonic() + seconds
+            self._expired = False
+            if self._thread is None:  # a daemon, which may not hold up the end of a run that is interrupted
+                self._thread = threading.Thread(target=self._watch, daemon=True)
+                self._thread.start()
+            elif self._at < self._wakes:
+                self._changed.notify()
+
+    def clear(self) -> bool:
+        """Forget the deadline; return whether it had passed."""
+        with self._changed:
+            self._at = math.inf
+            return self._expired
+
+    def end(self) -> None:
+        """Forget the deadline, and let the thread end."""
+        with self._changed:
+            self._at, self._thread = math.inf, None
+            self._changed.notify()
+
+    def _watch(self) -> None:
+        with self._changed:
+            while self._thread is threading.current_thread():
+                left = self._at - time.monotonic()
+                if left <= 0:
+                    self._at, self._expired = math.inf, True
+                    self._expire()
+                    continue
+                self._wakes = self._at
+                self._changed.wait(None if left == math.inf else min(left, threading.TIMEOUT_MAX))
 
 
 class Log:
