@@ -68,6 +68,15 @@ def pytest_configure_node(node: Any) -> None:
     node.workerinput["kept"] = node.config.stash[KEPT].name
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    if config.getoption("dist") != "worksteal":
+        return None
+    from runner.scheduling import InOrder  # pytest-xdist, which has asked, need not be there
+
+    return InOrder(config, log)
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     if PROCESSES in config.stash:
         config.stash[PROCESSES].close()

@@ -16,7 +16,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -97,6 +97,15 @@ def _product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return result
 
 
+def _are_between(small: float, large: float, balls: Iterable[arb]) -> bool:
+    """Whether all midpoints are larger than ``small`` and all balls surely smaller than 2 ``large``, all being numbers."""
+    for ball in balls:  # noqa: SIM110, a generator takes twice the time
+        # With one bit of accuracy, the radius is less than half of the midpoint.
+        if not (small < abs(float(ball)) < large and ball.rel_accuracy_bits() > 0):
+            return False
+    return True
+
+
 _without_slope = np.frompyfunc(lambda slope, z, other: slope.union(other) if z.contains(0) else slope, 3, 1)
 
 
@@ -133,6 +142,7 @@ class Balls(Bounding):
         if rounding:
             unit = arb(rounding.unit)
             self._once = self._near_one(unit)
+            self._one_rounding = self._once.item()
             self._gammas: dict[int, np.ndarray] = {}
             self._factors = Words(
                 "accuracy of", {name: self._near_one(size * unit) for name, size in rounding.functions.items()}
@@ -314,7 +324,7 @@ class Balls(Bounding):
         total = self.boxed(total) * self._once
         absolute = self.boxed(sizes()).ravel().tolist()
         values = total.ravel().tolist()
-        if all(small < abs(float(value)) for value in values) and all(float(size.abs_upper()) < large for size in absolute):
+        if _are_between(small, math.inf, values) and _are_between(-1.0, large, absolute):
             return total
         settled = [
             (value if size.is_zero() else value + tiny) if size < self._largest else _UNBOUNDED
@@ -324,11 +334,8 @@ class Balls(Bounding):
 
     def _extremes(self, x: np.ndarray) -> np.ndarray:
         """Add what underflow can do to small results, and give up on those that may overflow."""
-        small, large = self._small, self._large
-        # Not for a NaN or an infinity, and for all others surely true where it says so.
-        if all(small < abs(float(value)) and float(value.abs_upper()) < large for value in x.ravel().tolist()):
-            return x
-        return _elementwise(self._extreme, x)
+        usual = _are_between(self._small, self._large, x.ravel().tolist())
+        return x if usual else _elementwise(self._extreme, x)
 
     def _extreme(self, x: arb) -> arb:
         if not abs(x) < self._largest:
@@ -352,20 +359,51 @@ class Balls(Bounding):
         """Square root of every element, rounded once, as in IEEE 754; of a ball that reaches below 0, the part from 0 on."""
         return Taped(self.round(_elementwise(_root, x.value)), self)
 
-    def power(self, x: Taped, exponent: int, name: str) -> Taped:
-        """x to a whole number, which a backend may declare to pass through a narrower dtype under ``name``.
+    def powers(self, x: Taped, exponents: Sequence[int], name: str) -> Taped:
+        """x to each of several whole numbers, which a backend may declare to pass through a narrower dtype under ``name``.
 
-        It is granted the error of exp and ``exponent`` roundings, those of a product of so many factors.
+        Each is granted the error of exp and as many roundings as the product of so many factors has.
         """
-        power = self.passed(x.value, name) ** exponent
-        accuracy = exponent + int(self.rounding.functions["exp"]) if self.rounding else 0
-        return self.widened(Taped(power, self), Taped(power, self), accuracy)
+        powers = self.passed(x.value, name) ** _filled(list(exponents), (len(exponents),))
+        if self.rounding is None:
+            return Taped(powers, self)
+        accuracy = int(self.rounding.functions["exp"])
+        return Taped(powers * _filled([self._gamma(k + accuracy).item() for k in exponents], powers.shape), self)
 
-    def widened(self, x: Taped, sizes: Taped, roundings: int) -> Taped:
-        """Return x with so many roundings more of numbers of these sizes."""
-        if self.rounding is None or not roundings:
-            return x
-        return Taped(x.value + sizes.value * (self._gamma(roundings) - 1), self)
+    def fading(self, decay: Taped, fresh: Taped, before: Taped, rest: Taped | None = None) -> Taped:
+        """s = decay s + fresh for each row of ``fresh`` in turn, from s = ``before`` on; the product and the sum are rounded.
+
+        Given ``rest``, ``fresh`` is rest x, and some compute s + rest (x - s): the ball holds the three roundings of that, too,
+        of numbers no larger than |fresh| + rest |s|, and is kept from growing with s standing twice.
+        """
+        [factor] = decay.value.ravel().tolist()
+        share = rest.value.ravel().tolist()[0] if rest is not None and self.rounding else None
+        start = np.broadcast_to(before.value, (1, *fresh.value.shape[1:]))
+        columns = zip(start.reshape(-1).tolist(), fresh.value.reshape(len(fresh.value), -1).T.tolist(), strict=True)
+        faded = [self._faded(factor, column, s, share) for s, column in columns]
+        return Taped(_filled([s for row in zip(*faded, strict=True) for s in row], fresh.value.shape), self)
+
+    def _faded(self, factor: arb, column: Sequence[arb], s: arb, share: arb | None) -> list[arb]:
+        # Bare balls: the overhead of arrays and tapes is several times the cost of the arithmetic.
+        found = []
+        if self.rounding is None:
+            for x in column:
+                s = factor * s + x
+                found.append(s)
+            return found
+        more = self._gamma(3).item() - 1
+        for x in column:
+            sizes = abs(x) + share * abs(s) if share is not None else None
+            s = self._rounded(self._rounded(factor * s) + x)
+            if sizes is not None:
+                s += sizes * more
+            found.append(s)
+        return found
+
+    def _rounded(self, x: arb) -> arb:
+        """``round`` of a single ball."""
+        y = x * self._one_rounding
+        return y if _are_between(self._small, self._large, (y,)) else self._extreme(y)
 
     def value_and_grad(self, loss: Formula, params: Tensors, data: Tensors) -> tuple[Taped, Tensors]:
         with self.precision():

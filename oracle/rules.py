@@ -54,14 +54,8 @@ class Stepping:
         }
 
     def _after(self, w: Array, g: Array) -> Array:
-        if not self._rule.state:
-            return self._made(w, g, {}, 1)[0].value
-        after = np.empty(w.shape, dtype=object)
-        for k in range(len(after)):
-            self._taken += 1
-            made, self._state = self._made(w[k : k + 1], g[k : k + 1], self._state, self._taken)
-            after[k] = made.value[0]
-        return after
-
-    def _made(self, w: Array, g: Array, state: State, step: int) -> tuple[Taped, State]:
-        return self._step(self.numbers, self._given, Taped(w, self.numbers), Taped(g, self.numbers), state, step)
+        steps = range(self._taken + 1, self._taken + 1 + len(w))
+        after, state = self._step(self.numbers, self._given, Taped(w, self.numbers), Taped(g, self.numbers), self._state, steps)
+        self._taken += len(w)
+        self._state = {name: Taped(each.value[-1:], self.numbers) for name, each in state.items()}
+        return after.value

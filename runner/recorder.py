@@ -100,7 +100,7 @@ class DeclarationsForAll:
 
     def __init__(self, processes: Processes, workerinput: Mapping[str, Any]) -> None:
         self.processes = processes
-        self.number = int(workerinput["workerid"].removeprefix("gw"))
+        self.number = number_of(workerinput["workerid"])
         self.of = workerinput["workercount"]
         self.folder = Path(workerinput["kept"])
 
@@ -111,6 +111,11 @@ class DeclarationsForAll:
             first, last = (round(len(asked) * k / self.of) for k in (self.number, self.number + 1))
             self.processes.describe_all(asked[first:last])
             self.processes.teach(self.folder)
+
+
+def number_of(worker: str) -> int:
+    """Return the number in the name of a worker, as 1 of gw1."""
+    return int(worker.removeprefix("gw"))
 
 
 def is_to_run(session: pytest.Session) -> bool:

@@ -194,7 +194,7 @@ def test_a_moments_ball_holds_the_sum_and_the_difference(beta, mean, new):
         rest = numbers.round(1 - b)
         plain = numbers.round(numbers.round(b * mean) + numbers.round(rest * new))
         difference = numbers.round(mean + numbers.round(rest * numbers.round(new - mean)))
-        averaged = adam._averaged(numbers, *(Taped(x, numbers) for x in (mean, new, b)))
+        averaged = adam._averaged(numbers, *(Taped(x, numbers) for x in (new, mean, b)))
         [ball], [plain], [difference] = averaged.value, plain, difference
         assert ball.contains(plain)
         assert ball.contains(difference)
@@ -211,7 +211,7 @@ def test_a_powers_ball_holds_a_function_and_a_product(step):
         product = b
         for _ in range(step - 1):
             product = numbers.round(product * b)
-        [ball], [function], [product] = numbers.power(Taped(b, numbers), step, "powers").value, function, product
+        [ball], [function], [product] = numbers.powers(Taped(b, numbers), [step], "powers").value, function, product
         assert ball.contains(function)
         assert ball.contains(product)
 

@@ -6,7 +6,7 @@ reordering of its section 2 ("epsilon hat"), which adds epsilon to the square ro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from vocabulary.rules.record import Rule, State, Step
 from vocabulary.tensors import Ops, Tensor
@@ -14,13 +14,10 @@ from vocabulary.tensors import Ops, Tensor
 Values = Mapping[str, Tensor]
 
 
-def _averaged(ops: Ops, mean: Tensor, new: Tensor, beta: Tensor) -> Tensor:
-    """beta mean + (1 - beta) new, which some write as mean + (1 - beta) (new - mean): the ball holds both."""
+def _averaged(ops: Ops, new: Tensor, before: Tensor, beta: Tensor) -> Tensor:
+    """mean = beta mean + (1 - beta) new, which some write as mean + (1 - beta) (new - mean): the ball holds both."""
     rest = 1 - beta
-    with ops.without_rounding():
-        sizes = rest * (ops.absolute(new) + ops.absolute(mean))
-    # What the difference and its product are rounded by; the same ball, kept from growing with mean standing twice.
-    return ops.widened(beta * mean + rest * new, sizes, roundings=3)
+    return ops.fading(beta, rest * new, before, rest)
 
 
 def _epsilon(ops: Ops, h: Values, m: Tensor, v: Tensor, one: Tensor, two: Tensor) -> Tensor:
@@ -34,10 +31,10 @@ def _epsilon_hat(ops: Ops, h: Values, m: Tensor, v: Tensor, one: Tensor, two: Te
 
 
 def _stepping(change: Callable[..., Tensor]) -> Step:
-    def step(ops: Ops, h: Values, w: Tensor, g: Tensor, state: State, t: int) -> tuple[Tensor, State]:
-        m = _averaged(ops, state["m"], g, h["beta1"])
-        v = _averaged(ops, state["v"], g * g, h["beta2"])
-        one, two = (1 - ops.power(h[beta], t, "powers") for beta in ("beta1", "beta2"))
+    def step(ops: Ops, h: Values, w: Tensor, g: Tensor, state: State, steps: Sequence[int]) -> tuple[Tensor, State]:
+        m = _averaged(ops, g, state["m"], h["beta1"])
+        v = _averaged(ops, g * g, state["v"], h["beta2"])
+        one, two = (1 - ops.powers(h[beta], steps, "powers") for beta in ("beta1", "beta2"))
         return w - change(ops, h, m, v, one, two), {"m": m, "v": v}
 
     return step

@@ -7,7 +7,7 @@ ICML 2013.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from vocabulary.operators.record import forms
 from vocabulary.rules.record import Rule, State, Step
@@ -19,9 +19,9 @@ Values = Mapping[str, Tensor]
 def _stepping(share: Callable[[Values, Tensor], Tensor]) -> Step:
     """w - rate v with v = momentum v + ``share`` of g, or w + u with u = momentum u - rate times that: the ball holds both."""
 
-    def step(ops: Ops, h: Values, w: Tensor, g: Tensor, state: State, t: int) -> tuple[Tensor, State]:
-        v = h["momentum"] * state["v"] + share(h, g)
-        u = h["momentum"] * state["u"] - h["rate"] * share(h, g)
+    def step(ops: Ops, h: Values, w: Tensor, g: Tensor, state: State, steps: Sequence[int]) -> tuple[Tensor, State]:
+        v = ops.fading(h["momentum"], share(h, g), state["v"])
+        u = ops.fading(h["momentum"], -(h["rate"] * share(h, g)), state["u"])
         after = forms(lambda ops, w, u, v: w - h["rate"] * v, lambda ops, w, u, v: w + u)
         return after(ops, w, u, v), {"v": v, "u": u}
 

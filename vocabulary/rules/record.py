@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from vocabulary.tensors import Ops, Tensor
 from vocabulary.words import unknown
 
 State = Mapping[str, Tensor]
-# step(ops, hyperparameters, w, g, state, t) -> w after the step, state after it. Steps are counted from 1.
-Step = Callable[[Ops, Mapping[str, Tensor], Tensor, Tensor, State, int], tuple[Tensor, State]]
+# step(ops, hyperparameters, w, g, state, steps) -> w after each of the consecutive steps, state after each. A row of w and g
+# belongs to a step, and the state is that before the first; steps are counted from 1.
+Step = Callable[[Ops, Mapping[str, Tensor], Tensor, Tensor, State, Sequence[int]], tuple[Tensor, State]]
 
 
 @dataclasses.dataclass(frozen=True)
