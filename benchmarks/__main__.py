@@ -105,9 +105,12 @@ def _print_whole() -> None:
     rows = []
     for framework in FRAMEWORKS:
         run = whole.run(framework)
-        shares = [f"{run.wall:.0f} s", f"{run.judging:.0f} s", f"{run.framework:.0f} s", f"{run.judging / run.framework:.2f}"]
-        rows.append([framework, *shares, f"{run.judging_gib:.2f} GiB", f"{run.framework_gib:.2f} GiB"])
-    _print(["framework", "wall", "judging", "framework", "ratio", "memory of judging", "of the framework"], rows)
+        times = [f"{each:.0f} s" for each in (run.wall, run.judging, run.framework, run.bare)]
+        ratios = [f"{run.judging / run.framework:.2f}", f"{run.wall / run.bare_wall:.1f}"]
+        sizes = [f"{each:.2f} GiB" for each in (run.judging_gib, run.framework_gib, run.bare_gib)]
+        rows.append([framework, *times, *ratios, *sizes])
+    times = ["wall", "judging", "framework", "bare", "judging / framework", "wall / wall bare"]
+    _print(["framework", *times, "memory of judging", "of the framework", "bare"], rows)
 
 
 def _of(found: Ratio) -> str:
