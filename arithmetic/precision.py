@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping
+from functools import cache
 
 import numpy as np
 
@@ -18,14 +20,17 @@ def rounding(dtype: str, absolute: Mapping[str, float] | None = None, *, argumen
 
     A function gets its measured ulps, rounded up, at two units roundoff each, which is the most that an ulp can be.
     """
+    return dataclasses.replace(_plain(dtype), absolute=absolute or {}, argument=argument)
+
+
+@cache
+def _plain(dtype: str) -> Rounding:
     format_ = np.finfo(dtype)
     return Rounding(
         unit=float(format_.eps) / 2,
         tiny=float(format_.tiny),
         largest=float(format_.max),
         functions={name: 2 * math.ceil(each.ulps[dtype]) for name, each in FUNCTIONS.items() if each.ulps},
-        absolute=absolute or {},
-        argument=argument,
     )
 
 
@@ -34,6 +39,6 @@ def ulp(values: np.ndarray, dtype: str) -> np.ndarray:
 
     At and below the smallest normal number it is the spacing of the subnormals.
     """
-    format_ = np.finfo(dtype)
-    sizes = np.clip(np.abs(values), float(format_.tiny), float(format_.max))
-    return np.ldexp(float(format_.eps), np.frexp(sizes)[1] - 1)
+    plain = _plain(dtype)
+    sizes = np.clip(np.abs(values), plain.tiny, plain.largest)
+    return np.ldexp(2 * plain.unit, np.frexp(sizes)[1] - 1)

@@ -58,14 +58,35 @@ def suite(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def shared_suite(suite, tmp_path_factory):
-    """Return ``suite`` for fixtures, with a memory: one worker of pytest-xdist makes the run, the others read it."""
+def shared_folder(tmp_path_factory):
+    """Return a folder that all workers of pytest-xdist have."""
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
     folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared_file(shared_folder):
+    """Return a function that writes a file of cases for ``shared_suite``, where all workers have it, and returns its path."""
+
+    def write(text: str) -> str:
+        path = shared_folder / f"cases_{hashlib.sha256(text.encode()).hexdigest()[:16]}.py"
+        if not path.exists():
+            unfinished = shared_folder / f"{path.name}.{os.getpid()}"
+            unfinished.write_text(text)
+            unfinished.replace(path)
+        return str(path)
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def shared_suite(suite, shared_folder):
+    """Return ``suite`` for fixtures, with a memory: one worker of pytest-xdist makes the run, the others read it."""
 
     def run(*options: str) -> Outcome:
-        kept = folder / hashlib.sha256(repr(options).encode()).hexdigest()
+        kept = shared_folder / hashlib.sha256(repr(options).encode()).hexdigest()
         with open(f"{kept}.lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # until it is closed, by a death too
             if not kept.exists():

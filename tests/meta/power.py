@@ -37,6 +37,9 @@ CATCHERS = {
     "printed figures": "figures", "repeatable": "contract", "trace": "trace",
 }  # fmt: skip
 
+# How they are judged: node by node, too.
+NODES = ("--nodes", "--tb=no")
+
 Key = tuple[str, str]
 Checks = dict[tuple[str, ...], Record]
 
@@ -101,17 +104,7 @@ def judged(names: list[str], further: list[str]) -> dict[str, dict[Key, Checks]]
     """Run the conformance tests; return the checks of each backend by case and dtype, and then by what they judge."""
     with tempfile.TemporaryDirectory() as folder:
         results = Path(folder) / "results.json"
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "tests",
-            "--ignore=tests/meta",
-            "-q",
-            *CACHE,
-            "--nodes",
-            "--tb=no",
-        ]
+        command = [sys.executable, "-m", "pytest", "tests", "--ignore=tests/meta", "-q", *CACHE, *NODES]
         command += [f"--results={results}", *(word for name in names for word in ("--backend", name)), *further]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         if done.returncode not in (0, 1):
@@ -119,6 +112,11 @@ def judged(names: list[str], further: list[str]) -> dict[str, dict[Key, Checks]]
         document = json.loads(results.read_text())
         if not document["complete"]:  # a check that is not there would pass for one that a fault has changed
             raise RuntimeError(f"the run has no complete results: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+    return by_cell(document, names)
+
+
+def by_cell(document: Record, names: list[str]) -> dict[str, dict[Key, Checks]]:
+    """Return the checks of the backends ``names`` by case and dtype, and then by what they judge."""
     found: dict[str, dict[Key, Checks]] = {name: {} for name in names}
     for check in of_kind(document["records"], "check"):
         cell = found[check["backend"]].setdefault((check["case"], check["dtype"]), {})

@@ -7,7 +7,7 @@ import pytest
 import backends
 from report.power import EXCEPTION, SUITE, false_alarms, matrix, score, survivors
 from tests.meta.fleet import fleet
-from tests.meta.power import PART, judged, kills, main
+from tests.meta.power import NODES, PART, by_cell, judged, kills, main
 from tests.meta.test_levels import BATCHES
 
 # A case of each kind, all of them quick; sh conform faults has them all, in both dtypes.
@@ -33,21 +33,24 @@ def test_the_fleet_is_large_and_varied():
 
 
 @pytest.mark.parametrize("first", range(0, len(FAULTS), PART))
-def test_every_fault_is_killed(first, tmp_path):
+def test_every_fault_is_killed(first, shared_suite, shared_file):
     """On quick cases each fault that changes a bit in float64 gets a verdict there; others in float32; sound ones get none.
 
     That an adapter raises or dies is no verdict: the fault itself may be broken.
     """
     gone = {fault.sound: reason for fault in FAULTS[first : first + PART] if (reason := backends.missing(fault.sound))}
-    part = [fault for fault in FAULTS[first : first + PART] if fault.sound not in gone]
-    (tmp_path / "short.py").write_text(BATCHES)
-    options = [*(word for name in QUICK for word in ("--case", name)), "--cases", str(tmp_path / "short.py")]
-    alive = part
+    alive = [fault for fault in FAULTS[first : first + PART] if fault.sound not in gone]
+    options = [*(word for name in QUICK for word in ("--case", name)), "--cases", shared_file(BATCHES)]
     for dtype in ("float64", "float32"):  # what float64 shows needs no second look
-        sound = list(dict.fromkeys(fault.sound for fault in alive))
-        checks = judged([*sound, *(fault.adapter for fault in alive)], [*options, "--dtype", dtype]) if alive else {}
-        assert not [kill for name in sound for kill in kills(name, checks[name], checks[name]) if kill["caught"]]
-        found = {fault: list(kills(fault.name, checks[fault.adapter], checks[fault.sound])) for fault in alive}
+        chosen = [*options, "--dtype", dtype]
+        sound = {}
+        for name in dict.fromkeys(fault.sound for fault in alive):  # one run for all parts that have it
+            sound |= by_cell(shared_suite("--backend", name, *chosen, *NODES).document, [name])
+        assert not [kill for name, checks in sound.items() for kill in kills(name, checks, checks) if kill["caught"]]
+        names = [fault.adapter for fault in alive]
+        until = [word for name in names for word in ("--until-found", name)]
+        checks = judged(names, [*chosen, "-p", "tests.meta.until_found", *until]) if alive else {}
+        found = {fault: list(kills(fault.name, checks[fault.adapter], sound[fault.sound])) for fault in alive}
         alive = [fault for fault, each in found.items() if not any({*kill["caught"]} - {EXCEPTION} for kill in each)]
         if dtype == "float64":
             assert not [fault.name for fault in alive if any(kill["visible"] for kill in found[fault])]

@@ -56,15 +56,14 @@ EXPAND = Case(
 
 
 @pytest.fixture(scope="module")
-def run(suite, tmp_path_factory):
+def run(shared_suite, shared_file):
     """Return a run of all of them over a classifier and a graph with figures."""
-    file = tmp_path_factory.mktemp("cases") / "layouts.py"
-    file.write_text(CASES)
+    file = shared_file(CASES)
     names = [LAYOUTS + name for name in (*FOREIGN, "Masked", "GradientsOnly", *LATE)] + [adapter("NotSummedBack"), "numpy"]
     options = [option for name in names for option in ("--backend", name)]
     chosen = [option for name in ("classifier", "expand") for option in ("--case", name)]
-    return suite(
-        *options, "--cases", str(file), *chosen, "--dtype", "float64", "--level", "autodiff", "--random", "1", "-n", "2"
+    return shared_suite(
+        *options, "--cases", file, *chosen, "--dtype", "float64", "--level", "autodiff", "--random", "1", "-n", "2"
     )
 
 

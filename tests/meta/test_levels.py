@@ -36,23 +36,21 @@ FAULTS = (
     ("Instead", "declared sum of binary cross-entropy", "autodiff", "contract"),
     ("FalselyLacking", "each step", "class", "nand"),
 )
-TESTS = "every_step or optimizer or native_losses or declarations"
 BATCHES = """
 from cases import xor
 
 SHORT = xor.XOR.but("xor-short", steps=50)
 """
+TESTS = "every_step or optimizer or native_losses or declarations"
 
 
 @pytest.fixture(scope="module")
-def run(suite, tmp_path_factory):
+def run(shared_suite, shared_file):
     """Return a run over all of them, and the sound one."""
-    file = tmp_path_factory.mktemp("cases") / "batches.py"
-    file.write_text(BATCHES)
     names = ["Layered", "MissingLayer", *dict.fromkeys(name for name, *_ in FAULTS)]
     options = [option for name in names for option in ("--backend", adapter(name))]
     chosen = [option for name in ("nand", "nand-adam", "xor-short", "nand-batches") for option in ("--case", name)]
-    return suite(*options, *chosen, "--cases", str(file), "--dtype", "float64", "-k", TESTS)
+    return shared_suite(*options, *chosen, "--cases", shared_file(BATCHES), "--dtype", "float64", "-k", TESTS)
 
 
 def test_a_sound_adapter_conforms_at_every_level(run):

@@ -17,14 +17,14 @@ SHORT = xor.XOR.but("xor-short", steps=200, goal=lambda *run: True)
 
 
 @pytest.fixture(scope="module")
-def run(suite, tmp_path_factory):
+def run(shared_suite, shared_file):
     """Return a run of all adapters that keep or declare master weights."""
-    file = tmp_path_factory.mktemp("cases") / "short.py"
-    file.write_text(SHORT)
     names = ("Masters", "Declared", "DeclaredAndFaulty", "DeclaredTooWide", "DeclaredInVain", "DeclaredElsewhere")
     options = [word for name in names for word in ("--backend", MASTERS + name)]
     levels = ("--level", "autodiff", "--level", "modules")
-    return suite(*options, "--cases", str(file), "--case", "xor-short", *levels, "-k", "every_step or declarations")
+    return shared_suite(
+        *options, "--cases", shared_file(SHORT), "--case", "xor-short", *levels, "-k", "every_step or declarations"
+    )
 
 
 def stepped(run, name, **wanted):

@@ -45,9 +45,9 @@ def begun(path):
 
 
 @pytest.fixture
-def document(suite):
+def document(shared_suite):
     """Return the results of a small run."""
-    outcome = suite("--backend", "numpy", "--backend", "autograd", "--case", "nand", "--case", "relu")
+    outcome = shared_suite("--backend", "numpy", "--backend", "autograd", "--case", "nand", "--case", "relu")
     assert outcome.status == 0, outcome.text
     return outcome.document
 

@@ -49,7 +49,7 @@ def test_sound_adapters_raise_no_alarm(names, tmp_path):
     (tmp_path / "short.py").write_text(SHORT)
     cases = [*CASES, "nand-short", "nand-adam-short", "nand-batches-short"]
     options = ["--cases", str(tmp_path / "short.py"), *(word for name in cases for word in ("--case", name))]
-    checks = judged(part, [*options, "-n", "2", "--dist=worksteal"])
+    checks = judged(part, options)
     for adapter in part:
         mine = [check for check in checks if check["backend"] == adapter.adapter]
         alarms = [check for check in mine if is_red(check)]
