@@ -37,9 +37,6 @@ CATCHERS = {
     "printed figures": "figures", "repeatable": "contract", "trace": "trace",
 }  # fmt: skip
 
-# How they are judged: node by node, too.
-NODES = ("--nodes", "--tb=no")
-
 Key = tuple[str, str]
 Checks = dict[tuple[str, ...], Record]
 
@@ -87,7 +84,7 @@ def measured(faults: list[Fault], further: list[str], *, against: bool) -> Itera
     for start in range(0, len(faults), PART):
         part = faults[start : start + PART]
         sound = list(dict.fromkeys(fault.sound for fault in part))
-        checks = judged([*sound, *(fault.adapter for fault in part)], further)
+        checks = judged([*sound, *(fault.adapter for fault in part)], ["--nodes", *further])
         for name in sound:
             yield from kills(name, checks[name], checks[name])
         for fault in part:
@@ -104,7 +101,7 @@ def judged(names: list[str], further: list[str]) -> dict[str, dict[Key, Checks]]
     """Run the conformance tests; return the checks of each backend by case and dtype, and then by what they judge."""
     with tempfile.TemporaryDirectory() as folder:
         results = Path(folder) / "results.json"
-        command = [sys.executable, "-m", "pytest", "tests", "--ignore=tests/meta", "-q", *CACHE, *NODES]
+        command = [sys.executable, "-m", "pytest", "tests", "--ignore=tests/meta", "-q", *CACHE, "--tb=no"]
         command += [f"--results={results}", *(word for name in names for word in ("--backend", name)), *further]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
         if done.returncode not in (0, 1):

@@ -7,7 +7,7 @@ import pytest
 import backends
 from report.power import EXCEPTION, SUITE, false_alarms, matrix, score, survivors
 from tests.meta.fleet import fleet
-from tests.meta.power import NODES, PART, by_cell, judged, kills, main
+from tests.meta.power import PART, by_cell, judged, kills, main
 from tests.meta.test_levels import BATCHES
 
 # A case of each kind, all of them quick; sh conform faults has them all, in both dtypes.
@@ -45,7 +45,7 @@ def test_every_fault_is_killed(first, shared_suite, shared_file):
         chosen = [*options, "--dtype", dtype]
         sound = {}
         for name in dict.fromkeys(fault.sound for fault in alive):  # one run for all parts that have it
-            sound |= by_cell(shared_suite("--backend", name, *chosen, *NODES).document, [name])
+            sound |= by_cell(shared_suite("--backend", name, *chosen).document, [name])
         assert not [kill for name, checks in sound.items() for kill in kills(name, checks, checks) if kill["caught"]]
         names = [fault.adapter for fault in alive]
         until = [word for name in names for word in ("--until-found", name)]
