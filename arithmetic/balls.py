@@ -139,6 +139,7 @@ class Balls(Bounding):
         super().__init__()
         self.bits = bits
         self.rounding = rounding
+        self._lifted: dict[tuple[float, bool], np.ndarray] = {}  # numbers of formulas
         if rounding:
             unit = arb(rounding.unit)
             self._once = self._near_one(unit)
@@ -188,6 +189,14 @@ class Balls(Bounding):
 
     def lift(self, value: Any, like: np.ndarray) -> np.ndarray:
         """A number of the formula is rounded once by whoever computes in a dtype that does not hold it; the truth keeps it."""
+        if isinstance(value, int | float):
+            key = value, self._rounds
+            if (kept := self._lifted.get(key)) is None:
+                kept = self._lifted[key] = self._lift(value)
+            return kept
+        return self._lift(value)
+
+    def _lift(self, value: Any) -> np.ndarray:
         numbers, shape = written(value)
         exact = _filled(list(map(arb, numbers)), (1, *shape))
         if self.rounding is None:

@@ -145,17 +145,21 @@ class Comparison:
         """Return the verdict over all rows."""
         got, truth, change, error, bound = self._columns()
         scale = np.abs(change)
-        for row, index in enumerate(self._indices if self._scales else ()):
-            scale[row] = self._scales.get(index, scale[row])
         known = np.isfinite(bound)
         outside = known & ~(error <= bound)
-        cancelled = np.array([index in self._scales for index in self._indices])
-        discriminates = np.where(cancelled, _discriminates_zero(scale, bound), _discriminates(change, bound))
+        discriminates = _discriminates(change, bound)
+        cancelled, measured_at = np.zeros(len(got), dtype=bool), truth
+        if self._scales:
+            for row, index in enumerate(self._indices):
+                scale[row] = self._scales.get(index, scale[row])
+            cancelled = np.array([index in self._scales for index in self._indices])
+            discriminates = np.where(cancelled, _discriminates_zero(scale, bound), discriminates)
+            measured_at = np.where(cancelled[:, None], scale, truth)
         informative = known.all(axis=1) & discriminates
         judged = (known & informative[:, None]) | outside
         with np.errstate(all="ignore"):
             share = np.where(known, np.where(error == 0, 0.0, error / bound), -1.0)
-            in_ulp = error / ulp(np.where(cancelled[:, None], scale, truth), self.dtype)
+            in_ulp = error / ulp(measured_at, self.dtype)
             too_wide = judged & ~outside & (bound > 0) & (bound >= scale / 2)
         candidates = np.where(judged, share, -1.0) if judged.any() else share
         worst = _largest(candidates)
