@@ -152,13 +152,14 @@ class Backend(ABC):
 
     def __getattr__(self, name: str) -> Any:
         """Return the operation ``name`` of the framework. Raises AttributeError, which says where it was looked for."""
+        if name in named():
+            called = self.names.get(name, name)
+            for space in self.namespaces:
+                if callable(found := getattr(space, called, None)):
+                    return found
         where = f"{type(self).__module__}:{type(self).__name__}"
         if name not in named():
             raise AttributeError(f"{where} has no attribute {name!r}")
-        called = self.names.get(name, name)
-        for space in self.namespaces:
-            if callable(found := getattr(space, called, None)):
-                return found
         spaces = ", ".join(str(getattr(space, "__name__", space)) for space in self.namespaces)
         raise AttributeError(
             f"there is no operation {name!r}: {where} has none, and its namespaces ({spaces or 'none'}) have no {called!r}"
