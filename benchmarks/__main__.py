@@ -48,8 +48,8 @@ def _adapter(framework: str) -> object:
 def _checking(framework: str) -> object:
     from benchmarks.checking import compared
 
-    found, *faults = compared(framework)
-    return [dataclasses.astuple(found), *faults]
+    found, own, other, wide = compared(framework)
+    return [dataclasses.astuple(found), own, other, dataclasses.astuple(wide)]
 
 
 MEASURED: dict[str, Callable[[str], object]] = {"adapter": _adapter, "checking": _checking}
@@ -77,8 +77,8 @@ def _print_adapter() -> None:
 def _print_checking() -> None:
     rows = []
     for framework in OTHERS:
-        [[each, ours, theirs]] = _asked("checking", framework)
-        found = Ratio(*each)
+        [[each, ours, theirs, wide]] = _asked("checking", framework)
+        found, large = Ratio(*each), Ratio(*wide)
         rows.append(
             [
                 framework,
@@ -87,9 +87,12 @@ def _print_checking() -> None:
                 _of(found),
                 f"{ours:.0e}",
                 f"{theirs:.0e}",
+                f"{large.first * 1e3:.0f} ms",
+                _of(large),
             ]
         )
-    _print(["framework", "judged", "its own checker", "ratio", "smallest fault found", "by its own checker"], rows)
+    heading = ["judged", "its own checker", "ratio", "smallest fault found", "by its own checker"]
+    _print(["framework", *heading, "784-128-10 judged", "over its gradient alone"], rows)
 
 
 def _print_growth() -> None:

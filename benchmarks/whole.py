@@ -23,6 +23,7 @@ import pytest
 from backends import SETTINGS, caches, load
 from backends.training import Training
 from backends.transport.engine import Engine
+from vocabulary.words import NATIVE
 
 ROOT = Path(__file__).parents[1]
 GIB = 2.0**20  # KiB
@@ -98,7 +99,7 @@ def make(framework: str, programs: list[Training]) -> None:
     engine = Engine(load(framework))
     described = engine.describe()
     for program in programs:
-        has_rule = not program.native or program.optimizer.name in described["rules"]
+        has_rule = not NATIVE.get(program.level) or program.optimizer.name in described["rules"]
         if program.level not in described["unsupported_levels"] and has_rule:
             engine.path(program)
 
