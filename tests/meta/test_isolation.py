@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from backends.transport.process import PATIENCE, Crashed, Failed, Process, TimedOut, memory_is_limited
+from backends.transport.process import PATIENCE, Crashed, Deadline, Failed, Process, TimedOut, memory_is_limited
 from report.document import read
 from report.table import agreement
 from tests.meta.conftest import ROOT
@@ -260,3 +260,26 @@ def test_a_platform_without_the_limit_says_so(monkeypatch, request):
     monkeypatch.undo()
     assert process.call("describe")["name"] == "numpy"
     process.stop()
+
+
+def test_a_deadline_that_passes_expires_once():
+    """What is called when the time is up is called once, and ``clear`` tells that it was."""
+    expired = threading.Event()
+    deadline = Deadline(expired.set)
+    deadline.set(0.01)
+    assert expired.wait(10)
+    assert deadline.clear()
+    deadline.end()
+
+
+def test_a_deadline_that_is_cleared_does_not_expire():
+    """Neither one that was cleared nor, after it, one that is still to come; a nearer one than before is heeded."""
+    expired = threading.Event()
+    deadline = Deadline(expired.set)
+    deadline.set(0.2)
+    assert not deadline.clear()
+    deadline.set(1000)
+    assert not expired.wait(0.5)
+    deadline.set(0.01)
+    assert expired.wait(10)
+    deadline.end()

@@ -51,6 +51,21 @@ def test_adam_is_the_published_rule(convention):
             assert abs(got + change) < arb(2) ** -250
 
 
+@pytest.mark.parametrize("optimizer", [RULE, Optimizer("momentum", 0.1), Optimizer("sgd", 0.1)], ids=lambda each: each.name)
+@pytest.mark.parametrize("precise", [Balls(), Balls(128, rounding("float32"))], ids=["truth", "bound"])
+def test_steps_in_one_call_are_steps_one_by_one(optimizer, precise):
+    """A run makes the same balls whether its steps are asked for at once or each by itself."""
+    random = np.random.default_rng(2)
+    with precise.precision():
+        w, g = balls(random.normal(size=(6, 3))), balls(random.normal(size=(6, 3)))
+        at_once = Stepping(precise, optimizer, {}).updated({"w": w}, {"w": g})["w"]
+        rule = Stepping(precise, optimizer, {})
+        for k in range(6):
+            alone = rule.updated({"w": w[k : k + 1]}, {"w": g[k : k + 1]})["w"]
+            for each, other in zip(alone[0], at_once[k], strict=True):
+                assert (each.mid(), each.rad()) == (other.mid(), other.rad())
+
+
 def exact_training(optimizer, start, slopes, steps=5, **options):
     """A run of ``half_square`` of which every step is kept."""
     return Training(
