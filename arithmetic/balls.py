@@ -371,7 +371,7 @@ class Balls(Bounding):
     def powers(self, x: Taped, exponents: Sequence[int], name: str) -> Taped:
         """x to each of several whole numbers, which a backend may declare to pass through a narrower dtype under ``name``.
 
-        Each is granted the error of exp and as many roundings as the product of so many factors has.
+        Some call a function as accurate as exp, others multiply, with a rounding for each factor: the bound allows for both.
         """
         powers = self.passed(x.value, name) ** _filled(list(exponents), (len(exponents),))
         if self.rounding is None:
@@ -386,7 +386,7 @@ class Balls(Bounding):
         of numbers no larger than |fresh| + rest |s|, and is kept from growing with s standing twice.
         """
         [factor] = decay.value.ravel().tolist()
-        share = rest.value.ravel().tolist()[0] if rest is not None and self.rounding else None
+        [share] = rest.value.ravel().tolist() if rest is not None else [None]
         start = np.broadcast_to(before.value, (1, *fresh.value.shape[1:]))
         columns = zip(start.reshape(-1).tolist(), fresh.value.reshape(len(fresh.value), -1).T.tolist(), strict=True)
         faded = [self._faded(factor, column, s, share) for s, column in columns]

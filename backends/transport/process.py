@@ -275,7 +275,7 @@ class Deadline:
         self._thread: threading.Thread | None = None
 
     def set(self, seconds: float) -> None:
-        """Call ``expire`` in so many seconds, unless it is cleared before."""
+        """Call ``expire`` after ``seconds``, unless ``clear`` is called first."""
         with self._changed:
             self._at = time.monotonic() + seconds
             self._expired = False

@@ -70,7 +70,7 @@ def test_arithmetic_encloses(sign, a, b, near, shares, radius):
         for p, q in itertools.product(ends(x), ends(y)):
             for radius in ("e", "r"):
                 assert ball(got, radius).contains(operation(p, q).mid())
-    # The radius is no more than what the operands pass on and what their words lose, a few units of U2.
+    # The radius is at most the error of the operands, passed on, and a few units U2 of rounding.
     sizes = {"*": np.abs(a * b), "/": np.abs(a / b)}.get(sign, np.abs(a) + np.abs(b))
     assert (got.r <= sizes * (4 * x_radius + 32 * U2)).all()
 

@@ -42,7 +42,7 @@ def test_every_fault_is_killed(first, shared_suite, shared_file):
     alive = [fault for fault in FAULTS[first : first + PART] if fault.sound not in gone]
     options = [*(word for name in QUICK for word in ("--case", name)), "--cases", shared_file(BATCHES)]
     for dtype in ("float64", "float32"):  # what float64 shows needs no second look
-        chosen = [*options, "--dtype", dtype]
+        chosen = [*options, "--dtype", dtype, "--nodes"]
         sound = {}
         for name in dict.fromkeys(fault.sound for fault in alive):  # one run for all parts that have it
             sound |= by_cell(shared_suite("--backend", name, *chosen).document, [name])

@@ -64,6 +64,7 @@ def test_steps_in_one_call_are_steps_one_by_one(optimizer, precise):
             alone = rule.updated({"w": w[k : k + 1]}, {"w": g[k : k + 1]})["w"]
             for each, other in zip(alone[0], at_once[k], strict=True):
                 assert (each.mid(), each.rad()) == (other.mid(), other.rad())
+            assert not any(before.overlaps(after) for before, after in zip(w[k], at_once[k], strict=True))
 
 
 def exact_training(optimizer, start, slopes, steps=5, **options):
