@@ -147,7 +147,7 @@ class Doubles:
         return Doubles.exact(self.hi, self.lo)
 
     def checked(self) -> Doubles:
-        """Return these balls. Raises Beyond where one is out of the range, or is none."""
+        """Return these balls. Raises Beyond where one is out of the range, or is NaN."""
         return _checked(self, np.abs(self.hi))
 
     @property
@@ -237,7 +237,7 @@ def _product_in_slices(a: Doubles, b: Doubles) -> Doubles:
 
     With n terms a slice has b bits, n 2^(2b) <= 2^53, and row and column have the scales s and t, powers of two: a slice i of a
     is at most s 2^(-b (i - 1)) in size. Left out are the products of slices i + j > count + 1 and what no slice holds, together
-    less than n s t (2 count + 2) 2^(-b count). To add one product errs by at most 2 U2 of the sum so far, which is at
+    less than n s t (2 count + 2) 2^(-b count). Adding one product errs by at most 2 U2 times the sum so far, which is at
     most |a| |b| + n s t 2^(2 - b).
 
     Source: K. Ozaki, T. Ogita, S. Oishi, S. M. Rump, Error-free transformations of matrix multiplication by using fast routines

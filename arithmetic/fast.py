@@ -1,7 +1,7 @@
 """The tape over balls of doubles: the truth and its bound at once, for many points at a time.
 
-It says the same as arithmetic/balls.py, and faster. What doubles do not hold raises Beyond: numbers at the ends of the range,
-kinks that a ball reaches, results that may overflow. Arb is then asked.
+Its bounds are those of arithmetic/balls.py, computed faster. What doubles do not hold raises Beyond: numbers at the ends of the
+range, kinks that a ball reaches, results that may overflow. Arb is then asked.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ class FastBalls(Bounding):
         known: dict[int, tuple[Any, dict[Any, dict[int, Any]]]] = {}
 
         def pulled(g: Any) -> dict[Any, dict[int, Any]]:
-            if id(g) not in known:  # the adjoint is kept, so that its identity stays its own
+            if id(g) not in known:  # the adjoint is kept, so that no later one gets its id
                 known[id(g)] = g, {form: self.pulled_back(result, g) for form, (_, result) in runs.items()}
             return known[id(g)][1]
 
@@ -156,7 +156,7 @@ class FastBalls(Bounding):
         at = np.expand_dims(np.argmax(value.hi, axis=axis), axis)
         top = value.each(lambda part: np.take_along_axis(part, at, axis))
         away = (value.midpoint - top.midpoint).hi * (1 - 4 * U)  # 0 or less
-        # Another exceeds the midpoint of the top one by at most its own radius less its distance from it.
+        # Another entry exceeds the top midpoint by at most its own radius less the distance of the two midpoints.
         radii = (np.maximum(radius + away, 0).max(axis=axis, keepdims=True) * UP for radius in (value.e, value.r))
         return Taped(Doubles(top.hi, top.lo, *(np.maximum(r, o) for r, o in zip(radii, (top.e, top.r), strict=True))), self)
 
@@ -203,7 +203,7 @@ class FastBalls(Bounding):
         return n_u / (1 - n_u) * UP
 
     def _settled(self, total: Doubles, flushed: int, sizes: np.ndarray) -> Doubles:
-        """Round sums once; ``flushed`` is how many numbers may be flushed, ``sizes`` are the sums of absolute values."""
+        """Round sums once; ``flushed`` is how many numbers may be flushed to 0, ``sizes`` are the sums of absolute values."""
         if not (sizes < self._large).all():
             raise Beyond("a sum that may overflow")
         total = total.around(self.rounding.unit)

@@ -1,1 +1,1 @@
-"""What the suite costs, as ratios of times taken in turn in one run: ``python -m benchmarks``."""
+"""What the suite costs, in time and memory: ``python -m benchmarks``."""

@@ -1,4 +1,4 @@
-"""Print tables of what the suite costs: ``python -m benchmarks``, with some of adapter, checking, growth, whole; or all."""
+"""Print tables of what the suite costs. Words choose among adapter, checking, growth and whole; without one, all come."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def main() -> None:
         print(json.dumps(MEASURED[given.words[0]](given.of)))
         return
     print(
-        f"Times are of this machine, medians of {REPETITIONS}; of whole runs there is one. "
-        f"Ratios are medians of {REPETITIONS} pairs, timed in turn, with the least and the largest in brackets."
+        f"Times hold for this machine only. They are medians of {REPETITIONS}, and so are ratios, of pairs timed in turn, with "
+        "the least and the largest in brackets; whole runs are made once."
     )
     for word in given.words or WORDS:
         print(f"\n## {word}\n")

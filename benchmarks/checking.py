@@ -178,7 +178,8 @@ CHECKERS = {"torch": torch, "jax": jax, "chainer": chainer, "autograd": autograd
 
 def compared(framework: str) -> tuple[Ratio, float, float, Ratio]:
     """Return the time of ours over that of the framework's, the smallest fault that each finds, ours first, and what
-    ``beside_its_own`` does."""
+    ``beside_its_own`` returns.
+    """
     own, other = ours(framework), CHECKERS[framework]()
     return ratio(_work(own), _work(other)), smallest(own), smallest(other), beside_its_own(framework)
 

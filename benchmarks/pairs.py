@@ -27,14 +27,14 @@ class Ratio:
 
 
 def timed(work: Work, count: int) -> float:
-    """Return the seconds that one of ``count`` takes."""
+    """Return the seconds that each repetition of ``work(count)`` takes."""
     begun = time.perf_counter()
     work(count)
     return (time.perf_counter() - begun) / count
 
 
 def ratio(first: Work, second: Work) -> Ratio:
-    """Time both in turn, each first once without counting it: compiling is not what is measured."""
+    """Return the ratio of both, timed in turn. Each first runs uncounted, so that compiling is not measured."""
     counts = []
     for work in (first, second):
         work(1)

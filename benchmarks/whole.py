@@ -48,7 +48,7 @@ class Run:
 
 
 def run(framework: str) -> Run:
-    """Judge ``framework`` as ``sh conform`` does, in one process, which shares its work with no other."""
+    """Judge ``framework`` as ``sh conform`` does, but without workers of pytest-xdist."""
     with tempfile.TemporaryDirectory() as folder:
         usage, programs = Path(folder) / "usage.json", Path(folder) / "programs"
         command = [sys.executable, "-m", "pytest", "-p", "benchmarks.whole", "tests", "--ignore=tests/meta", "-q", "-n", "0"]
@@ -77,7 +77,7 @@ def _timed(command: list[str], environment: dict[str, str]) -> float:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Leave the training runs of the plan, for those that are to make them bare."""
+    """Write down the training runs of the plan, for the bare process that makes them again."""
     from conftest import PLAN, PROCESSES
 
     plan, processes = session.config.stash[PLAN], session.config.stash[PROCESSES]

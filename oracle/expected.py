@@ -1,7 +1,7 @@
-"""What is right at given points: the truth and its bound, of a formula, its gradient, and a step from there.
+"""The truth and its bound at given points: of a formula, its gradient, and a step from there.
 
-Doubles say so of many points at once. Arb is asked where they are not sharp enough to judge by or do not hold a number, and
-where the points are so few that it is faster.
+Doubles give both for many points at once. Arb computes them where doubles are too blunt to judge by or cannot hold a number,
+and where the points are so few that it is faster.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from vocabulary.tensors import Formula
 
 # Bounds need no more than this: their midpoints only have to be close to the truth.
 BOUND_BITS = 128
-# So many tell 0 from the smallest number of float64, 2^-1074, where terms up to 2^400 cancel.
+# Bits enough to tell 0 from the smallest number of float64, 2^-1074, where terms up to 2^400 cancel.
 FINEST_BITS = 1500
 # Points that Arb computes at once: enough to pay for numpy's overhead, few enough to stay in the cache.
 ARB_BATCH = 64
@@ -70,9 +70,8 @@ class Expected:
     def at(self, points: Stacked, seen: Stacked, *, forward: bool) -> dict[str, Doubles]:
         """Return ``value`` and, unless ``forward``, ``gradient NAME`` and, with an optimizer, ``updated NAME``.
 
-        Their e bounds the error of the midpoint, their r is the bound: how far a conforming result may be from the midpoint.
-
-        Shapes: ``points`` (n, ...), ``seen`` (n, ...) or (1, ...); results (n, k) for k entries.
+        ``points`` are the parameters, (n, ...), ``seen`` the data, (n, ...) or (1, ...), as the framework was given them.
+        Results are (n, k) for k entries: e bounds the error of the midpoint, r is how far a conforming result may be from it.
         """
         n = len(next(iter(points.values())))
         found = self._values(points, seen, n, forward=forward)
@@ -168,14 +167,14 @@ def _may_be_zero(x: arb) -> bool:
 
 
 def arbs(x: Doubles, radius: str) -> np.ndarray:
-    """Return the balls of one of the radii of ``x``."""
+    """Return ``x`` as balls of Arb, with its radius ``e`` or ``r``."""
     parts = (part.ravel().tolist() for part in (x.hi, x.lo, getattr(x, radius)))
     balls = [arb(hi, r) + arb(lo) for hi, lo, r in zip(*parts, strict=True)]
     return np.fromiter(balls, dtype=object, count=len(balls)).reshape(x.shape)
 
 
 def beside(truth: np.ndarray, bounds: np.ndarray) -> Doubles:
-    """Return balls of Arb as midpoints with the radius of the truth and how far the bounds reach from it."""
+    """Return balls of Arb as doubles: the midpoint of ``truth``, e its radius, r how far ``bounds`` reach from it."""
     with flint.ctx.workprec(FINEST_BITS):
         columns = list(zip(*map(_beside, truth.ravel().tolist(), bounds.ravel().tolist()), strict=True))
     return Doubles(*(np.array(column, dtype=np.float64).reshape(truth.shape) for column in columns or [()] * 4))

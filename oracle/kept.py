@@ -1,4 +1,4 @@
-"""Judgements that have been made, kept by a digest of all that they depend on, in a process and for all workers of a run.
+"""Keeps judgements under a digest of all that they depend on, for one process or for all workers of a run.
 
 What several levels of a framework, or several frameworks, compute to the last bit alike is judged once, or once by each worker
 if two begin at the same time.
@@ -72,7 +72,7 @@ def _checksum(key: str, payload: bytes) -> bytes:
 
 
 def key_of(facts: Mapping[str, Any], code: Sequence[Any], arrays: Iterable[Mapping[str, Sequence[np.ndarray]]]) -> str:
-    """Return the digest of plain ``facts``, of functions or objects that hold functions, and of lists of arrays by name.
+    """Return the digest of ``facts`` (plain), ``code`` (functions, or objects that hold some) and ``arrays`` (lists by name).
 
     It is empty where an array holds objects, which have no bits of their own.
     """

@@ -14,8 +14,8 @@ QUICK_DTYPES = ("float64",)
 DEFAULT_LIMIT = 300.0  # seconds
 # A training run of more steps gets more time, in proportion.
 USUAL_STEPS = 5000
-# GiB. No framework took more than 0.7, in a run of all cases but the long ones and in circles and digits, float64, on two
-# processors; the stacks of its threads grow with their number.
+# GiB. The largest, JAX, holds 1.5 in a default run on two processors (docs/speed.md); the stacks of threads, which count too,
+# grow with the number of processors.
 DEFAULT_MEMORY = 8.0
 
 

@@ -9,9 +9,9 @@ from runner.recorder import number_of
 
 
 class InOrder(WorkStealingScheduling):  # type: ignore[misc]
-    """Gives the workers the parts of the tests in the order of their numbers, and not in that in which they are ready.
+    """Deals out the tests in the order of the workers' numbers, and not in that in which workers become ready.
 
-    So each knows the backends that it begins with, and starts no others in order to ask what they declare.
+    So each begins with backends that it has already asked what they declare, and starts no others only to ask.
     """
 
     def add_node(self, node: WorkerController) -> None:

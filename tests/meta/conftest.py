@@ -46,7 +46,7 @@ def suite(tmp_path_factory):
         results = tmp_path_factory.mktemp("suite") / "results.json"
         command = [sys.executable, "-m", "pytest", "tests", "--ignore=tests/meta"]
         command += [] if "no:cacheprovider" in options else CACHE
-        # Two runs that a test starts are no two results of the tox environment that the test runs in.
+        # A run that a test starts is no result of the tox environment that the test runs in.
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "TOX_"))}
         done = subprocess.run(
             [*command, f"--results={results}", *options], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
@@ -88,7 +88,7 @@ def shared_suite(suite, shared_folder):
     def run(*options: str) -> Outcome:
         kept = shared_folder / hashlib.sha256(repr(options).encode()).hexdigest()
         with open(f"{kept}.lock", "w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # until it is closed, by a death too
+            fcntl.flock(lock, fcntl.LOCK_EX)  # until it is closed, as it is when the process dies
             if not kept.exists():
                 kept.write_bytes(pickle.dumps(suite(*options)))
         outcome: Outcome = pickle.loads(kept.read_bytes())

@@ -1,5 +1,5 @@
-"""A plugin of runs over faulty adapters: ``-p tests.meta.until_found --until-found BACKEND`` judges no further a backend in
-which a test has found a fault.
+"""A plugin for runs over faulty adapters, ``-p tests.meta.until_found``: of each backend given as ``--until-found BACKEND`` it
+skips the other tests once one has found its fault.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ FOUND = pytest.StashKey[set[str]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--until-found", action="append", default=[], metavar="BACKEND")
+    words = "judge it no further once a fault is found"
+    parser.addoption("--until-found", action="append", default=[], metavar="BACKEND", help=words)
 
 
 def pytest_configure(config: pytest.Config) -> None:
