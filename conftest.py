@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import sys
 import tempfile
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 import backends
+from backends import compiled
 from backends.memory import memory_is_limited
 from oracle.kept import Kept
 from runner import progress
@@ -44,8 +46,15 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[PLAN] = make_plan(config)
     workerinput = getattr(config, "workerinput", {})
     kept = Kept(Path(workerinput["kept"]) if "kept" in workerinput else None)
-    cache = config.cache.mkdir("compiled") if hasattr(config, "cache") else None  # none under -p no:cacheprovider
+    cache = None
+    if hasattr(config, "cache"):  # not under -p no:cacheprovider
+        with contextlib.suppress(OSError):  # what cannot be kept is compiled again
+            cache = config.cache.mkdir("compiled")
     config.stash[PROCESSES] = Processes(config.stash[PLAN], kept, cache)
+    keeps = any(backends.ABOUT[name].cache for name in config.stash[PLAN].backends if name in backends.ABOUT)
+    if cache and keeps and not workerinput and not config.option.collectonly:
+        compiled.cleanse(cache)
+        config.add_cleanup(partial(compiled.note, cache))  # once the processes have ended
     if workerinput:
         config.pluginmanager.register(DeclarationsForAll(config.stash[PROCESSES], workerinput))
     else:  # in the process in charge, under pytest-xdist too

@@ -292,7 +292,11 @@ class Balls(Bounding):
         return Taped(_largest.reduce(x.value, axis=axis, keepdims=True), self)
 
     def are_powers_of_two(self, c: Taped) -> bool:
-        return all(x.is_exact() for x in c.value.ravel().tolist()) and super().are_powers_of_two(c)
+        if not all(x.is_exact() for x in c.value.ravel().tolist()) or not super().are_powers_of_two(c):
+            return False
+        return self.rounding is None or all(
+            self.rounding.tiny <= 1 / abs(float(x)) <= self.rounding.largest for x in c.value.ravel().tolist()
+        )
 
     def declared(self, name: str, x: Taped) -> Taped:
         return x if self.rounding is None else Taped(x.value + self._declared(name), self)
@@ -335,9 +339,11 @@ class Balls(Bounding):
         values = total.ravel().tolist()
         if _are_between(small, math.inf, values) and _are_between(-1.0, large, absolute):
             return total
+        # A partial sum may be rounded up to the largest number though no exact one reaches it.
+        grown = (self.boxed(sizes()) * self._gamma(flushed)).ravel().tolist()
         settled = [
             (value if size.is_zero() else value + tiny) if size < self._largest else _UNBOUNDED
-            for value, size in zip(values, absolute, strict=True)
+            for value, size in zip(values, grown, strict=True)
         ]
         return _filled(settled, total.shape)
 

@@ -176,7 +176,10 @@ class FastBalls(Bounding):
 
     def are_powers_of_two(self, c: Taped) -> bool:
         x = c.value
-        return bool(((np.abs(np.frexp(x.hi)[0]) == 0.5) & (x.lo == 0) & (x.r == 0)).all())
+        if not ((np.abs(np.frexp(x.hi)[0]) == 0.5) & (x.lo == 0) & (x.r == 0)).all():
+            return False
+        inverse = 1 / np.abs(x.hi)
+        return bool(((inverse >= self.rounding.tiny) & (inverse <= self.rounding.largest)).all())
 
     def broadcast(self, adjoint: Any, x: Taped) -> Any:
         adjoint = self.padded(adjoint, x.value.ndim)

@@ -270,7 +270,7 @@ class Tape(ABC):
         return all(label == 0 or label == 1 for label in y.value.ravel().tolist())
 
     def are_powers_of_two(self, c: Taped) -> bool:
-        """Whether the reciprocal of every entry is exact."""
+        """Whether the reciprocal of every entry is exact: of a power of two, unless it is not normal in the precision."""
         return all(abs(math.frexp(float(value))[0]) == 0.5 for value in c.value.ravel().tolist())
 
     def declared(self, name: str, x: Taped) -> Taped:

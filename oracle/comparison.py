@@ -186,7 +186,8 @@ class Comparison:
             message = (
                 f"{where}: got {float(got[row, entry])!r}, expected {float(truth[row, entry])!r}, "
                 f"off by {error[row, entry]:.3g} ({in_ulp[row, entry]:.3g} ulp of {self.dtype}), "
-                f"allowed {bound[row, entry]:.3g}; the error is {share[row, entry]:.3g} times the bound"
+                f"allowed {bound[row, entry]:.3g}; "
+                + (f"the error is {share[row, entry]:.3g} times the bound" if bound[row, entry] else "the bound is 0")
             )
             if len(got) > 1:
                 message += f"; {self._extent(len(got), worst, share[worst], first=row)}"
@@ -206,7 +207,8 @@ class Comparison:
         words = f"{len(self.outside)} of {rows} {self.row}s are outside, and this is the first"
         if worst[0] == first:
             return f"{words} and the worst"
-        return f"{words}; the worst is {self._where(*worst)}, off by {share:.3g} times the bound"
+        off = f"off by {share:.3g} times the bound" if np.isfinite(share) else "whose bound is 0"
+        return f"{words}; the worst is {self._where(*worst)}, {off}"
 
     def _where(self, row: int, entry: int) -> str:
         index = [int(i) for i in np.unravel_index(entry, self.shape)] if self.shape else ""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from arithmetic.floats import Floats
-from arithmetic.tape import Array, Taped
+from arithmetic.tape import Array, Pullback, Taped
 from oracle.trace import Node, trace
 from vocabulary.operators import Operator
 from vocabulary.tensors import Arrays, Formula
@@ -35,6 +35,28 @@ def evaluated(ops: Floats, formula: Callable[..., Any], point: Arrays, data: Arr
     inside = ({name: ops.tensor(array) for name, array in arrays.items()} for arrays in (point, data))
     with np.errstate(all="ignore"):
         return formula(ops, *inside)
+
+
+class Counting(Floats):
+    """Floats whose ``numbers`` counts the values in all tensors that they have made."""
+
+    def __init__(self) -> None:
+        self.numbers = 0
+
+    def tensor(self, array: np.ndarray) -> Taped:
+        self.numbers += np.size(array)
+        return super().tensor(array)
+
+    def record(self, value: np.ndarray, *operands: tuple[Taped, Pullback]) -> Taped:
+        self.numbers += np.size(value)
+        return super().record(value, *operands)
+
+
+def count(formula: Formula, point: Arrays, data: Arrays) -> int:
+    """Return how many values, inputs included, ``formula`` is made of."""
+    counting = Counting()
+    evaluated(counting, formula, point, data)
+    return counting.numbers
 
 
 class _Used(Floats):

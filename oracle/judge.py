@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -16,19 +17,36 @@ from backends.base import Deviation
 from backends.training import Training
 from oracle.comparison import Comparison, Judgement, digest
 from oracle.expected import Expected
-from oracle.graph import evaluated, used_by
+from oracle.graph import count, evaluated, used_by
 from oracle.kept import Kept, key_of
 from oracle.layout import wrong_layout
 from vocabulary.rules import Optimizer
 from vocabulary.tensors import Formula
 from vocabulary.words import CONFORMS, DEVIATES, HYPERPARAMETERS, OPTIMIZER_DTYPE, TRAINING_DTYPE, UNINFORMATIVE
 
-# Points computed at once, and numbers of data: enough to pay for numpy's overhead, few enough for the memory.
+# Points computed at once, and numbers of data and of all that the formula makes of them: enough to pay for numpy's overhead,
+# few enough for the memory.
 BATCH = 1024
 DATA_AT_ONCE = 200_000
+VALUES_AT_ONCE = 500_000
+# Parameters times this are taken for what the formula makes of them where that is few anyway.
+FEW_OPERATIONS = 32
 
 Point = Mapping[str, np.ndarray]
 Results = Mapping[str, Sequence[np.ndarray]]
+
+
+class _Seen(Sequence[Point]):
+    """The data of each kept step of a training run, made when they are asked for: all at once may be more than memory holds."""
+
+    def __init__(self, training: Training) -> None:
+        self._training = training
+
+    def __len__(self) -> int:
+        return len(self._training.keep)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._training.seen(int(self._training.keep[index]))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,7 +66,7 @@ class Steps:
     @classmethod
     def of(cls, training: Training, conventions: Mapping[str, str]) -> Steps:
         """Return the judged steps of ``training``."""
-        data = None if training.batches is None else [training.seen(step) for step in training.keep.tolist()]
+        data = None if training.batches is None else _Seen(training)
         native = training.level in ("optimizer", "class")
         return cls(training.optimizer, conventions, native, data, training.keep.tolist())
 
@@ -111,13 +129,15 @@ class Oracle:
             "row": row,
             "declared": [deviation.record for deviation in declared],
         }
-        data: list[Mapping[str, Sequence[np.ndarray]]] = [_listed([self.data])]
+        data = [_listed([self.data])]
+        seen: Sequence[Point] = ()
         if self.steps:
             optimizer = self.steps.optimizer
             facts["rule"] = [optimizer.name, optimizer.hyperparameters, self.steps.conventions.get(optimizer.name)]
             facts["judged"] = list(self.steps.judged or [])
-            data += [_listed([seen]) for seen in self.steps.data or []]
-        return key_of(facts, [self.formula], [*data, _listed(points), results])
+            seen = self.steps.data or ()
+        groups = itertools.chain(data, (_listed([each]) for each in seen), [_listed(points), results])
+        return key_of(facts, [self.formula], groups)
 
     def _judged(
         self, points: Sequence[Point], results: Results, row: str, declared: Sequence[Deviation]
@@ -202,7 +222,7 @@ class Oracle:
     ) -> None:
         """Put the results at ``points``, given with their indices, beside the truth and its bound."""
         forward = list(results) == ["value"]
-        for batch in _batches(points, self._seen):
+        for batch in _batches(points, self._seen, self._at_once(points)):
             indices = [index for index, _ in batch]
             stacked = {name: np.stack([point[name] for _, point in batch]) for name in batch[0][1]}
             data = [self._seen(index) for index in indices] if self.steps and self.steps.data else [self.data]
@@ -225,6 +245,14 @@ class Oracle:
                         comparison.add(those, got[rows], right[quantity][rows], None if origin is None else origin[rows])
                     else:
                         comparison.add_unknown(those, got[rows])
+
+    def _at_once(self, points: Sequence[tuple[int, Point]]) -> int:
+        """Return at how many points together the formula makes no more than VALUES_AT_ONCE."""
+        index, point = points[0]
+        most = min(BATCH, len(points))
+        if most * sum(array.size for array in point.values()) * FEW_OPERATIONS < VALUES_AT_ONCE:
+            return BATCH
+        return max(1, VALUES_AT_ONCE // count(self.formula, point, self._seen(index)))
 
     def _seen(self, index: int) -> Point:
         """The data that belong to a point."""
@@ -254,12 +282,14 @@ def _listed(points: Sequence[Point]) -> dict[str, list[np.ndarray]]:
     return {name: [point[name] for point in points] for name in points[0]} if points else {}
 
 
-def _batches(points: Sequence[tuple[int, Point]], seen: Callable[[int], Point]) -> Iterator[Sequence[tuple[int, Point]]]:
-    """Consecutive points whose data have the same shapes, up to BATCH at once, or fewer where they are large."""
+def _batches(
+    points: Sequence[tuple[int, Point]], seen: Callable[[int], Point], most: int
+) -> Iterator[Sequence[tuple[int, Point]]]:
+    """Consecutive points whose data have the same shapes, up to BATCH or ``most`` at once, or fewer where they are large."""
     start = 0
     while start < len(points):
         shapes = _shapes_of(seen(points[start][0]))
-        size = max(1, min(BATCH, DATA_AT_ONCE // max(1, sum(map(math.prod, shapes.values())))))
+        size = max(1, min(BATCH, most, DATA_AT_ONCE // max(1, sum(map(math.prod, shapes.values())))))
         end = start + 1
         while end < min(start + size, len(points)) and _shapes_of(seen(points[end][0])) == shapes:
             end += 1

@@ -54,7 +54,10 @@ class Kept:
         payload = content[SIZE:]
         if content[:SIZE] != _checksum(key, payload):
             return None
-        judgements: Judgements = pickle.loads(payload)
+        try:
+            judgements: Judgements = pickle.loads(payload)
+        except Exception:  # of another version of what it holds, whatever that raises
+            return None
         return judgements
 
     def _written(self, key: str, judgements: Judgements) -> Judgements:
@@ -86,6 +89,7 @@ def key_of(facts: Mapping[str, Any], code: Sequence[Any], arrays: Iterable[Mappi
     for each in code:
         add(cloudpickle.dumps(each))
     for group in arrays:
+        add(f"{len(group)} names".encode())  # where one group ends and the next begins
         for name, listed in group.items():
             add(f"{name} {len(listed)}".encode())
             for array in listed:

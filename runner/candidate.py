@@ -334,7 +334,7 @@ class Candidate:
             python = python.relative_to(Path.cwd())
         path = [f"PYTHONPATH={os.environ['PYTHONPATH']}"] if os.environ.get("PYTHONPATH") else []
         words = [*path, str(python), "-m", "pytest", self._test, "--backend", self.backend, "--dtype", self.dtype, *plan.again]
-        return f"to judge this again, in full: {shlex.join(words)} --results=look.json"
+        return f"to judge this again, all of its numbers into look.json: {shlex.join(words)} --results=look.json"
 
     @property
     def cell(self) -> Cell:

@@ -67,7 +67,8 @@ def add_options(parser: pytest.Parser) -> None:
     )
     group.addoption(
         "--quick", action="store_true",
-        help=f"judge in {QUICK_DTYPES[0]} alone and no runs of more than {JUDGED} steps: for use while you edit an adapter",
+        help=f"judge in {QUICK_DTYPES[0]} alone, and leave out cases of more than {JUDGED} steps unless --case names them: for "
+        "use while you edit an adapter",
     )  # fmt: skip
     group.addoption("--nodes", action="store_true", help="also judge every node of the computation graph of every case; slow")
     group.addoption(

@@ -205,7 +205,9 @@ def _asked_backends(asked: list[str]) -> tuple[str, ...]:
     for name in asked:
         if not backends.is_external(name):
             if name not in backends.FRAMEWORKS:
-                raise pytest.UsageError(f"unknown backend {name!r}; {hint}")
+                is_module = name.replace(".", "").isidentifier() and importlib.util.find_spec(name.partition(".")[0])
+                meant = f"; {name} is a module: give the class too, as {name}:Class" if is_module else ""
+                raise pytest.UsageError(f"unknown backend {name!r}{meant}; {hint}")
             continue
         module, _, class_name = name.partition(":")
         try:

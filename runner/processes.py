@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from backends import NoAdapter
+from backends.text import legible
 from backends.training import Training
 from backends.transport.engine import TrainingPath
 from backends.transport.process import BackendError, Failed, Process
@@ -30,6 +31,8 @@ from vocabulary.words import AUTODIFF, LEVELS
 
 # So many processes stand at the same time; one that was stopped starts anew when it is asked again.
 ALIVE = 8
+# What of a description is found, and not declared.
+FOUND = ("measured", "probed")
 # How the names of the files end in which workers leave what backends have said of themselves.
 SAID = ".said"
 
@@ -57,6 +60,8 @@ class Processes:
         self.faults: dict[str, list[str]] = {}
         self._asked: set[str] = set()  # what they say of themselves, whether they have answered or not
         self._told: set[str] = set()
+        self._contradictory: dict[str, Failed] = {}
+        self.heard: Path | None = None  # the folder where other workers have left what backends said to them
         # By backend, dtype and a word: what several tests look at, and in what stage it was computed.
         self.known: dict[tuple[str, str, str], tuple[str, object]] = {}
         self._paths: dict[Cell, TrainingPath | BackendError] = {}
@@ -72,14 +77,31 @@ class Processes:
     def call(self, backend: str, method: str, *arguments: Any) -> Any:
         """Return the backend's answer, having first asked it, once, what it says of itself. Raises BackendError."""
         process = self.process(backend)
+        if backend in self._contradictory:
+            raise self._contradictory[backend]
         if backend not in self.descriptions:
             description = process.call("describe") | {"name": backend}
             self.faults[backend] = description.pop("faults")
             self.descriptions[backend] = description
+            self._compare(backend)
         if method == "describe":
             return self.descriptions[backend]
         times = max(1.0, arguments[0].steps / USUAL_STEPS) if method == "path" else 1.0
         return process.call(method, *arguments, times=times)
+
+    def _compare(self, backend: str) -> None:
+        """Raises Failed where a backend declares other than it declared to the worker that was to ask it."""
+        for file in self.heard.glob(f"*{SAID}") if self.heard else ():
+            _, descriptions, _ = pickle.loads(file.read_bytes())
+            ours, before = self.descriptions[backend], descriptions.get(backend)
+            differing = [field for field in ours if before and field not in FOUND and ours[field] != before.get(field)]
+            if before and (differing or self.faults[backend]):
+                field = differing[0] if differing else ""
+                other = f"{field} {ours[field]!r}, and before {before.get(field)!r}" if field else self.faults[backend][0]
+                message = f"{backend} declares in this process what it did not declare before: {other}; declare the same in all"
+                self._contradictory[backend] = Failed("DeclarationsDiffer", legible(message))
+        if backend in self._contradictory:
+            raise self._contradictory[backend]
 
     def describe_all(self, backends: Sequence[str]) -> None:
         """Ask those of ``backends`` that have not been asked, as many at once as there are processors, what they say of
@@ -97,7 +119,7 @@ class Processes:
                 if isinstance(error, Failed) and error.kind == NoAdapter.__name__:
                     self.faults[backend] = [str(error).splitlines()[0].partition(f"{error.kind}: ")[2]]
 
-        at_once = os.cpu_count() or 1
+        at_once = min(os.cpu_count() or 1, ALIVE)  # more would stop those that have just been started
         for first in range(0, len(backends), at_once):
             threads = [threading.Thread(target=ask, args=[name], daemon=True) for name in backends[first : first + at_once]]
             for name in backends[first : first + at_once]:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 # Seconds between two lines of a log, and between two changes of the line on a terminal.
-A_MINUTE, A_BLINK = 60.0, 0.1
+A_MINUTE, A_FEW, A_BLINK = 60.0, 5.0, 0.1
 CLEAR = "\r\x1b[K"
 
 
@@ -85,10 +85,13 @@ class Progress:
     @property
     def line(self) -> str:
         """What is done of how many, the time left at the speed so far, and the cell at work."""
-        left = (self._clock() - self._begun) / max(self._done, 1) * max(self._total - self._done, 0)
+        passed = self._clock() - self._begun
+        seconds = passed / max(self._done, 1) * max(self._total - self._done, 0)
+        # The first tests start a framework, and say nothing of how long the others take.
+        left = f", {int(seconds // 60)}:{int(seconds % 60):02} left" if passed >= A_FEW else ""
         found = re.search(r"::(\w+?)(?:\[(.*)\])?$", self._at_work)
         at_work = ": " + (found[2] or found[1]) if found else ""
-        line = f"{self._done} of {self._total} tests, {int(left // 60)}:{int(left % 60):02} left{at_work}"
+        line = f"{self._done} of {self._total} tests{left}{at_work}"
         return line[: self._width - 1] if self._width else line
 
     def _say(self, text: str) -> None:

@@ -55,7 +55,7 @@ def left_out(plan: Plan) -> list[str]:
     if plan.sampled:
         lines.append(
             f"sampled without --long: {', '.join(plan.sampled)}; at the first level in {plan.widest} each run is made in full "
-            f"and {JUDGED} steps or more are judged (of a rule that remembers all), elsewhere its first {JUDGED} steps"
+            f"and {JUDGED} steps or more are judged, of Adam and momentum all; elsewhere its first {JUDGED} are made and judged"
         )
     return lines
 
@@ -89,6 +89,7 @@ class DeclarationsFirst:
         self.processes.describe_all(asked)
         if faults := [f"backend {name!r}: {fault}" for name in asked for fault in self.processes.faults.get(name, [])]:
             raise pytest.UsageError("\n".join(faults))
+        self.recorder.asked = {*tests}
         self.recorder.start()
 
 
@@ -111,6 +112,7 @@ class DeclarationsForAll:
             first, last = (round(len(asked) * k / self.of) for k in (self.number, self.number + 1))
             self.processes.describe_all(asked[first:last])
             self.processes.teach(self.folder)
+            self.processes.heard = self.folder
 
 
 def number_of(worker: str) -> int:
@@ -142,6 +144,8 @@ class Recorder:
         self.tests: dict[str, Record] = {}
         self.file: ResultsFile | None = None
         self.started = False
+        self.asked: set[str] = set()  # the tests of the run, as far as they are known
+        self.reported: set[str] = set()
         if path:
             with _or_usage_error(path):  # said now, and not after the run; nothing is overwritten yet
                 self.file = ResultsFile(path)
@@ -156,6 +160,8 @@ class Recorder:
         self.started = True
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when != "setup" or not report.passed:
+            self.reported.add(report.nodeid)
         records: list[Record] = [json.loads(cast(str, value)) for name, value in report.user_properties if name == RECORD]
         # The report of a worker that died in a test has no properties; that of the test's setup came before.
         for name, value in report.user_properties:
@@ -190,7 +196,9 @@ class Recorder:
             session.exitstatus = exitstatus = pytest.ExitCode.OK
         ended = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
         if self.file:
-            self.file.close(complete=ended and not session.shouldfail and not session.shouldstop)
+            # A second Ctrl-C leaves the exit status of a run that has ended by itself.
+            whole = self.asked <= self.reported
+            self.file.close(complete=ended and whole and not session.shouldfail and not session.shouldstop)
             if self.file.fault and exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED  # what was judged and is lost is no success
 
@@ -202,6 +210,8 @@ class Recorder:
         checks = [record for record in self.records if record["kind"] == "check"]
         if checks:
             terminalreporter.section("gradient conformance")
+            if missed := len(self.asked - self.reported):
+                terminalreporter.write_line(f"not all of it: {missed} of {len(self.asked)} tests were not made")
             for line in self._found(checks):
                 terminalreporter.write_line(line)
         if self.file and self.file.fault:

@@ -13,10 +13,10 @@ import numpy as np
 
 from arithmetic.balls import Balls, written
 from arithmetic.floats import Floats
-from arithmetic.tape import Pullback, Taped
 from backends.memory import GIB
 from cases import Case, CaseError, Figure
-from oracle.graph import evaluated
+from oracle.graph import Counting, evaluated
+from oracle.judge import BATCH, VALUES_AT_ONCE
 from runner.figures import shape
 from vocabulary.operators import public
 from vocabulary.words import DTYPES
@@ -53,8 +53,10 @@ def validate(case: Case, dtypes: Iterable[str], memory: float = math.inf, *, lon
 
 def _compare_with_memory(case: Case, numbers: int, steps: int, memory: float) -> None:
     parameters = sum(array.size for array in case.params.values())
+    at_once = max(1, min(BATCH, steps, VALUES_AT_ONCE // numbers))
+    times = f"at {at_once:,} points at once," if at_once > 1 else "at one point,"
     for needed, what in (
-        (numbers * OF_A_NUMBER, f"truth and bound of the {numbers:,} values that its formula computes"),
+        (numbers * at_once * OF_A_NUMBER, f"truth and bound of the {numbers:,} values that its formula computes, {times}"),
         (steps * parameters * OF_A_STEP, f"{steps:,} judged steps of {parameters:,} parameters"),
     ):
         if needed / GIB > memory:
@@ -131,22 +133,8 @@ def _line_of(function: Any, error: BaseException) -> str:
     return f" ({file}, line {lines[-1]})" if lines else ""
 
 
-class _Ops(Floats):
-    """numpy that refuses, in a formula, what is no number that the oracle can take, and names what there is.
-
-    ``numbers`` counts the values in all tensors that it has made.
-    """
-
-    def __init__(self) -> None:
-        self.numbers = 0
-
-    def tensor(self, array: np.ndarray) -> Taped:
-        self.numbers += np.size(array)
-        return super().tensor(array)
-
-    def record(self, value: np.ndarray, *operands: tuple[Taped, Pullback]) -> Taped:
-        self.numbers += np.size(value)
-        return super().record(value, *operands)
+class _Ops(Counting):
+    """numpy that refuses, in a formula, what is no number that the oracle can take, and names what there is."""
 
     def __getattr__(self, name: str) -> Any:
         known = ", ".join(name for name in public() if name.isidentifier())

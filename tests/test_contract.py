@@ -43,6 +43,17 @@ def same_bits(a, b):
     return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
 
 
+def others(results, changed):
+    """Say what a second call gave otherwise, and where first."""
+    first, second = (result[changed[0]] for result in results)
+    words = f"a second call from the same tensors gives other bits in {changed}"
+    if first.shape != second.shape:
+        return f"{words}: shape {second.shape}, and before {first.shape}"
+    entry = next(k for k in np.ndindex(first.shape) if not same_bits(first[k], second[k]))
+    place = f"{changed[0]}{[*entry]}" if entry else changed[0]
+    return f"{words}: {place} was {first[entry].item()!r}, and then {second[entry].item()!r}"
+
+
 @pytest.mark.quantity("repeatable")
 def test_called_twice(candidate, case):
     """The same tensors give the same bits twice, and are afterwards, and after training, what they were before."""
@@ -57,7 +68,9 @@ def test_called_twice(candidate, case):
         {
             "repeatable": clause(
                 not changed,
-                f"a second call from the same tensors gives other bits in {changed}",
+                changed
+                and f"{others(flat, changed)}; does the adapter add to the gradient of the call before, or change what "
+                "it is given?",
                 [array for results in flat for array in results.values()],
             ),
             "inputs untouched": clause(

@@ -240,7 +240,13 @@ class Engine:
         return {name: self.backend.tensor(array) for name, array in arrays.items()}
 
     def _out(self, tensor: Tensor) -> np.ndarray:
-        return np.array(self.backend.array(tensor))
+        array = self.backend.array(tensor)
+        try:
+            return np.array(array)
+        except TypeError as error:
+            kind = type(array)
+            words = f"array() of the adapter returns a {kind.__module__}.{kind.__qualname__}, where a numpy array is expected"
+            raise TypeError(f"{words}: {error}") from error
 
     def _all_out(self, tensors: Tensors, expected: Mapping[str, Any]) -> dict[str, np.ndarray]:
         if set(tensors) != set(expected):

@@ -175,7 +175,10 @@ class Process:
             self._pipe.send_bytes(token + request)
             if self._pipe.recv_bytes(TOKEN) != token:
                 raise pickle.UnpicklingError("it does not begin as an answer does")
-            reply: tuple[str, Any] = pickle.loads(self._pipe.recv_bytes())
+            content = self._pipe.recv_bytes()
+            if self._deadline.clear():  # the process has been ended, though its answer came through
+                raise EOFError
+            reply: tuple[str, Any] = pickle.loads(content)
             return reply
         except BaseException as error:  # Ctrl-C too: the answer to this call must not be taken for that to the next
             expired = self._deadline.clear()  # it must not fire at what comes after this process
@@ -214,7 +217,7 @@ class Process:
     def _kill(self) -> None:
         child = self._child
         if child is not None:
-            with contextlib.suppress(ProcessLookupError):  # it has ended by itself
+            with contextlib.suppress(ProcessLookupError, PermissionError):  # it has ended by itself
                 os.killpg(child.pid, signal.SIGKILL)
 
     def _hang_up(self) -> None:

@@ -175,3 +175,9 @@ class StatesNoSlopeAndFlips(StatesNoSlope):
     """Has another fault beside what it states: the slope has the wrong sign where the logit is not 0."""
 
     adjoint_rules: ClassVar = {"binary_cross_entropy": (flipped_slope, None)}
+
+
+class InOneWorker(Numpy):
+    """Declares to one worker of pytest-xdist what it does not declare to the other."""
+
+    slope_at_kink: ClassVar = 0.25 if os.environ.get("PYTEST_XDIST_WORKER") == "gw0" else 0.0

@@ -225,16 +225,17 @@ def test_axes_that_leave_out_what_changes_with_them_are_refused():
         (
             False,
             1e-6,
-            r"truth and bound of the \d+ values that its formula computes may take 3\.39e-05 GiB, and the limit is 1e-06",
+            r"truth and bound of the 91 values that its formula computes, at 200 points at once, may take 0\.00678 GiB, and "
+            "the limit is 1e-06",
         ),
-        (True, 5e-5, r"5,000 judged steps of 2 parameters may take 0\.000671 GiB, and the limit is 5e-05 GiB; make"),
+        (True, 0.05, r"1,000,000 judged steps of 2 parameters may take 0\.134 GiB, and the limit is 0\.05 GiB; make"),
     ],
     ids=["formula", "steps"],
 )
 def test_what_does_not_fit_into_memory_is_refused(long, memory, words):
     """Before any work, with its size and the limit; a run that is sampled may fit where all its steps do not."""
-    thermometer = cases.builtin()["thermometer"]
-    with pytest.raises(CaseError, match=f"case 'thermometer' is too large to be judged: {words}"):
+    thermometer = cases.builtin()["thermometer"].but("mine", steps=1_000_000)
+    with pytest.raises(CaseError, match=f"case 'mine' is too large to be judged: {words}"):
         validate(thermometer, ["float64"], memory, long=long)
     if long:
         validate(thermometer, ["float64"], memory)

@@ -6,6 +6,7 @@ import pytest
 
 import cases
 from backends import ABOUT, caches
+from backends.compiled import DIGESTS, cleanse, note
 from backends.transport.process import Process
 
 LIMIT = 120.0
@@ -31,6 +32,25 @@ def test_damage_is_not_believed(left, tmp_path):
         content = path.read_bytes()
         path.write_bytes(content[: int(left * len(content))])
     assert bits(tmp_path) == first
+
+
+def test_what_has_changed_since_is_removed(tmp_path):
+    """So that it is compiled and kept anew; so is what no run has noted, and all of it where the notes are damaged."""
+
+    def left():
+        return sorted(path.name for path in tmp_path.rglob("*") if path.is_file() and path.name != DIGESTS)
+
+    (tmp_path / "jax").mkdir()
+    for name in ("whole", "cut"):
+        (tmp_path / "jax" / name).write_bytes(b"compiled")
+    note(tmp_path)
+    (tmp_path / "jax" / "cut").write_bytes(b"")
+    (tmp_path / "jax" / "unknown").write_bytes(b"compiled")
+    cleanse(tmp_path)
+    assert left() == ["whole"]
+    (tmp_path / DIGESTS).write_text("[")
+    cleanse(tmp_path)
+    assert left() == []
 
 
 def bits(folder):

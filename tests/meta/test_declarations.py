@@ -348,3 +348,12 @@ def test_listing_tests_imports_nothing(suite, tmp_path, monkeypatch):
     assert not (tmp_path / "counted").exists()
     assert suite(*options).status == 0
     assert (tmp_path / "counted").read_text() == "made\n"
+
+
+def test_what_is_declared_to_one_worker_alone_is_refused(suite):
+    """The tests of the other worker fail, and say which declaration is another one."""
+    chosen = ("--backend", f"{DECLARING}InOneWorker", "--case", "nand", "--case", "relu", "--dtype", "float64")
+    outcome = suite(*chosen, "-n", "2", "--dist=worksteal")
+    assert outcome.status == 1
+    failures = {check["message"] for check in outcome.checks(verdict="failed")}
+    assert any("declares in this process what it did not declare before: slope_at_kink" in message for message in failures)

@@ -1,6 +1,7 @@
 """A backend that dies or hangs costs its own checks and nothing else."""
 
 import contextlib
+import math
 import os
 import pickle
 import signal
@@ -9,13 +10,17 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from unittest import mock
 
 import numpy as np
 import pytest
 
 from backends.transport.process import PATIENCE, Crashed, Deadline, Failed, Process, TimedOut, memory_is_limited
+from oracle.kept import Kept
 from report.document import read
 from report.table import agreement
+from runner.processes import Processes
 from tests.meta.conftest import ROOT
 
 CASES = ("--case", "line-generic", "--case", "nand", "--dtype", "float64")
@@ -134,9 +139,11 @@ def test_a_formula_that_cannot_travel_is_a_failure():
         process.call("apply", lambda ops, params, data: lock, {}, {})
 
 
-@pytest.mark.parametrize("name", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "signals", [[signal.SIGINT], [signal.SIGINT] * 2, [signal.SIGKILL]], ids=["Ctrl-C", "Ctrl-C twice", "killed"]
+)
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["plain", "xdist"])
-def test_a_killed_run_keeps_what_it_had(tmp_path, name, workers):
+def test_a_killed_run_keeps_what_it_had(tmp_path, signals, workers):
     """The results file is a valid document at every moment; one that was cut short says that it is not complete."""
     results = tmp_path / "results.json"
     command = [sys.executable, "-m", "pytest", "tests", "--backend", "numpy", "--ignore=tests/meta", f"--results={results}"]
@@ -148,7 +155,9 @@ def test_a_killed_run_keeps_what_it_had(tmp_path, name, workers):
         while checks_in(results) < 5:
             assert time.monotonic() < deadline
             time.sleep(0.01)
-        run.send_signal(name)
+        for number, name in enumerate(signals):
+            time.sleep(0.3 * number)
+            run.send_signal(name)
     document = read(results)
     assert document["complete"] is False
     assert checks_in(results) >= 5
@@ -260,6 +269,37 @@ def test_a_platform_without_the_limit_says_so(monkeypatch, request):
     monkeypatch.undo()
     assert process.call("describe")["name"] == "numpy"
     process.stop()
+
+
+def test_a_deadline_that_passes_while_an_answer_is_unpacked_ends_nothing():
+    """The answer was there in time; the process goes on to the next call."""
+    process = Process("numpy", 60.0)
+    start = {"x": np.float64(7)}
+    formula = lambda ops, params, data: params["x"]  # noqa: E731
+    assert process.call("apply", formula, start, {}) == 7
+    before = process._child.pid
+    process.limit = 1.0
+    with mock.patch("backends.transport.process.pickle.loads", side_effect=lambda content: time.sleep(1.5) or ("answered", 7)):
+        assert process.call("apply", formula, start, {}) == 7
+    assert process.call("apply", formula, start, {}) == 7
+    assert process._child.pid == before
+    process.stop()
+
+
+@pytest.mark.parametrize(("processors", "adapters"), [(9, 9), (16, 17)])
+def test_many_backends_on_many_processors_are_described(processors, adapters, monkeypatch, tmp_path):
+    """More than stand at the same time are asked one after the other, and none is ended while it is asked."""
+    text = "from backends.numpy import Numpy\n" + "".join(f"class A{k}(Numpy): pass\n" for k in range(adapters))
+    (tmp_path / "many.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(os, "cpu_count", lambda: processors)
+    processes = Processes(SimpleNamespace(limit=60.0, memory=math.inf), Kept(), None)
+    names = [f"many:A{k}" for k in range(adapters)]
+    processes.describe_all(names)
+    assert sorted(processes.descriptions) == sorted(names)
+    for name in names:
+        assert processes.call(name, "apply", lambda ops, params, data: params["x"], {"x": np.float64(7)}, {}) == 7
+    processes.close()
 
 
 def test_a_deadline_that_passes_expires_once():

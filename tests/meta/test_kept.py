@@ -11,7 +11,7 @@ from backends.base import Deviation
 from backends.numpy import Numpy
 from backends.transport.engine import Engine
 from oracle.judge import Oracle, Steps
-from oracle.kept import Kept
+from oracle.kept import Kept, _checksum, key_of
 from runner.processes import training
 from tests.meta.declaring import NONE
 from vocabulary.rules import Optimizer
@@ -129,6 +129,22 @@ def test_what_is_damaged_is_not_believed(path, damage, tmp_path):
     assert judge(kept, path) == judged
     assert kept.made == 1
     assert file.read_bytes() == whole
+
+
+def test_groups_of_arrays_do_not_run_into_each_other():
+    """What stands at the end of one group is another question than the same at the beginning of the next."""
+    a, b = ({name: [np.zeros(1)]} for name in "ab")
+    assert key_of({}, [], [a | b, {}]) != key_of({}, [], [a, b])
+
+
+def test_what_cannot_be_unpacked_is_judged_anew(path, tmp_path):
+    """Though its checksum is right: a file of another version of what it holds."""
+    judged = judge(Counting(tmp_path), path)
+    [file] = tmp_path.iterdir()
+    file.write_bytes(_checksum(file.name, b"no pickle") + b"no pickle")
+    kept = Counting(tmp_path)
+    assert judge(kept, path) == judged
+    assert kept.made == 1
 
 
 def test_a_folder_that_is_gone_stops_nothing(path, tmp_path):

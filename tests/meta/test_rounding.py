@@ -66,6 +66,27 @@ def test_a_partial_sum_may_overflow():
     assert value_of(lambda ops, p, d: ops.sum(p["x"]), terms, {}, np.inf) == UNINFORMATIVE
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_partial_sum_may_be_rounded_up_to_infinity(dtype):
+    """Though no exact partial sum reaches the largest number."""
+    info = np.finfo(dtype)
+    unit = float(info.max) * float(info.eps) / 2  # the distance of the largest numbers
+    terms = {"x": [[float(info.max) - 3 * unit, *[0.5625 * unit] * 5]]}
+    with np.errstate(over="ignore"):
+        assert np.isinf(np.add.accumulate(np.array(terms["x"][0], dtype))[-1])
+    assert value_of(lambda ops, p, d: ops.sum(p["x"]), terms, {}, np.inf, dtype) == UNINFORMATIVE
+    assert value_of(lambda ops, p, d: p["x"] @ d["ones"], terms, {"ones": np.ones((6, 1))}, [[np.inf]], dtype) == UNINFORMATIVE
+
+
+@pytest.mark.parametrize(("dtype", "power", "x"), [("float32", 127, 1.5 * 2.0**126), ("float64", 1023, 1.5 * 2.0**1022)])
+def test_a_power_of_two_whose_reciprocal_is_subnormal_is_divided_by_in_two_forms(dtype, power, x):
+    """Multiplying by the reciprocal, which may be flushed, gives 0."""
+    divided = lambda ops, p, d: p["x"] / 2.0**power  # noqa: E731
+    assert value_of(divided, {"x": x}, {}, 0.75, dtype) != DEVIATES
+    assert value_of(divided, {"x": x}, {}, 0.0, dtype) != DEVIATES
+    assert value_of(lambda ops, p, d: p["x"] / 2.0**100, {"x": x}, {}, 0.0, dtype) == DEVIATES
+
+
 def test_a_wide_ball_may_overflow():
     """Whether a product leaves the range is asked of the whole ball and not of its midpoint."""
     formula = lambda ops, p, d: ((p["x"] + d["a"]) - d["b"] - d["x"]) * d["big"]  # noqa: E731

@@ -22,7 +22,7 @@ def _infix(name: str, definition: Form, adjoints: tuple[Form | None, ...] = (), 
 
 
 def _by_reciprocal(ops: Ops, x: Tensor, y: Tensor) -> Tensor | None:
-    """x times the rounded 1 / y. The reciprocals of powers of two are exact: there it is the same form."""
+    """x times the rounded 1 / y. Of a power of two that is exact, unless it is subnormal: there it is the same form."""
     return None if ops.are_powers_of_two(y) else x * (1 / y)
 
 
