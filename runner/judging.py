@@ -21,7 +21,7 @@ from runner.sweeps import sweep
 from vocabulary.losses import OBJECTIVES, REDUCTIONS, Loss, possible
 from vocabulary.rules import Optimizer, builtin
 from vocabulary.tensors import Arrays, Formula, Ops, Tensor, TensorsOf
-from vocabulary.words import AT_ZERO, AUTODIFF, CONFORMS, DEVIATES, FAR_OUT, ONE_BY_ONE, SLOPE_OF, UNSUPPORTED
+from vocabulary.words import AGAIN, AT_ZERO, AUTODIFF, CONFORMS, DEVIATES, FAR_OUT, ONE_BY_ONE, SLOPE_OF, UNSUPPORTED
 
 # Judges, by given deviations, what it was made of.
 Judge: TypeAlias = Callable[[Sequence[Deviation]], dict[str, Judgement]]
@@ -67,11 +67,11 @@ def judge_unsupported(candidate: Candidate, operation: str, reason: str) -> Judg
 
 
 def judge_native_losses(candidate: Candidate) -> Judge:
-    """Return what judges every native loss, at outputs of all sizes, at 0, far out and one by one, by given deviations."""
-    found, rows = candidate.once("native losses", lambda: _native_losses(candidate))
+    """Return what judges every native loss by given deviations: at outputs of all sizes, again, at 0, far out, one by one."""
+    found, again, rows = candidate.once("native losses", lambda: _native_losses(candidate))
 
     def judge(deviations: Sequence[Deviation]) -> dict[str, Judgement]:
-        judgements: dict[str, Judgement] = {}
+        judgements = dict(again)
         for each in found:
             judgements |= judge_native_loss(candidate, deviations, *each)
         for name, where, formula, points, seen, columns in rows:
@@ -82,15 +82,21 @@ def judge_native_losses(candidate: Candidate) -> Judge:
     return judge
 
 
-def _native_losses(candidate: Candidate) -> tuple[list[Any], list[Any]]:
-    """Return what is judged of every native loss: what of it may be another loss, and what is judged where that can be told."""
-    found, rows = [], []
+def _native_losses(candidate: Candidate) -> tuple[list[Any], dict[str, Judgement], list[Any]]:
+    """Return what is judged of every native loss.
+
+    That is what of it may be another loss, whether it is the same when asked again, and what is judged where it can be told.
+    """
+    found, again, rows = [], {}, []
     instead = {d.subject for d in candidate.deviations if d.computes and candidate.dtype in d.dtypes}
     for name, objective, reduction in candidate.describe()["native_losses"]:
         params, data = losses.sweep(objective, candidate.dtype, candidate.processes.plan.seed)
         at_zero = {"z": np.zeros_like(params["z"])}
-        both = candidate.call("native_loss", name, [params["z"], at_zero["z"]], data["y"])
-        for words, point, got in zip((name, AT_ZERO.format(name)), (params, at_zero), both, strict=True):
+        first, zero, second = candidate.call("native_loss", name, [params["z"], at_zero["z"], params["z"]], data["y"])
+        same = all(a.tobytes() == b.tobytes() for a, b in zip(first, second, strict=True))
+        message = f"asked again for the same outputs, {name} gives other bits: does it keep something of the call before?"
+        again[AGAIN.format(name)] = clause(same, message, (*first, *second))
+        for words, point, got in ((name, params, first), (AT_ZERO.format(name), at_zero, zero)):
             found.append((name, words, objective, reduction, point, data, got))
         if name not in instead:  # what is declared to be something else is judged where that can be told
             far, (each, target) = [{"z": losses.far_out(params["z"])}], losses.alone(params, data)
@@ -98,7 +104,7 @@ def _native_losses(candidate: Candidate) -> tuple[list[Any], list[Any]]:
                 results = candidate.call("native_loss", name, [point["z"] for point in points], seen["y"])
                 columns = {"value": [value for value, _ in results], "gradient z": [gradient for _, gradient in results]}
                 rows.append((name, where, REDUCTIONS[reduction].formula(OBJECTIVES[objective]), points, seen, columns))
-    return found, rows
+    return found, again, rows
 
 
 def named(loss: str, quantity: str) -> str:

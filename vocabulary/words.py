@@ -64,7 +64,7 @@ LOOPS = FRAMEWORK, SUITE = "framework", "suite"
 # Stands for a version that is not known.
 UNKNOWN = "unknown"
 # What the checks of a native loss are called beside that of its value.
-SLOPE_OF, AT_ZERO, FAR_OUT, ONE_BY_ONE = "slope of {}", "{} at 0", "{} far out", "{} one by one"
+SLOPE_OF, AT_ZERO, FAR_OUT, ONE_BY_ONE, AGAIN = "slope of {}", "{} at 0", "{} far out", "{} one by one", "{} again"
 # Numeric modes as IEEE 754 has them: nothing narrower than asked for, and subnormal numbers.
 NUMERIC = {
     "float32 matmul": "24 bits",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -246,6 +247,23 @@ class StepsOfTheRunBefore(Layered):
 
     def change(self, rule: Any, m: Any, v: Any, step: int) -> Any:
         return super().change(rule, m, v, step + self.runs - 1)
+
+
+class NativeLossAskedAgain(Layered):
+    """A native loss is a millionth too large where it is asked for outputs that it has seen before."""
+
+    family = "not repeated"
+
+
+def _asked_again(compute: Any, seen: set[bytes], z: Any, y: Any) -> Any:
+    value, known = compute(z, y), z.value.tobytes() in seen
+    seen.add(z.value.tobytes())
+    return value * z.value.dtype.type(1 + 1e-6) if known else value
+
+
+NativeLossAskedAgain.native_losses = tuple(
+    dataclasses.replace(each, compute=partial(_asked_again, each.compute, set())) for each in native_losses(Layered)
+)
 
 
 # Losses and models by themselves, sound as native losses.
