@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from backends import caches
 from tests.meta import CACHE
 
 ROOT = Path(__file__).parents[2]
@@ -64,6 +65,13 @@ def shared_folder(tmp_path_factory):
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
     folder.mkdir(exist_ok=True)
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled(shared_folder):
+    """What a framework compiles for one run that a test starts it need not compile for the next."""
+    for variable, folder in caches(shared_folder / "compiled").items():
+        os.environ.setdefault(variable, folder)
 
 
 @pytest.fixture(scope="session")

@@ -64,7 +64,8 @@ def test_a_fault_deviates(faulty_run, name, quantity):
     assert faulty_run.status == 1
     assert f"{quantity}: deviates: {check['message']}" in faulty_run.text
     assert re.search(
-        rf"to judge this again, in full: \S*python\S* -m pytest '\S+' --backend {adapter(name)} --dtype float64",
+        r"to judge this again, all of its numbers into look.json: \S*python\S* -m pytest "
+        rf"'\S+' --backend {adapter(name)} --dtype float64",
         faulty_run.text,
     )
 
