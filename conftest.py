@@ -16,11 +16,12 @@ import pytest
 import backends
 from backends import compiled
 from backends.memory import memory_is_limited
+from cases import Case
 from oracle.kept import Kept
 from runner import progress
 from runner.candidate import Candidate
 from runner.options import add_options
-from runner.plan import Plan, make_plan
+from runner.plan import Plan, first_level, make_plan
 from runner.processes import Processes
 from runner.recorder import DeclarationsFirst, DeclarationsForAll, Recorder, attach, bring_once, left_out, tell_cell
 from vocabulary.cell import CONTRACT
@@ -40,9 +41,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "quantity(name): what the test judges, for the record of a backend that gives no answer")
     config.addinivalue_line("markers", "only(cases=condition): run for the cases of which this holds")
     config.addinivalue_line("markers", "whole: judges the end of a training run, which has to be made in full")
+    config.addinivalue_line("markers", "first: runs at the first level that a case can be written at, by hand if it can")
     config.addinivalue_line("markers", "family: runs for one case of each family")
     config.addinivalue_line("markers", "random: runs only where --random asks for it")
-    config.addinivalue_line("markers", "nodes: runs only where --nodes asks for it")
+    config.addinivalue_line("markers", "nodes: runs only where --nodes asks for it, and for graphs that a source works through")
     config.stash[PLAN] = make_plan(config)
     workerinput = getattr(config, "workerinput", {})
     kept = Kept(Path(workerinput["kept"]) if "kept" in workerinput else None)
@@ -135,6 +137,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if metafunc.definition.get_closest_marker("whole"):
         where = [names.index(name) for name in ("case", "level", "dtype")]
         rows = [row for row in rows if plan.is_whole(*(row[at] for at in where))]
+    if metafunc.definition.get_closest_marker("first"):
+        case_at, level_at = names.index("case"), names.index("level")
+        rows = [row for row in rows if row[level_at] == first_level(row[case_at], plan.levels)]
     metafunc.parametrize(names, rows, ids=["-".join(getattr(value, "name", value) for value in row) for row in rows])
 
 
@@ -151,7 +156,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         backend, case = params.get("backend"), params.get("case")
         # The tests of one cell stay together: a backend trains once for all of them.
         unit = f"{backend} {case.name if case else CONTRACT}" if backend else item.nodeid
-        slow = {"random": plan.random > 0, "nodes": plan.nodes}
+        slow = {"random": plan.random > 0, "nodes": plan.nodes or (isinstance(case, Case) and bool(case.nodes))}
         return (
             backend in (None, *plan.backends)
             and plan.shard.holds(unit)

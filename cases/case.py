@@ -112,7 +112,9 @@ class Case:
     ``optimizer``, one of the rules of vocabulary/rules, for ``sgd`` ``w -= rate * gradient``; ``hyperparameters`` are those
     beside the rate, where they are not the usual ones. ``batches`` deals out the data and determines the steps;
     ``held_out`` are further data, under the same names, to evaluate a classifier on. ``network`` says the same as
-    ``loss`` in layers, for the levels above autodiff. A ``long`` case is left out unless asked for. ``axes`` names the axes
+    ``loss`` in layers, for the levels above autodiff. A ``long`` case is left out unless asked for. ``nodes`` are names that
+    a source gives to the operations of the loss, in their order, where it works their graph through; it is then judged node by
+    node in every run, and drawn. ``picture`` is the shape, (rows, columns), of an example that is one. ``axes`` names the axes
     of arrays whose shapes may be others, ``{"X": "n f", "w": "f 1"}``, so that random variants of the case can be made; arrays
     that it leaves out keep their shapes.
 
@@ -138,6 +140,8 @@ class Case:
     held_out: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     network: Network | None = None
     long: bool = False
+    nodes: tuple[str, ...] = ()
+    picture: tuple[int, int] | None = None
     axes: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -164,6 +168,7 @@ class Case:
             self.network.fault(self.params, self.data) if self.network else "",
             self._held_out_fault() if self.held_out else "",
             self._axes_fault(),
+            self._picture_fault(),
         )
         for fault in filter(None, faults):
             raise CaseError(f"case {self.name!r}: {fault}")
@@ -223,6 +228,21 @@ class Case:
                         f"axes gives {key!r} of shape {shape} the names {names!r}; {name} is {sizes.get(name, name)} elsewhere"
                     )
         return ""
+
+    def _picture_fault(self) -> str:
+        if self.picture is None:
+            return ""
+        rows, columns = self.picture
+        pixels = self.data["X"].shape[-1] if "X" in self.data else 0
+        return "" if rows * columns == pixels else f"a picture of {rows} x {columns} has not the {pixels} columns of 'X'"
+
+    @property
+    def is_in_the_plane(self) -> bool:
+        """Whether it predicts one number for points of a plane: two columns of ``X``, and beside them none that varies."""
+        x, y = self.data.get("X"), self.data.get("y")
+        if self.predict is None or x is None or y is None or x.ndim != 2 or x.shape[1] < 2 or y.shape != (len(x), 1):
+            return False
+        return bool((x[:, 2:] == x[:1, 2:]).all())
 
     @property
     def levels(self) -> dict[str, str]:
@@ -307,5 +327,5 @@ class Case:
         return cast
 
     def but(self, name: str, **changes: Any) -> Case:
-        """Return this case under another name with some fields changed; printed figures do not carry over."""
-        return dataclasses.replace(self, **{"figures": (), **changes, "name": name})
+        """Return this case under another name with some fields changed; what a source prints or draws does not carry over."""
+        return dataclasses.replace(self, **{"figures": (), "nodes": (), **changes, "name": name})

@@ -38,6 +38,7 @@ SINGLE = Case(
     params={"W": start(64, 10), "b": start(10)},
     data=images(TRAINING),
     held_out=images(HELD_OUT),
+    picture=(8, 8),
     axes={"X": "n f", "y": "n k", "ones": "k 1", "W": "f k", "b": "k"},
     rate=0.5,
     batches=Batches(16, shuffled(len(TRAINING), EPOCHS, seed=10)),

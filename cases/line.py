@@ -13,6 +13,7 @@ LINE = Case(
     source="computation graphs, first worked example",
     loss=loss,
     params={"a": -2, "x": 3, "b": 4},
+    nodes=("alpha", "y"),
     figures=(
         Figure("node 1", "-6"),  # alpha = a * x
         Figure("adjoint 1", "1"),

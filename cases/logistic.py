@@ -50,6 +50,7 @@ GRAPH = Case(
     source="computation graphs, second worked example",
     loss=graph_loss,
     params={"w1": 1, "w2": 0.5, "x1": 1, "x2": -1},
+    nodes=("alpha", "beta", "mu", "nu", "xi", "pi", "rho", "phi", "l"),
     figures=(
         # The notebook goes on from roundings to 4 digits; where it prints 0.4740, 0.6224 or -0.1887, 3 digits are right.
         Figure("node 1", "1"),  # alpha = w1 * x1

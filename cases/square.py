@@ -13,6 +13,7 @@ SQUARE = Case(
     source="computation graphs, dy/dx at 1, 0 and 10",
     loss=loss,
     params={"x": 1},
+    nodes=("y",),
     figures=(Figure("loss", "1"), Figure("gradient x", "2")),
 )
 ZERO = SQUARE.but("square-zero", params={"x": 0}, figures=(Figure("gradient x", "0"),))

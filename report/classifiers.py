@@ -19,21 +19,21 @@ def classifiers(records: Sequence[Record]) -> list[dict[str, Any]]:
 
 
 def _described(case: str, dtype: str, runs: list[Record]) -> dict[str, Any]:
-    runs = sorted(runs, key=_name)
+    runs = sorted(runs, key=name_of)
     exact = runs[0]["exact"]
-    parted = [f"{_name(run)}: {name}" for run in runs for name in exact if run["counted"][name] != run["exact"][name]]
+    parted = [f"{name_of(run)}: {name}" for run in runs for name in exact if run["counted"][name] != run["exact"][name]]
     losses = {words: [list(map(float.fromhex, run["losses"][words])) for run in runs] for words in runs[0]["losses"]}
     agreed = (
         "which all count what the exact run counts" if not parted else f"which part from the exact run in {'; '.join(parted)}"
     )
     return {
         "title": f"{case} {dtype}",
-        "line": f"{len(runs)} runs, {agreed}: {', '.join(map(_name, runs))}",
+        "line": f"{len(runs)} runs, {agreed}: {', '.join(map(name_of, runs))}",
         "tables": [_epochs(exact, losses), _classes(exact), _confusion(exact), _examples(runs)],
     }
 
 
-def _name(run: Record) -> str:
+def name_of(run: Record) -> str:
     return f"{run['backend']} {run['level']}" + ("" if run["mode"] == EAGER else f" {run['mode']}")
 
 
@@ -71,7 +71,7 @@ def _examples(runs: list[Record]) -> Table:
         alike = [run["p"][name] for run in runs if run["counted"][name] == run["exact"][name]]
         for place, index in enumerate(runs[0]["exact"][name]):
             rows.append([kind, str(index), _range([float.fromhex(p[place]) for p in alike])])
-    return Table("Easiest and hardest held-out examples", ["", "example", "p(y given x), in all runs"], rows)
+    return Table("Easiest and hardest held-out examples", ["kind", "example", "p(y given x), in all runs"], rows)
 
 
 def _range(values: list[float]) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from typing import Any
 
 Fault = tuple[str, str]
@@ -23,10 +24,10 @@ def inconsistencies(records: list[dict[str, Any]]) -> Iterator[Fault]:
     """Return the place and the fault of each contradiction in ``records``, each of which follows the schema."""
     sizes: dict[tuple[str, str], dict[str, int]] = {}
     for index, record in enumerate(records):
-        if record["kind"] == "check":
-            found = _check(record)
-        elif record["kind"] == "classifier":
+        if record["kind"] == "classifier":
             found = _classifier(record, sizes.setdefault((record["case"], record["dtype"]), {}))
+        elif record["kind"] in ALONE:
+            found = ALONE[record["kind"]](record)
         else:
             continue
         for field, fault in found:
@@ -43,8 +44,91 @@ def _check(check: dict[str, Any]) -> Iterator[Fault]:
         yield "got", f"got, truth and bound belong together, and have the lengths {lengths}"
 
 
+def _case(case: dict[str, Any]) -> Iterator[Fault]:
+    """The operands of a program: what it has computed before, numbers, and names, of which it says nothing."""
+    for k, (_, *operands) in enumerate(case.get("program", ())):
+        for operand in operands:
+            if operand.startswith("node ") and operand not in {f"node {j + 1}" for j in range(k)}:
+                yield f"program[{k}]", f"the operand {operand!r} of operation {k + 1}"
+
+
+def _vector(vector: dict[str, Any]) -> Iterator[Fault]:
+    for part in ("params", "data"):
+        for name, array in vector[part].items():
+            if len(array["values"]) != math.prod(array["shape"]):
+                yield f"{part}['{name}']", f"{len(array['values'])} values of the shape {array['shape']}"
+    for name, expected in vector["expected"].items():
+        if not len(expected["truth"]) == len(expected["bound"]) == math.prod(expected["shape"]):
+            yield (
+                f"expected['{name}']",
+                f"{len(expected['truth'])} truths and {len(expected['bound'])} bounds of the shape {expected['shape']}",
+            )
+
+
+def _exact_run(run: dict[str, Any]) -> Iterator[Fault]:
+    if len(run["steps"]) != len(run["loss"]):
+        yield "loss", f"{len(run['loss'])} losses of {len(run['steps'])} steps"
+
+
+def _run(run: dict[str, Any]) -> Iterator[Fault]:
+    if len(run["loss"]) != len(run["digits"]):
+        yield "digits", f"{len(run['digits'])} digits and {len(run['loss'])} losses of the same steps"
+
+
+def _exact_plane(plane: dict[str, Any]) -> Iterator[Fault]:
+    for axis in ("x", "y"):
+        numbers = plane[axis]
+        if len(numbers) < 2 or None in numbers or not numbers[0] < numbers[-1]:
+            yield axis, "an axis is two numbers or more, the last larger than the first"
+    if len(plane["p"]) != len(plane["x"]) * len(plane["y"]):
+        yield "p", f"{len(plane['p'])} predictions at {len(plane['x'])} by {len(plane['y'])} points"
+    if len(plane["points"]) != len(plane["labels"]) or any(len(point) != 2 or None in point for point in plane["points"]):
+        yield "points", "a point is two numbers, and has one label"
+
+
+def _trace(trace: dict[str, Any]) -> Iterator[Fault]:
+    names = [each["name"] for each in (*trace["leaves"], *trace["nodes"])]
+    if len({*names}) != len(names) or not trace["nodes"]:
+        yield "nodes", f"the names {names}: a graph has an operation or more, and a name belongs to one leaf or operation"
+    known = {leaf["name"] for leaf in trace["leaves"]}
+    for k, node in enumerate(trace["nodes"]):
+        for operand in node["operands"]:
+            if operand not in known | {f"node {j + 1}" for j in range(k)} and not _is_number(operand):
+                yield f"nodes[{k}].operands", f"{operand!r} is no leaf, no number, and no operation before"
+    for place, traced in (
+        *((f"leaves[{k}].adjoint", leaf["adjoint"]) for k, leaf in enumerate(trace["leaves"])),
+        *((f"nodes[{k}].{what}", node[what]) for k, node in enumerate(trace["nodes"]) for what in ("value", "adjoint")),
+    ):
+        if len(traced["got"]) != len(traced["truth"]):
+            yield place, f"{len(traced['got'])} numbers beside {len(traced['truth'])} exact ones"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+# What holds of a record by itself.
+ALONE: dict[str, Callable[[dict[str, Any]], Iterator[Fault]]] = {
+    "check": _check,
+    "case": _case,
+    "vector": _vector,
+    "exact_run": _exact_run,
+    "run": _run,
+    "exact_plane": _exact_plane,
+    "trace": _trace,
+}
+
+
 def _classifier(run: dict[str, Any], sizes: dict[str, int]) -> Iterator[Fault]:
     """Hold a run to ``sizes``, those of the first run of its case and dtype: the page sets them side by side."""
+    pictures = run.get("pictures", {})
+    for example, picture in pictures.get("examples", {}).items():
+        if len(picture["pixels"]) != math.prod(pictures.get("shape", [0])):
+            yield f"pictures['{example}']", f"{len(picture['pixels'])} pixels of the shape {pictures.get('shape')}"
     for part in ("counted", "exact", "losses", "p"):
         for name, values in run[part].items():
             words, _, last = name.rpartition(" ")

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import re
 import reprlib
 import stat
+import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from report.consistency import Fault, crowd_asked_for, inconsistencies
-from report.schema import faults, version
+from report.schema import faults, versions
 
 # What is read of a file, so that it takes seconds and less than a gigabyte. A run of all frameworks and cases has 6 MB and, of
 # these characters, which bound the number of values, some 10,000, 30,000 and 200,000.
@@ -98,8 +100,13 @@ def _content(path: str | Path) -> bytes:
     # Opening a FIFO waits for its writer, and a device may have no end.
     if not stat.S_ISREG(os.stat(path).st_mode):
         raise ValueError("not a regular file; give a results file")
-    with open(path, "rb") as file:
-        content = file.read(MAX_MEBIBYTES * 2**20 + 1)
+    try:
+        with gzip.open(path) if str(path).endswith(".gz") else open(path, "rb") as file:
+            content = file.read(MAX_MEBIBYTES * 2**20 + 1)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ValueError(f"not a gzip file, or a damaged one: {error}") from error
+    if not content:
+        raise ValueError("empty: the run that was to write it never began")
     if len(content) > MAX_MEBIBYTES * 2**20:
         raise ValueError(f"more than {MAX_MEBIBYTES} MiB, the most that is read of a file; {LESS}")
     for mark, most in MOST.items():
@@ -142,10 +149,11 @@ def _integer(text: str) -> int | _NoValue:
 
 def _faults(document: Any) -> Iterator[Fault]:
     """What keeps a document from being shown: the place and what is wrong there."""
-    if isinstance(document, dict) and document.get("schema") != version():
+    if isinstance(document, dict) and document.get("schema") not in versions():
+        known = " and ".join(map(str, versions()))
         yield (
             "$.schema",
-            f"schema version {reprlib.repr(document.get('schema'))}; this program reads version {version()}: "
+            f"schema version {reprlib.repr(document.get('schema'))}; this program reads versions {known}: "
             "judge again with this version of the suite, or read the file with the release that wrote it",
         )
     yield from faults(document)

@@ -52,7 +52,7 @@ class NotRun(DocumentError):
 
     def __init__(self, path: str | Path) -> None:
         super().__init__(printable(f"{path}: empty: what was to write it has not run"))
-        self.name = Path(path).stem
+        self.name = Path(path).name.partition(".json")[0]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,7 +119,7 @@ def gathered(paths: Sequence[str | Path]) -> tuple[list[Environment], list[Docum
     documents: dict[str, list[Named]] = {}
     for given in paths:
         folder = Path(given) if os.path.isdir(given) else None
-        inside = sorted(folder.rglob("*.json")) if folder else [given]
+        inside = sorted((*folder.rglob("*.json"), *folder.rglob("*.json.gz"))) if folder else [given]
         if not inside:
             errors.append(NoResults(printable(f"{given}: no results files in this folder (*.json)")))
         for path in inside:

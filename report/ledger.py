@@ -148,10 +148,19 @@ def released(environment: Environment) -> list[Release]:
     ]
 
 
-def _add(releases: dict[object, Release], release: Release) -> None:
+def releases(environments: Sequence[Environment]) -> list[Release]:
+    """Return every backend in every version, by name, then by age; environments that gave the same are one release."""
+    found: dict[str, dict[object, Release]] = {}
+    for environment in environments:
+        for release in released(environment):
+            _add(found.setdefault(release.backend, {}), release)
+    return [release for _, alike in sorted(found.items()) for release in sorted(alike.values(), key=_order)]
+
+
+def _add(found: dict[object, Release], release: Release) -> None:
     """Environments whose numbers are all the same are one release."""
     told = frozenset((key, _word(check), check.get("bits")) for key, check in release.checks.items())
-    one = releases.setdefault((release.version, told), dataclasses.replace(release, environments=[]))
+    one = found.setdefault((release.version, told), dataclasses.replace(release, environments=[]))
     one.environments.extend(release.environments)
 
 

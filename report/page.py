@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
@@ -9,10 +10,11 @@ from pathlib import Path
 import jinja2
 
 from report.classifiers import classifiers
-from report.document import DocumentError, Record, escaped, of_kind
+from report.document import DocumentError, Record, escaped, of_kind, printable
 from report.environments import Environment, NotRun, gathered, matrix_of
 from report.ledger import Step, changed, ledger, named, numbers, overview, unpaired
 from report.power import false_alarms, matrix, score, survivors
+from report.site import GENERATOR, pages
 from report.table import Table, agreement, empty_cells, in_both_modes, judged_share, program, times, verdict_lines
 from report.validity import claims
 from report.writing import write
@@ -23,13 +25,20 @@ HOW_TO_GET = "If tox found no Python for it: uv python install 3.11 3.12 3.13 (h
 
 
 def build(
-    paths: Sequence[str | Path], directory: str | Path, expected: Iterable[str] = ()
+    paths: Sequence[str | Path],
+    directory: str | Path,
+    expected: Iterable[str] = (),
+    *,
+    published: str = "",
+    force: bool = False,
 ) -> tuple[Path, list[DocumentError], list[str]]:
-    """Write ``directory``/report.md, and its beginning as summary.md, from results files, or those in folders.
+    """Write the report from results files, or those in folders: index.html and other pages, report.md, and summary.md.
 
-    Return the path of the report, the errors of files that have no part in it, and what is missing: environments that were
+    Return the path of report.md, the errors of files that have no part in it, and what is missing: environments that were
     ``expected``, or have left an empty file, and parts of those that ran. All are listed on the page. Raises DocumentError,
-    before anything is written, where no file can be read and no environment is missing.
+    before anything is written, where no file can be read and no environment is missing, or where a file in ``directory`` is in
+    the way that is not of a report, unless ``force`` is given. Pages of an earlier report that are no longer made are removed.
+    ``published`` is the address under which runs are kept.
     """
     environments, errors = gathered(paths)
     absent = _absent(environments, [*expected, *(error.name for error in errors if isinstance(error, NotRun))])
@@ -50,9 +59,31 @@ def build(
         "matrix": matrix_of(environments, absent) if len(environments) + len(absent) > 1 else None,
         "ledger": [(overview(name, found), [(one.title, _told(one), numbers(one)) for one in found]) for name, found in steps],
     }
+    site = [(Path(directory) / name, text) for name, text in pages(environments, facts, published)]
     summary, report = (Path(directory) / name for name in ("summary.md", "report.md"))
-    write((path, _templates().get_template(f"{path.name}.jinja").render(facts)) for path in (summary, report))
+    texts = [(path, _templates().get_template(f"{path.name}.jinja").render(facts)) for path in (summary, report)]
+    if not force:
+        _refuse_others([path for path, _ in (*texts, *site)])
+    write([*texts, *site])
+    for path in {*Path(directory).glob("case-*.html")} - {path for path, _ in site}:
+        if _is_ours(path):
+            path.unlink()
     return report, unread, lost
+
+
+def _refuse_others(paths: Iterable[Path]) -> None:
+    for path in paths:
+        if os.path.lexists(path) and not _is_ours(path):
+            raise DocumentError(printable(f"{path} is there and is not of a report: give another folder, or --force"))
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a file begins as those of a report do."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        beginning = file.read(400)
+    return beginning.startswith(b"# Gradient conformance report") or GENERATOR.encode() in beginning
 
 
 def _told(one: Step) -> list[str]:

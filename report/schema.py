@@ -94,9 +94,14 @@ def standard() -> Schema:
 
 
 def version() -> int:
-    """Return the version of results files that this program writes and reads."""
-    number: int = standard()["properties"]["schema"]["const"]
-    return number
+    """Return the version of results files that this program writes."""
+    return max(versions())
+
+
+def versions() -> list[int]:
+    """Return the versions of results files that this program reads."""
+    numbers: list[int] = standard()["properties"]["schema"]["enum"]
+    return numbers
 
 
 def completed(part: Any) -> Any:

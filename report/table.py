@@ -6,7 +6,7 @@ import dataclasses
 import math
 import statistics
 from collections import Counter
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 
 from report.document import Record
 from vocabulary.cell import CONTRACT
@@ -17,6 +17,11 @@ ORDER = (CONFORMS, DECLARED, *(word for word in VERDICTS if word != CONFORMS))
 # What fails a run, and what of it is no answer.
 RED = ORDER[ORDER.index(DEVIATES) :]
 SILENT = ORDER[ORDER.index(MISSING) :]
+
+# A sign for each, where there is no room for the word: colour may add to it, and says nothing alone.
+SIGNS = dict(zip(ORDER, ("✓", "≈", "–", "?", "✗", "∅", "!", "T", "†"), strict=True))
+# Follows the share of a bound where a part of the points or steps gave no verdict.
+PART = "*"
 
 # Case, level and dtype.
 Program = tuple[str, str, str]
@@ -43,6 +48,17 @@ def is_red(check: Record) -> bool:
 
 def agreement(checks: Sequence[Record]) -> list[Table]:
     """Backend by case and level, one table a dtype: the verdict, the worst error in ulp, the worst error / bound."""
+    return _by_program(checks, "worst error in ulp, and the largest share of a bound", _cell)
+
+
+def brief(checks: Sequence[Record]) -> list[Table]:
+    """The same for the terminal: a sign, and how much of a bound is used; programs with a red cell come first."""
+    return _by_program(checks, "the largest share of a bound", _sign, red_first=True)
+
+
+def _by_program(
+    checks: Sequence[Record], title: str, cell: Callable[[list[Record]], str], *, red_first: bool = False
+) -> list[Table]:
     backends = sorted({check["backend"] for check in checks})
     tables = []
     split = in_both_modes(checks)
@@ -54,11 +70,12 @@ def agreement(checks: Sequence[Record]) -> list[Table]:
             name = program(check, split)
             cells.setdefault((name, check["backend"]), []).append(check)
             places[name] = _place(check)
+        reds = {name for name, _ in cells if red_first and any(is_red(c) for b in backends for c in cells.get((name, b), []))}
         rows = [
-            [name, *(_cell(cells.get((name, backend), [])) for backend in backends)]
-            for name in sorted(places, key=lambda name: (places[name], name))
+            [name, *(cell(cells.get((name, backend), [])) for backend in backends)]
+            for name in sorted(places, key=lambda name: (name not in reds, places[name], name))
         ]
-        tables.append(Table(f"{dtype}: worst error in ulp, and the largest share of a bound", ["case", *backends], rows))
+        tables.append(Table(f"{dtype}: {title}", ["case", *backends], rows))
     return tables
 
 
@@ -92,16 +109,40 @@ def _place(check: Record) -> tuple[bool, str, int]:
     return check["case"] != CONTRACT, check["case"], LEVELS.index(check["level"])
 
 
+def worst(checks: Iterable[Record]) -> str:
+    """The worst verdict of some checks."""
+    return max((verdict(check) for check in checks), key=ORDER.index)
+
+
+def in_short(share: float) -> str:
+    """How much of a bound an error takes: in percent, or times."""
+    return f"{100 * share:.0f}%" if share <= 1 else f"{in_digits(share)}×"
+
+
+def _sign(checks: list[Record]) -> str:
+    if not checks:
+        return ""
+    share = "" if (found := largest_share(checks)) is None else f" {in_short(found)}"
+    part = PART if min(map(judged_share, checks)) < 1 else ""
+    return f"{SIGNS[worst(checks)]}{share}{part}"
+
+
+def largest_share(checks: Sequence[Record]) -> float | None:
+    """The largest share of a bound in the checks that have the worst verdict of all, or that conform."""
+    words = (worst(checks), CONFORMS)
+    return max((float.fromhex(c["share"]) for c in checks if "share" in c and verdict(c) in words), default=None)
+
+
 def _cell(checks: list[Record]) -> str:
     if not checks:
         return "not run"
-    worst = max((verdict(check) for check in checks), key=ORDER.index)
+    word = worst(checks)
     ulps = [float.fromhex(check["error_ulp"]) for check in checks if "error_ulp" in check]
     shares = [float.fromhex(check["share"]) for check in checks if "share" in check]
-    mark = "✓" if worst == CONFORMS else worst
-    causes = dict.fromkeys(check["cause"] for check in checks if verdict(check) == worst and "cause" in check)
+    mark = SIGNS[CONFORMS] if word == CONFORMS else word
+    causes = dict.fromkeys(check["cause"] for check in checks if verdict(check) == word and "cause" in check)
     mark += f" {', '.join(causes)}" if causes else ""
-    numbers = f" {_short(max(ulps))} ulp {_fraction(max(shares))}" if ulps else ""
+    numbers = f" {in_digits(max(ulps))} ulp {_fraction(max(shares))}" if ulps else ""
     share = min(judged_share(check) for check in checks)
     return f"{mark}{numbers}" + (f", {math.floor(100 * share)}% judged" if share < 1 else "")
 
@@ -112,11 +153,14 @@ def judged_share(check: Record) -> float:
 
 
 def _fraction(share: float) -> str:
-    return f"{100 * share:.0f}%" if share <= 1 else f"{_short(share)} bounds"
+    return f"{100 * share:.0f}%" if share <= 1 else f"{in_digits(share)} bounds"
 
 
-def _short(value: float) -> str:
-    return f"{value:.2f}" if 0.005 <= value < 1 else f"{value:.0f}" if value < 10000 else f"{value:.0e}".replace("e+0", "e")
+def in_digits(value: float) -> str:
+    """Return a number that is read at a glance: two decimals below 1, whole below 10000."""
+    if 0.005 <= value < 1:
+        return f"{value:.2f}"
+    return f"{value:.0f}" if value < 10000 else f"{value:.0e}".replace("e+0", "e").replace("e+", "e")
 
 
 def counts(checks: Iterable[Record]) -> Counter[str]:

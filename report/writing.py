@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import gzip
 import json
 import os
 import secrets
@@ -17,6 +18,7 @@ from report.schema import version
 
 OPEN = b'\n ],\n "complete": false\n}\n'
 COMPLETE = OPEN.replace(b"false", b"true")
+PACKED = ".gz"
 
 
 class ResultsFile:
@@ -26,12 +28,15 @@ class ResultsFile:
     and new closing brackets. So a run that is killed leaves a valid document of all that it had, and so does a disk that is
     full: ``fault`` says then why no more is written. What is not in the file is tried once more when it is closed.
 
+    A file whose name ends in .gz is compressed: each write as a member of its own, and in one piece when it is complete.
+
     Raises OSError where the file cannot be opened, or another run has it open; nothing is overwritten before ``begin``.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = path
         self.fault = ""
+        self._is_packed = str(path).endswith(PACKED)
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         self._file = _locked(path)
         self._size = os.fstat(self._file.fileno()).st_size
@@ -57,6 +62,8 @@ class ResultsFile:
             return
         if self._brackets:
             self._flush(COMPLETE if complete else OPEN)
+            if complete and self._is_packed and not self.fault:
+                self._in_one_piece()
         elif not self._size:
             with contextlib.suppress(OSError):
                 os.unlink(self.path)
@@ -84,10 +91,11 @@ class ResultsFile:
             self._waiting.clear()
 
     def _write(self, addition: bytes, brackets: bytes) -> None:
-        content = addition + brackets
+        added, closing = map(self._packed, (addition, brackets))
+        content = added + closing
         size = self._end + len(content)
         try:
-            self._put(self._size, b" " * (size - self._size))
+            self._put(self._size, (b"\0" if self._is_packed else b" ") * (size - self._size))
             self._put(self._end, content)
             self._file.truncate(size)
             if brackets == COMPLETE:
@@ -97,15 +105,28 @@ class ResultsFile:
         except OSError as error:
             self._restore(error)
             raise
-        self._end += len(addition)
+        self._end += len(added)
         self._size = size
+
+    def _packed(self, content: bytes) -> bytes:
+        return gzip.compress(content, mtime=0) if self._is_packed else content
+
+    def _in_one_piece(self) -> None:
+        """Compress the whole file anew, which makes it a third as large. Where there is no room it stays as it is."""
+        new = Path(f"{self.path}.{secrets.token_hex(4)}.new")
+        try:
+            new.write_bytes(gzip.compress(gzip.decompress(Path(self.path).read_bytes()), mtime=0))
+            new.replace(self.path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                new.unlink(missing_ok=True)
 
     def _restore(self, error: OSError) -> None:
         """Leave what was whole before a write that failed."""
         try:
             # Never made longer, which would fill it with zeros.
             self._file.truncate(min(self._size, os.fstat(self._file.fileno()).st_size))
-            self._put(self._end, self._brackets)
+            self._put(self._end, self._packed(self._brackets))
         except OSError as worse:
             raise OSError(
                 error.errno, f"{_reason(error)}; the file may be damaged: its closing brackets could not be written again"

@@ -202,6 +202,12 @@ class Candidate:
         return conventions
 
     @property
+    def convention(self) -> str:
+        """How it reads the rule of the case; empty where that can be read in one way."""
+        __tracebackhide__ = True
+        return self.conventions.get(self.case.optimizer, "")
+
+    @property
     def training(self) -> Training:
         return self.processes.training(self.case, self.dtype, self.level)
 
@@ -349,6 +355,10 @@ class Candidate:
     def publish(self, kind: str, **facts: Any) -> None:
         """Record what belongs to this candidate beside its checks."""
         self._publish({"kind": kind, **self.cell.record, **facts})
+
+    def publish_shared(self, record: Record) -> None:
+        """Record what belongs to a case, and to no backend; told more than once it stands once in the results file."""
+        self._publish(record)
 
     def _record_all(self, judgements: Mapping[str, Judgement], facts: Mapping[str, Any]) -> None:
         if description := self.processes.untold(self.backend):

@@ -76,7 +76,7 @@ class Plan:
         """Whether the run of ``case`` is made in full there: if it is sampled, at its first level in the widest dtype."""
         if case.name not in self.sampled:
             return True
-        return level == next(each for each in self.levels if not case.levels[each]) and dtype == self.widest
+        return level == first_level(case, self.levels) and dtype == self.widest
 
     @property
     def widest(self) -> str:
@@ -95,6 +95,11 @@ class Plan:
             kind = (case.network.objective, case.network.reduction) if case.network else ()
             firsts.setdefault((case.loss, kind, case.optimizer, case.steps > 0), case)
         return list(firsts.values())
+
+
+def first_level(case: Case, levels: Sequence[str]) -> str:
+    """Return the first of ``levels`` that ``case`` can be written at."""
+    return next(level for level in levels if not case.levels[level])
 
 
 def make_plan(config: pytest.Config) -> Plan:

@@ -21,7 +21,7 @@ from backends.transport.engine import TrainingPath
 from backends.transport.process import BackendError, Failed, Process
 from cases import JUDGED, Case
 from oracle.kept import Kept
-from oracle.run import exact_run
+from oracle.run import ExactRun, exact_run
 from report.document import Record
 from runner.options import USUAL_STEPS
 from runner.plan import Plan
@@ -65,7 +65,7 @@ class Processes:
         # By backend, dtype and a word: what several tests look at, and in what stage it was computed.
         self.known: dict[tuple[str, str, str], tuple[str, object]] = {}
         self._paths: dict[Cell, TrainingPath | BackendError] = {}
-        self._exact_paths: dict[tuple[str, str], dict[str, dict[str, np.ndarray]]] = {}
+        self._exact_paths: dict[tuple[str, str], dict[str, ExactRun]] = {}
 
     def process(self, backend: str) -> Process:
         if backend not in self._processes:
@@ -176,8 +176,8 @@ class Processes:
             raise found
         return found
 
-    def exact_path(self, case: Case, dtype: str, conventions: Mapping[str, str]) -> dict[str, np.ndarray]:
-        """Return the parameters of the exact run after the judged steps, from the start as rounded to ``dtype``."""
+    def exact_path(self, case: Case, dtype: str, conventions: Mapping[str, str]) -> ExactRun:
+        """Return the judged steps of the exact run, from the start as rounded to ``dtype``."""
         key = case.name, conventions.get(case.optimizer, "")
         if key not in self._exact_paths:
             programs = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -12,20 +13,23 @@ import pytest
 
 from cases import JUDGED
 from oracle.comparison import Judgement
-from report.document import Record
-from report.table import agreement, is_red, verdict_lines
-from report.terminal import drawn
+from report.document import Record, escaped
+from report.table import agreement, brief, is_red, verdict, verdict_lines
+from report.terminal import deviations, drawn, fitted, legend, unanswered
 from report.validity import claims
 from report.writing import ResultsFile
 from runner.plan import Plan
 from runner.processes import Processes
-from runner.recording import describe_plan, describe_run
+from runner.recording import describe_case, describe_plan, describe_run
 from runner.recording import record as make_record
+from runner.vectors import is_small, vector
 from vocabulary.cell import CONTRACT, Cell
 from vocabulary.words import AUTODIFF, EAGER, FAILED
 
 RECORD = "gradient-conformance record"
 TEST = "gradient-conformance test"
+# Failures that the summary of a workflow names.
+MOST_RED = 50
 
 
 def tell_cell(item: pytest.Item, params: Mapping[str, Any]) -> None:
@@ -156,7 +160,9 @@ class Recorder:
             with _or_usage_error(self.file.path):
                 self.file.begin(describe_run() | describe_plan(self.plan))
             for case in self.plan.cases.values():
-                self.add({"kind": "case", "name": case.name, "title": case.title, "source": case.source, "levels": case.levels})
+                self.add(describe_case(case))
+                for dtype in self.plan.dtypes if is_small(case) else ():
+                    self.add(vector(case, dtype))
         self.started = True
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -212,19 +218,41 @@ class Recorder:
             terminalreporter.section("gradient conformance")
             if missed := len(self.asked - self.reported):
                 terminalreporter.write_line(f"not all of it: {missed} of {len(self.asked)} tests were not made")
-            for line in self._found(checks):
+            verbose = terminalreporter.config.get_verbosity() > 0
+            for line in self._found(checks, terminalreporter._tw.fullwidth, ulps=verbose):
                 terminalreporter.write_line(line)
+            self._summarise(checks)
         if self.file and self.file.fault:
             terminalreporter.section("results file")
             terminalreporter.write_line(f"--results={self.file.path} is not complete: {self.file.fault}")
             terminalreporter.write_line(f"it holds {self.file.kept}")
 
-    def _found(self, checks: list[Record]) -> list[str]:
+    def _found(self, checks: list[Record], width: int, *, ulps: bool) -> list[str]:
+        if ulps:
+            tables = [drawn(table) for table in agreement(checks)]
+        else:
+            tables = [drawn(part, gap=0) for table in brief(checks) for part in fitted(table, width)]
         return [
-            *map(drawn, agreement(checks)),
-            "✓ conforms: inside its rounding bound, which shuts out a zero, flipped, 1.5-fold or permuted result",
+            *tables,
+            f"{legend(checks)}; the number is the largest part of a rounding bound that an error takes (-v: errors in ulp)",
+            "a bound shuts out a zero, flipped, 1.5-fold or permuted result, or there is no verdict",
+            *unanswered(checks),
+            *deviations(self.records),
             *verdict_lines(self.records),
             *claims(self.records, self.plan.backends),
             *left_out(self.plan),
             *(f"not judged: {name}, {reason}" for name, reason in self.plan.missing.items()),
         ]
+
+    def _summarise(self, checks: list[Record]) -> None:
+        """Append what was found to the summary of a step of GitHub's workflows, where this is one."""
+        if path := os.environ.get("GITHUB_STEP_SUMMARY"):
+            red = [check for check in checks if is_red(check)]
+            lines = ["## Gradient conformance", "", *(f"- {escaped(line)}" for line in verdict_lines(self.records))]
+            lines += [
+                f"- **{escaped(verdict(check))}** {escaped(Cell.of(check))}: {escaped(check['message'])}"
+                for check in red[:MOST_RED]
+            ]
+            lines += [f"- and {len(red) - MOST_RED} more"] if len(red) > MOST_RED else []
+            with contextlib.suppress(OSError), open(path, "a", encoding="utf-8") as file:
+                file.write("\n".join([*lines, ""]))

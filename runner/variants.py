@@ -39,6 +39,7 @@ def variants(draw: st.DrawFn, case: Case) -> Case:
         data={key: arrays[key] for key in case.data},
         batches=None,
         held_out={},
+        picture=None,  # its examples have other sizes
         steps=STEPS if case.steps else 0,
     )
 

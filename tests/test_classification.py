@@ -6,6 +6,7 @@ from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
 from backends.numpy import Numpy
 from oracle.comparison import Judgement
+from runner import shown
 from runner.recording import hexes
 from vocabulary.words import CONFORMS, DEVIATES, UNINFORMATIVE
 
@@ -24,7 +25,7 @@ def test_classification(candidate, case, level):
     ends = np.searchsorted(path.steps, case.epoch_ends)
     points = [{name: array[k] for name, array in path.after.items()} for k in ends]
     exact = candidate.processes.exact_path(case, candidate.dtype, candidate.conventions)
-    truths = [{name: array[k] for name, array in exact.items()} for k in ends]
+    truths = [{name: array[k] for name, array in exact.after.items()} for k in ends]
     formula, predict = candidate.formula, candidate.scores
     normalised = formula == case.loss
     judgements, facts = {}, {"counted": {}, "exact": {}, "losses": {}, "p": {}}
@@ -42,6 +43,9 @@ def test_classification(candidate, case, level):
         facts["exact"] |= truth
         facts["losses"][words] = hexes(losses)
         likely = of_labels(scores[-1], labels, normalised)
+        if words == "held out":
+            examples = {k for each in (counts, truth) for kind in ("easiest", "hardest") for k in each[f"{words} {kind}"]}
+            facts["pictures"] = shown.pictures(case, data, examples)
         facts["p"] |= {name: hexes(likely[counts[name]]) for name in (f"{words} easiest", f"{words} hardest")}
     candidate.publish("classifier", **facts)
     candidate.conclude(judgements)

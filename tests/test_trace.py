@@ -3,6 +3,7 @@
 import pytest
 
 from backends.transport.process import BackendError
+from runner import shown
 from runner.locating import traced
 
 
@@ -11,11 +12,13 @@ from runner.locating import traced
 def test_every_node(candidate, case):
     """The value and the adjoint of every node are exact to rounding, in the backend's own numbers."""
     try:
-        nodes = traced(candidate, case.loss, candidate.params, candidate.data).nodes
+        found = traced(candidate, case.loss, candidate.params, candidate.data)
     except BackendError:
         candidate.call("gradients", case.loss, [candidate.params], candidate.data)  # which records what is wrong
         raise
     judgements = {}
-    for node, value, adjoint in nodes:
+    for node, value, adjoint in found.nodes:
         judgements |= {f"value of {node}": value, f"adjoint of {node}": adjoint}
+    if case.nodes:
+        candidate.publish("trace", **shown.trace(case, found))
     candidate.conclude(judgements)

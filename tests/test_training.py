@@ -9,6 +9,7 @@ from oracle.comparison import Comparison, Judgement
 from oracle.expected import beside
 from oracle.layout import wrong_layout
 from oracle.trace import PROBE, Probed, ValueOf
+from runner import shown
 from runner.figures import printed, shape
 from runner.locating import with_probes
 from runner.validation import reference_goal
@@ -40,29 +41,35 @@ def test_goal(candidate, case, level):
     path = candidate.path()
     exact = candidate.processes.exact_path(case, candidate.dtype, candidate.conventions)
     reached = reference_goal(case, {name: array[-1] for name, array in path.after.items()}, candidate.dtype)
-    expected = reference_goal(case, {name: array[-1] for name, array in exact.items()}, candidate.dtype)
+    expected = reference_goal(case, {name: array[-1] for name, array in exact.after.items()}, candidate.dtype)
     agrees = reached == expected == case.reaches_goal
     message = f"reaches the goal: {reached}; the exact run does: {expected}; the case says: {case.reaches_goal}"
     if expected != case.reaches_goal:
         message += "; so the case is wrong, whatever the backend does: change its goal, its steps or its reaches_goal"
     judgement = Judgement(CONFORMS) if agrees else Judgement(DEVIATES, message)
-    candidate.conclude({"goal": judgement}, drift=drift(path.after, exact, path.steps))
+    digits = shown.digits_of(path.after, exact.after)
+    candidate.publish_shared(shown.exact_run(case, candidate.dtype, candidate.convention, exact, path.steps))
+    candidate.publish("run", **shown.run(path, digits, candidate.convention))
+    candidate.conclude({"goal": judgement}, drift=shown.drift(digits, path.steps))
 
 
-def drift(params, exact, numbers):
-    """Decimal digits on which all parameters after steps ``numbers`` agree with the exact path, relative to the largest."""
-    joined, truth = (
-        np.concatenate([array.reshape(len(array), -1).astype(float) for array in (arrays[name] for name in params)], axis=1)
-        for arrays in (params, exact)
-    )
-    steps = np.isfinite(joined).all(axis=1) & np.isfinite(truth).all(axis=1)
-    if not steps.any():
-        return {"end": "nan", "worst": "nan", "worst_step": 0}
-    distance = np.abs(joined - truth)[steps].max(axis=1)
-    with np.errstate(all="ignore"):
-        digits = np.where(distance == 0, np.inf, -np.log10(distance / np.abs(truth)[steps].max(axis=1)))
-    worst = int(np.argmin(digits))
-    return {"end": float(digits[-1]).hex(), "worst": float(digits[worst]).hex(), "worst_step": int(numbers[steps][worst])}
+@pytest.mark.quantity("predictions in the plane")
+@pytest.mark.whole
+@pytest.mark.first
+@pytest.mark.only(cases=lambda case: trains(case) and case.is_in_the_plane)
+def test_plane(candidate, case, level):
+    """At the end of its run, a backend predicts points all over the plane to rounding."""
+    path = candidate.path()
+    _, data = shown.grid(case, candidate.dtype)
+    last = {name: array[-1] for name, array in path.after.items()}
+    _, [scores] = candidate.call("evaluate", candidate.training, case.predict, [last], data)
+    exact = candidate.processes.exact_path(case, candidate.dtype, candidate.conventions)
+    record, p = shown.exact_plane(case, candidate.dtype, candidate.convention, exact)
+    candidate.publish_shared(record)
+    off = shown.off(scores, p, are_logits=candidate.scores != case.predict)
+    candidate.publish("plane", convention=candidate.convention, off=off)
+    judged = candidate.oracle(candidate.scores, data).judge([last], {"value": [scores]})
+    candidate.conclude({"predictions in the plane": judged["value"]})
 
 
 @pytest.mark.quantity("printed figures")

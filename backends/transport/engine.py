@@ -78,6 +78,7 @@ class Engine:
         from backends import engines
         from backends.declarations import belied, modules, place, read
         from backends.probes import probe
+        from backends.scripts import script_of
 
         declared, faults = read(self.backend)
         probed = probe(self.backend)
@@ -101,7 +102,7 @@ class Engine:
             "probed": probed,
             "places": {name: place(self.backend, name) for name in PLACED},
             "faults": faults or belied(self.backend, declared.name, measured),
-        }
+        } | ({"script": script} if not faults and (script := script_of(self.backend)) else {})
 
     def apply(self, formula: Formula, params: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return formula(ops, params, data), forward only."""

@@ -45,6 +45,8 @@ def crashed(document, backend):
     for record in document["records"]:
         if record.get("name") == backend and record["kind"] == "backend":
             continue
+        if record.get("backend") == backend and record["kind"] != "check":
+            continue
         if record.get("backend") == backend:
             if any(
                 record["test"] == one["test"]

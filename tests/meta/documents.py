@@ -25,6 +25,9 @@ def counted():
 WHOSE = {"backend": "numpy", "level": "autodiff", "mode": "eager", "dtype": "float64", "case": "xor"}
 
 
+TRACED = {"got": [HALF], "truth": [HALF], "verdict": "conforms"}
+
+
 RECORDS = [
     {
         "kind": "backend", "name": "numpy", "engine": "numpy", "version": "2.0", "measured": {"numpy": "2.0.1"},
@@ -40,8 +43,12 @@ RECORDS = [
             "widens": False, "passes_through": "", "values": ["rate"], "rules": ["adam"], "computes": "",
             "place": "backends/x.py:7",
         }],
+        "script": {"template": "$params $loss", "spelled": {"tanh": "np.tanh"}},
     },
-    {"kind": "case", "name": "xor", "title": "a title", "source": "a source", "levels": {"class": "a reason"}},
+    {
+        "kind": "case", "name": "xor", "title": "a title", "source": "a source", "levels": {"class": "a reason"},
+        "program": [["*", "w", "2"], ["tanh", "node 1"]],
+    },
     {
         "kind": "check", **WHOSE, "test": "a test", "quantity": "loss",
         "verdict": "failed", "message": "a message", "declared": None, "duration": 0.25,
@@ -59,9 +66,30 @@ RECORDS = [
             "kind": "classifier", **WHOSE, "backend": backend, "counted": counted(), "exact": counted(),
             "losses": {"training": [HALF, HALF], "held out": [HALF, "inf"]},
             "p": {f"{words} {which}": [HALF] for words in ("training", "held out") for which in ("easiest", "hardest")},
+            "pictures": {"shape": [1, 2], "examples": {"7": {"label": 1, "pixels": [0, 100]}}},
         }
         for backend in ("numpy", "torch")
     ),
+    {
+        "kind": "vector", "case": "xor", "dtype": "float64", "params": {"w": {"shape": [2], "values": [HALF, HALF]}},
+        "data": {"X": {"shape": [], "values": [HALF]}},
+        "expected": {"loss": {"shape": [], "truth": ["0.5"], "bound": [HALF]}},
+    },
+    {"kind": "exact_run", "case": "xor", "dtype": "float64", "convention": "", "steps": [0, 1], "loss": [1.5, 0.5]},
+    {"kind": "run", **WHOSE, "convention": "", "loss": [1.5, None], "digits": [15.5, None]},
+    {
+        "kind": "exact_plane", "case": "xor", "dtype": "float64", "convention": "", "x": [0.0, 1.0], "y": [0.0, 1.0],
+        "p": [0.1, 0.2, 0.3, None], "points": [[0.5, 0.5]], "labels": [1.0],
+    },
+    {"kind": "plane", **WHOSE, "convention": "", "off": [1e-16, 0.0, None, 0.0]},
+    {
+        "kind": "trace", **WHOSE,
+        "nodes": [
+            {"name": "y", "operation": "*", "operands": ["w", "2"], "value": TRACED, "adjoint": TRACED},
+            {"name": "z", "operation": "tanh", "operands": ["node 1"], "value": TRACED, "adjoint": TRACED},
+        ],
+        "leaves": [{"name": "w", "value": [HALF], "adjoint": TRACED}],
+    },
     {"kind": "fault", "name": "Twice", "adapter": "a:Twice", "sound": "numpy", "family": "scale", "title": "a title"},
     {
         "kind": "kill", "judge": "this suite", "fault": "Twice", "case": "xor", "dtype": "float64", "visible": True,
@@ -70,10 +98,10 @@ RECORDS = [
 ]  # fmt: skip
 
 
-BACKEND, CASE, PLAIN, FULL, CLASSIFIER, OTHER, FAULT, KILL = range(8)
+BACKEND, CASE, PLAIN, FULL, CLASSIFIER, OTHER, VECTOR, EXACT_RUN, RUN, EXACT_PLANE, PLANE, TRACE, FAULT, KILL = range(14)
 
 DOCUMENT = {
-    "schema": 2,
+    "schema": 3,
     "run": {
         "started": "2025-01-01T00:00:00+00:00", "command": ["pytest"], "backends": ["numpy"],
         "environment": "jax-oldest", "shard": {"number": 1, "of": 1},

@@ -71,7 +71,7 @@ def _truth(case: Case, dtype: str) -> dict[str, Any]:
     expected = oracle.expected().at(points, seen, forward=False)
     start = {"loss": np.asarray(expected["value"].hi[0, 0])}
     start |= {name: expected[f"gradient {name}"].hi[0].reshape(params[name].shape) for name in params}
-    return {"start": start, "run": exact_run([training(case, dtype)])[0] if case.steps else {}}
+    return {"start": start, "run": exact_run([training(case, dtype)])[0].after if case.steps else {}}
 
 
 def _alarms(process: Process, case: Case, dtype: str, exact: dict[str, Any]) -> dict[str, bool]:

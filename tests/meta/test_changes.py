@@ -51,7 +51,8 @@ def test_a_backend_that_dies_is_a_change(whole, tmp_path, capsys):
     written(tmp_path / "before", in_environment(whole, "autograd-latest"))
     written(tmp_path / "after", in_environment(crashed(whole, "autograd"), "autograd-latest"))
     assert main(["changes", "--before", before, "--after", after]) == 1
-    tests = {(c["test"], c["case"], c["level"], c["dtype"]) for c in whole["records"] if c.get("backend") == "autograd"}
+    checks = [record for record in whole["records"] if record["kind"] == "check"]
+    tests = {(c["test"], c["case"], c["level"], c["dtype"]) for c in checks if c["backend"] == "autograd"}
     out = capsys.readouterr().out
     red = sum(" → crashed: gone" in line for line in out.splitlines())
     assert (red, f"and {len(tests) - red} verdicts more" in out) == (MOST_VERDICTS, True)
@@ -219,7 +220,7 @@ def test_a_change_in_one_mode_is_that_of_its_mode(whole, tmp_path, capsys):
     before = in_another_mode(whole, backend="autograd", case="nand", test="loss")
     after = copy.deepcopy(before)
     for record in after["records"]:
-        if record.get("mode") == "compiled":
+        if record["kind"] == "check" and record["mode"] == "compiled":
             record |= {"verdict": "deviates", "message": "off by much"}
     for name, document in (("before", before), ("after", after)):
         written(tmp_path / name, in_environment(document, "a"))
@@ -238,7 +239,7 @@ def test_a_mode_that_gives_no_answer_is_a_change(whole, tmp_path, capsys):
             record |= {"verdict": "crashed", "message": f"{record['mode']} is gone"}
     half = copy.deepcopy(dead)
     for one, other in zip(before["records"], half["records"], strict=True):
-        if one.get("mode") == "eager":
+        if one["kind"] == "check" and one["mode"] == "eager":
             other |= one | {"message": one["message"]}
     for name, document in (("before", before), ("dead", dead), ("half", half)):
         written(tmp_path / name, in_environment(document, "a"))

@@ -82,13 +82,13 @@ def test_the_others_finish(deadly_run, name):
 
 
 def test_the_table_says_how_a_backend_ended(deadly_run):
-    """In the row of a case, the cell of a backend is its verdict with the signal, the status or the limit."""
+    """In the report, in the cell of a case; on the terminal in a line: the verdict with the signal, the status or the limit."""
     [table] = agreement(deadly_run.checks(level="autodiff"))
     [row] = (row for row in table.rows if row[0] == "nand")
     cells = dict(zip(table.heading, row, strict=True))
     for name, (words, _) in ENDS.items():
         assert cells[f"tests.meta.adapters:{name}"].startswith(words)
-        assert f" {words} " in deadly_run.text
+        assert f" tests.meta.adapters:{name}: {words} in " in deadly_run.text
 
 
 def test_a_death_at_the_import_is_reported(deadly_run):

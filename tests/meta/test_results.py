@@ -96,12 +96,12 @@ def test_a_record_that_was_written_can_be_read(tmp_path):
     ("damage", "words"),
     [
         (lambda text: text[: len(text) // 2], "not a JSON document"),
-        (lambda text: "", "not a JSON document"),
+        (lambda text: "", "empty: the run that was to write it never began"),
         (lambda text: "[" * 100_000, "not a JSON document"),
         (
-            lambda text: text.replace('"schema": 2', '"schema": 1'),
-            "at $.schema: schema version 1; this program reads version 2: judge again with this version of the suite, "
-            "or read the file with the release that wrote it",
+            lambda text: text.replace('"schema": 3', '"schema": 1'),
+            "at $.schema: schema version 1; this program reads versions 2 and 3: judge again with this version of the "
+            "suite, or read the file with the release that wrote it",
         ),
         (lambda text: text.replace('"conforms"', '"is fine"', 1), ".verdict, a check: 'is fine' is not one of ['conforms',"),
         (lambda text: "[]", "at $: [] is not of type 'object'"),

@@ -84,8 +84,8 @@ def test_exact_runs_side_by_side_know_nothing_of_each_other(optimizer, conventio
     together = exact_run(runs, {"adam": convention})
     for run, path in zip(runs, together, strict=True):
         [alone] = exact_run([run], {"adam": convention})
-        assert alone["w"].shape == (5, 2)
-        assert (path["w"] == alone["w"]).all()
+        assert alone.after["w"].shape == (5, 2)
+        assert (path.after["w"] == alone.after["w"]).all()
 
 
 def linear(ops, params, data):
@@ -111,10 +111,10 @@ def test_an_exact_run_is_the_published_rule(convention):
                 w = w - rate * (1 - b2**t).sqrt() / (1 - b1**t) * m / (v.sqrt() + epsilon)
             path.append([float(w)])
     [exact_path] = exact_run([run], {"adam": convention})
-    assert exact_path["w"].tolist() == [path[step] for step in kept]
-    assert exact_path["w"].dtype == np.float64
+    assert exact_path.after["w"].tolist() == [path[step] for step in kept]
+    assert exact_path.after["w"].dtype == np.float64
     if convention == "epsilon":
-        assert (exact_run([run])[0]["w"] == exact_path["w"]).all(), "the published order is the default"
+        assert (exact_run([run])[0].after["w"] == exact_path.after["w"]).all(), "the published order is the default"
 
 
 def adam_run(dtype, convention, slopes, start, steps, *, lerp, narrow=(), constant=False):

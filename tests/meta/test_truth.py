@@ -17,8 +17,8 @@ from oracle.run import exact_run
 from oracle.trace import PROBE, Probed, trace
 from runner.figures import printed
 from runner.processes import training
+from runner.shown import digits_of, drift
 from runner.validation import reference_goal, validate
-from tests.test_training import drift
 from vocabulary.words import DTYPES
 
 CASES = list(cases.builtin().values())
@@ -158,7 +158,7 @@ def test_printed_figures_are_true(case):
 def test_goal_is_what_the_case_says(case):
     """The exact run reaches its goal or not as the case states, and the start does not meet a goal to be reached."""
     [run] = exact_run([training(case, "float64")])
-    assert reference_goal(case, {name: array[-1] for name, array in run.items()}, "float64") == case.reaches_goal
+    assert reference_goal(case, {name: array[-1] for name, array in run.after.items()}, "float64") == case.reaches_goal
     assert not reference_goal(case, dict(case.params), "float64")
 
 
@@ -183,7 +183,7 @@ def test_drift_counts_the_digits_that_agree():
     """Digits are those of the largest distance over the largest parameter; steps that are not finite do not count."""
     truth = {"w": np.array([[1.0, 10.0], [1.0, 10.0], [1.0, 10.0], [1.0, 10.0]]), "b": np.zeros(4)}
     path = {"w": np.array([[1.0, 10.0], [1.0, 10.1], [1.01, 10.0], [np.inf, 10.0]]), "b": np.zeros(4)}
-    measured = drift(path, truth, np.arange(4))
+    measured = drift(digits_of(path, truth), np.arange(4))
     assert measured["worst_step"] == 1
     assert round(float.fromhex(measured["worst"]), 6) == 2
     assert round(float.fromhex(measured["end"]), 6) == 3
