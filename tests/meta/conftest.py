@@ -47,8 +47,9 @@ def suite(tmp_path_factory):
         results = tmp_path_factory.mktemp("suite") / "results.json"
         command = [sys.executable, "-m", "pytest", "tests", "--ignore=tests/meta"]
         command += [] if "no:cacheprovider" in options else CACHE
-        # A run that a test starts is no result of the tox environment that the test runs in.
-        environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST_", "TOX_"))}
+        # A run that a test starts is no result of the tox environment, or of the workflow, that the test runs in.
+        others = ("PYTEST_", "TOX_", "GITHUB_STEP_SUMMARY")
+        environment = {key: value for key, value in os.environ.items() if not key.startswith(others)}
         done = subprocess.run(
             [*command, f"--results={results}", *options], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
         )
