@@ -66,7 +66,9 @@ def test_an_environment_has_its_framework_and_no_other(tox):
     assert re.findall(r"--backend (\S+)", shown) == ["numpy", "torch"]
     shown = tox("config", "-e", "all", "-k", "deps").stdout
     others = [f"{name}.in" for name in LISTED if name != "numpy"]  # which the suite itself needs
-    assert re.findall(r"-[rc] .*/requirements/(.*)", shown) == ["report.in", "suite.in", *others, "pinned.txt"]
+    assert re.findall(r"-[rc] .*/requirements/(.*)", shown) == [
+        "report.in", "suite.in", *others, "site.in", "browser.in", "pinned.txt",
+    ]  # fmt: skip
 
 
 def test_the_report_comes_last(tox):
