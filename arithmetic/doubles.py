@@ -35,7 +35,7 @@ UP = 1 + 64 * U
 LEAST, MOST = 2.0**-300, 2.0**300
 LEAST_RADIUS = 2.0**-450
 _SPLIT = 2.0**27 + 1
-# Matrix products of at least so many multiplications are faster in slices.
+# Matrix products of this many multiplications or more are faster in slices.
 SLICED = 20_000
 
 

@@ -46,7 +46,9 @@ def _check(check: dict[str, Any]) -> Iterator[Fault]:
 
 def _case(case: dict[str, Any]) -> Iterator[Fault]:
     """The operands of a program: what it has computed before, numbers, and names, of which it says nothing."""
-    for k, (_, *operands) in enumerate(case.get("program", ())):
+    for k, (operation, *operands) in enumerate(case.get("program", ())):
+        if not _has_operands(operation, operands):
+            yield f"program[{k}]", f"{operation!r} of {len(operands)} operands"
         for operand in operands:
             if operand.startswith("node ") and operand not in {f"node {j + 1}" for j in range(k)}:
                 yield f"program[{k}]", f"the operand {operand!r} of operation {k + 1}"
@@ -92,6 +94,8 @@ def _trace(trace: dict[str, Any]) -> Iterator[Fault]:
         yield "nodes", f"the names {names}: a graph has an operation or more, and a name belongs to one leaf or operation"
     known = {leaf["name"] for leaf in trace["leaves"]}
     for k, node in enumerate(trace["nodes"]):
+        if not _has_operands(node["operation"], node["operands"]):
+            yield f"nodes[{k}].operands", f"{node['operation']!r} of {len(node['operands'])} operands"
         for operand in node["operands"]:
             if operand not in known | {f"node {j + 1}" for j in range(k)} and not _is_number(operand):
                 yield f"nodes[{k}].operands", f"{operand!r} is no leaf, no number, and no operation before"
@@ -101,6 +105,13 @@ def _trace(trace: dict[str, Any]) -> Iterator[Fault]:
     ):
         if len(traced["got"]) != len(traced["truth"]):
             yield place, f"{len(traced['got'])} numbers beside {len(traced['truth'])} exact ones"
+
+
+def _has_operands(operation: str, operands: list[str]) -> bool:
+    """Whether an operation has as many operands as it is written with; of those by name, one or more."""
+    if operation == "-":
+        return len(operands) in (1, 2)
+    return len(operands) == 2 if operation in ("+", "*", "/", "@") else bool(operands)
 
 
 def _is_number(text: str) -> bool:

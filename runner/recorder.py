@@ -219,7 +219,7 @@ class Recorder:
             if missed := len(self.asked - self.reported):
                 terminalreporter.write_line(f"not all of it: {missed} of {len(self.asked)} tests were not made")
             verbose = terminalreporter.config.get_verbosity() > 0
-            for line in self._found(checks, terminalreporter._tw.fullwidth, ulps=verbose):
+            for line in self._found(checks, terminalreporter.config.get_terminal_writer().fullwidth, ulps=verbose):
                 terminalreporter.write_line(line)
             self._summarise(checks)
         if self.file and self.file.fault:

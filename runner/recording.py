@@ -90,11 +90,11 @@ def hexes(values: np.ndarray) -> list[str]:
 
 
 def _of_few_bits(value: float) -> float:
-    """Round what is read and not judged to 24 bits, which makes the file a tenth smaller once it is compressed."""
+    """Cut what is read and not judged to 24 bits, which makes the file a tenth smaller once it is compressed."""
     if not math.isfinite(value):
         return float(value)
     part, exponent = math.frexp(value)
-    return math.ldexp(round(part * 2**24), exponent - 24)
+    return math.ldexp(math.trunc(part * 2**24), exponent - 24)
 
 
 def record(cell: Cell, test: str, quantity: str, judgement: Judgement, duration: float) -> Record:

@@ -147,5 +147,5 @@ def pictures(case: Case, data: Arrays, examples: Iterable[int]) -> Record:
 
 
 def short(values: np.ndarray | Sequence[float], digits: int) -> list[float | None]:
-    """Return numbers in so many decimal digits, as the file holds them."""
+    """Return numbers rounded to ``digits`` decimal digits; None stands for one that is not finite."""
     return [float(f"{value:.{digits}g}") if math.isfinite(value) else None for value in np.asarray(values).ravel().tolist()]

@@ -27,8 +27,8 @@ from report.power import false_alarms, matrix, score, survivors
 from report.script import again, program, script
 from report.show import in_ulp
 from report.site import graphs
-from report.site.view import Mark, Row, View, families, slug, viewed
-from report.table import ORDER, SIGNS, Table, counts, empty_cells, in_digits, is_red, judged_share, slack, verdict
+from report.site.view import Mark, Row, View, families, viewed
+from report.table import SIGNS, Table, counts, empty_cells, in_digits, judged_share, largest_share, slack, verdict, worst
 from vocabulary.cell import CONTRACT
 from vocabulary.words import CONFORMS, DECLARED, EAGER
 
@@ -129,7 +129,7 @@ def _index(view: View, facts: Mapping[str, Any]) -> dict[str, Any]:
     ]
     return {
         "filters": filters,
-        "families": families(view.cases, view.rows),
+        "families": families(view.rows),
         "summaries": facts["runs"],
         **{name: facts[name] for name in ("unread", "lost", "parts", "matrix")},
     }
@@ -236,7 +236,7 @@ def _entries(check: Record) -> dict[str, Any]:
 
 
 def _graph(view: View, case: str) -> dict[str, Any] | None:
-    traces = [(column, trace) for column in view.columns for trace in column.of_kind("trace", case) if trace["nodes"]]
+    traces = [(column, trace) for column in view.columns for trace in column.of_kind("trace", case)]
     if not traces:
         return None
     first = traces[0][1]
@@ -246,22 +246,17 @@ def _graph(view: View, case: str) -> dict[str, Any] | None:
     for column, trace in traces:
         name = f"{column.backend} {column.version} {trace['dtype']}"
         sources[name], shown[name] = graphs.frames(trace, "got"), graphs.numbers(trace, "got")
-    heading = ["number", *(f"{name}, {what}" for name in graphs.names(first) for what in ("value", "adjoint"))]
     rows = [
-        [source, *(_exactly(found[name][what]) for name in graphs.names(first) for what in ("value", "adjoint"))]
-        for source, found in shown.items()
+        [f"{name}, {what}", *(_exactly(found[name][what]) for found in shown.values())]
+        for name in graphs.names(first)
+        for what in ("value", "adjoint")
     ]
-    table = Table(f"numbers of {case}", heading, rows)
     return {
         "sources": list(sources),
         "svg": graphs.drawing(first, f"Computation graph of {case}"),
         "frames": sources["exact"],
         "long": len(sources["exact"]) > 12,
-        "table": Table(
-            table.title,
-            [row[0] for row in (table.heading, *rows)],
-            [list(row) for row in zip(*(heading, *rows), strict=True)][1:],
-        ),
+        "table": Table(f"numbers of {case}", ["number", *shown], rows),
         "data": {
             source: [
                 [frame.name, frame.what, frame.caption, graphs.shown(shown[source][frame.name][frame.what])] for frame in frames
@@ -308,8 +303,8 @@ def _sparks(steps: Sequence[Step]) -> list[dict[str, str]]:
     sparks = []
     for cell in sorted(moved):
         groups = [cells.get(cell, []) for cells in found]
-        shares = [max((float.fromhex(c["share"]) for c in group if "share" in c), default=None) for group in groups]
-        marks = [max((verdict(c) for c in group), key=ORDER.index, default="-") for group in groups]
+        shares = [largest_share(group) if group else None for group in groups]
+        marks = [worst(group) if group else "-" for group in groups]
         words = marks[0] if len({*marks}) == 1 else " → ".join(marks)
         sparks.append({"name": " ".join(cell), "svg": _spark(shares), "words": words})
     return sparks
@@ -375,11 +370,3 @@ def _slack(checks: Sequence[Record]) -> list[dict[str, Any]]:
         }
         for k, low in enumerate(SLACK if found else ())
     ]
-
-
-def red(view: View) -> int:
-    """How many checks fail the run."""
-    return sum(is_red(check) for check in view.checks)
-
-
-__all__ = ["pages", "red", "slug"]

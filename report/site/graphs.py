@@ -133,7 +133,10 @@ def _adjoint(
             if node["operation"] not in LOCAL or len(values) < len(all_values):
                 return f"{said} = {shown(known[name]['adjoint'])}"
             letters = [letter(each) for each in taken]
-            word, number = LOCAL[node["operation"]](k, letters, values[:-1], letter(result), values[-1])
+            try:
+                word, number = LOCAL[node["operation"]](k, letters, values[:-1], letter(result), values[-1])
+            except ArithmeticError:  # of 1 / 0 there is no equation to show
+                return f"{said} = {shown(known[name]['adjoint'])}"
             words.append(f"d{letter(root)}/d{letter(result)} · {word}")
             filled.append(f"{_bracketed(known[result]['adjoint'])} · {_bracketed(number)}")
     if not words:

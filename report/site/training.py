@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 
 from report.classifiers import classifiers, name_of
-from report.document import Record, of_kind
+from report.document import Record, few, of_kind
 from report.site.plots import Numbers, lines, pixels, plane
 from report.site.view import Column, View
 from report.table import Table
@@ -58,7 +58,7 @@ def planes(view: View, case: str) -> list[tuple[str, list[Picture]]]:
     for key, exact in {_key(each): each for each in exacts if each["case"] == case}.items():
         offs = [(column, each) for column in view.columns for each in column.of_kind("plane", case) if _key(each) == key]
         offs = [(column, each) for column, each in offs if len(each["off"]) == len(exact["p"])]
-        if len(exact["p"]) == len(exact["x"]) * len(exact["y"]) and len(exact["points"]) == len(exact["labels"]) and offs:
+        if offs:
             groups.append((_said(exact), [_boundary(case, exact), *_differences(case, exact, offs)]))
     return groups
 
@@ -88,7 +88,7 @@ def _loss(case: str, exact: Record, runs: Sequence[tuple[Column, Record]]) -> Pi
     same = rounded.pop(to_the_eye(exact["loss"]), [])
     curves: dict[str, Numbers] = {f"exact run, and {len(same)} backends on it" if same else "exact run": exact["loss"]}
     for values, names in list(rounded.items())[:MOST_LINES]:
-        curves["; ".join(names[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")] = values
+        curves[few(names, 2)] = values
     title = f"Loss of {case}, {_said(exact)}"
     left = "" if len(rounded) <= MOST_LINES else f" {len(rounded) - MOST_LINES} further curves are left out."
     positive = all(value is None or value > 0 for value in exact["loss"])
@@ -101,7 +101,7 @@ def _drift(case: str, exact: Record, runs: Sequence[tuple[Column, Record]]) -> P
     groups = sorted(_groups(runs, "digits").items(), key=lambda group: min((d for d in group[0] if d is not None), default=99))
     curves: dict[str, Numbers] = {}
     for values, names in groups[:MOST_LINES]:
-        curves["; ".join(names[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")] = values
+        curves[few(names, 2)] = values
     title = f"Drift of {case}, {_said(exact)}"
     left = "" if len(groups) <= MOST_LINES else f" Shown are the {MOST_LINES} that agree least of {len(groups)}."
     caption = (
@@ -113,7 +113,7 @@ def _drift(case: str, exact: Record, runs: Sequence[tuple[Column, Record]]) -> P
 
 
 def _table(steps: Sequence[int], curves: dict[str, Numbers], most: int = 13) -> Table:
-    """The numbers of a drawing at so many of its steps."""
+    """Return the numbers of a drawing at about ``most`` of its steps, the first and the last among them."""
     every = max(1, -(-len(steps) // most))
     chosen = sorted({*range(0, len(steps), every), len(steps) - 1})
     rows = [[str(steps[k]), *("-" if values[k] is None else f"{values[k]:g}" for values in curves.values())] for k in chosen]
@@ -211,8 +211,6 @@ def _digits(runs: Sequence[Record]) -> list[Digit]:
             if not found or not alike:
                 continue
             rows, columns = pictures["shape"]
-            if len(found["pixels"]) != rows * columns:
-                continue
             p = float.fromhex(alike[0]["p"][name][place])
             grey = [(round(255 - 2.55 * pixel),) * 3 for pixel in found["pixels"]]
             words = f"example {example}, label {found['label']}, p(y|x) = {p:.6g}"

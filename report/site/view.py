@@ -13,7 +13,7 @@ from report.environments import Environment
 from report.ledger import Release, releases
 from report.table import ORDER, SIGNS, in_both_modes, in_short, judged_share, largest_share, program, worst
 from vocabulary.cell import CONTRACT
-from vocabulary.words import CONFORMS, DECLARED, LEVELS, UNSUPPORTED
+from vocabulary.words import LEVELS, UNSUPPORTED
 
 
 def slug(*words: object) -> str:
@@ -205,14 +205,9 @@ def _columns(found: Iterable[Release]) -> Iterator[Column]:
         yield Column(name if taken[name] == 1 else f"{name}-{taken[name]}", release, indexes[environment.name])
 
 
-def families(cases: Mapping[str, Record], rows: Mapping[str, list[Row]]) -> dict[str, list[str]]:
+def families(rows: Mapping[str, list[Row]]) -> dict[str, list[str]]:
     """Group the cases that have rows by the first word of their names, which is that of the program."""
     groups: dict[str, list[str]] = {}
     for name in rows:
         groups.setdefault(name.partition("-")[0], []).append(name)
     return groups
-
-
-def is_plain(word: str) -> bool:
-    """Whether a verdict needs no further word: it conforms, as declared or altogether."""
-    return word in (CONFORMS, DECLARED)

@@ -16,7 +16,8 @@ from unittest import mock
 import numpy as np
 import pytest
 
-from backends.transport.process import PATIENCE, Crashed, Deadline, Failed, Process, TimedOut, memory_is_limited
+from backends.transport.deadline import Deadline
+from backends.transport.process import PATIENCE, Crashed, Failed, Process, TimedOut, memory_is_limited
 from oracle.kept import Kept
 from report.document import read
 from report.table import agreement
@@ -288,7 +289,7 @@ def test_a_deadline_that_passes_while_an_answer_is_unpacked_ends_nothing():
 
 @pytest.mark.parametrize(("processors", "adapters"), [(9, 9), (16, 17)])
 def test_many_backends_on_many_processors_are_described(processors, adapters, monkeypatch, tmp_path):
-    """More than stand at the same time are asked one after the other, and none is ended while it is asked."""
+    """Of more backends than may stand at the same time each is asked, and none is ended before it has answered."""
     text = "from backends.numpy import Numpy\n" + "".join(f"class A{k}(Numpy): pass\n" for k in range(adapters))
     (tmp_path / "many.py").write_text(text)
     monkeypatch.syspath_prepend(tmp_path)

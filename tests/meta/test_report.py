@@ -133,7 +133,7 @@ def test_another_language_reads_the_vectors(results, tmp_path, capsys):
 
 
 def test_a_badge_says_what_was_judged(results, tmp_path, capsys):
-    """Green only where all was judged and nothing fails; a run that broke is grey, and never a number."""
+    """Green only where all was judged and nothing fails; that of a run that broke is grey, and shows no number."""
     assert main(["badge", str(results), "--output", str(tmp_path)]) == 0
     words = json.loads((tmp_path / "badge.json").read_text())
     assert words["schemaVersion"] == 1

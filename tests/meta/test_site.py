@@ -201,6 +201,7 @@ def test_a_cell_shows_its_numbers(site, results, opened):
     page.click("tr[data-case=nand][data-level=autodiff] a[aria-label*='autograd'][aria-label*='float64']")
     cell = page.locator("details.cell[open]")
     table = cell.locator(".entries table").filter(has=page.locator("caption", has_text=re.compile("^gradient w: ")))
+    table.wait_for()  # the numbers are unpacked once the cell is open
     rows = table.locator("tbody tr").evaluate_all("rows => rows.map(row => [...row.cells].map(cell => cell.textContent))")
     assert len(rows) == 3
     for entry, (number, got, truth, bound, ulp, got_bits, truth_bits) in enumerate(rows):
@@ -290,8 +291,8 @@ def test_the_plane_is_a_heat_map_with_contours(site, opened):
     assert colours[2] > 10
 
 
-def test_curves_have_a_title_and_a_table(site, opened):
-    """Of loss and of drift, of a run by hand and of one by an optimiser."""
+def test_curves_have_a_title_and_a_table(site, results, opened):
+    """Of loss and of drift, of a run by hand and of one by an optimiser; the table begins and ends with the exact losses."""
     for case in ("nand", "nand-adam"):
         page = opened.at(site, f"case-{case}")
         for kind in ("loss", "drift"):
@@ -299,16 +300,18 @@ def test_curves_have_a_title_and_a_table(site, opened):
             assert case in figure.locator("title").text_content()
             assert figure.locator("path[stroke]").count() > 0
             assert figure.locator("tbody tr").count() > 10
+        exact = next(r for r in results["records"] if r["kind"] == "exact_run" and (r["case"], r["dtype"]) == (case, "float64"))
+        shown = page.locator("#loss-float64 tbody tr td:nth-of-type(1)").all_text_contents()
+        assert (shown[0], shown[-1]) == (f"{exact['loss'][0]:g}", f"{exact['loss'][-1]:g}")
+        assert shown[0] != shown[-1]
 
 
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("name", ["index", "case-nand", "case-logistic-graph", "ledger", "quality"])
 def test_axe_finds_no_violation(site, browser, view, name):
     """In light and dark and on a phone, with everything unfolded."""
-    import axe_playwright_python
     from axe_playwright_python.sync_playwright import Axe
 
-    assert axe_playwright_python
     scheme, width = VIEWS[view]
     made = Opened(browser, color_scheme=scheme, viewport={"width": width, "height": 800}, bypass_csp=True)
     page = made.at(site, name)
